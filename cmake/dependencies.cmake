@@ -1,0 +1,17 @@
+# External libraries, and which folder may use which (VIVACE_DEPS_<folder>). Reasons: docs/dependencies.md.
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+if(VIVACE_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+
+set(VIVACE_DEPS_base Threads::Threads fmt::fmt spdlog::spdlog OpenSSL::Crypto)
+set(VIVACE_DEPS_tokenizer PkgConfig::PCRE2)
+set(VIVACE_DEPS_cli Boost::json)
+set(VIVACE_DEPS_server Boost::json OpenSSL::SSL PkgConfig::PROMETHEUS)

@@ -1,0 +1,71 @@
+// The engine: a loaded, compiled model and the loop that serves requests on it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vivace/options.h"
+#include "vivace/request.h"
+#include "vivace/status.h"
+
+namespace vivace {
+
+/// Called on the engine's thread; must not block and must not call the engine's Submit.
+using OutputCallback = std::function<void(RequestOutput)>;
+using RequestId = std::uint64_t;
+
+struct ModelInfo {
+  std::string name;             // as served
+  std::string path;
+  std::string architecture;
+  int max_model_len = 0;        // tokens, prompt and answer together
+  int vocabulary = 0;
+  int level = 0;                // the optimization level that runs, which may be lower than asked
+};
+
+/// A snapshot for /metrics and for `run`; counters since start.
+struct EngineStats {
+  int running = 0, waiting = 0;
+  std::int64_t blocks_total = 0, blocks_used = 0;    // KV cache blocks held by live requests
+  std::int64_t prompt_tokens = 0, generation_tokens = 0;
+  std::int64_t prefix_queries = 0, prefix_hits = 0;  // tokens
+  std::int64_t preemptions = 0, finished = 0, cancelled = 0;
+  double load_s = 0, compile_s = 0, pack_s = 0;
+};
+
+class Engine {
+ public:
+  /// Loads, compiles, packs and starts the loop. Errors name the file, flag or tensor.
+  static Result<std::unique_ptr<Engine>> Create(const Options& options);
+  ~Engine();   // cancels what is left
+
+  const ModelInfo& model() const;
+  EngineStats stats() const;
+
+  /// Text to token ids; special tokens in the text count only with parse_special. Thread-safe, as all below.
+  Result<std::vector<std::int32_t>> Tokenize(std::string_view text, bool add_bos, bool parse_special) const;
+  /// One token's text; may be part of a UTF-8 character.
+  std::string TokenText(std::int32_t token) const;
+  std::string Detokenize(const std::vector<std::int32_t>& tokens) const;
+  /// The model's chat template rendered, ready for Tokenize with parse_special.
+  Result<std::vector<std::int32_t>> RenderChat(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
+
+  /// Queues a request. Refused at once: an empty prompt, ids outside the vocabulary, a prompt that cannot fit, bad parameters, a full
+  /// queue (kResourceExhausted), draining (kUnavailable).
+  Result<RequestId> Submit(Request request, OutputCallback on_output);
+  /// Ends the request; its blocks are free before the next step. Unknown ids are ignored.
+  void Cancel(RequestId id);
+  /// No new requests from now on; returns when all are finished or after timeout_s, whichever is first; true when all finished.
+  bool Drain(double timeout_s);
+
+ private:
+  struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vivace

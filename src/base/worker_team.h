@@ -1,0 +1,77 @@
+// A fixed team of worker threads that runs one function on every worker at once. The caller of Run is worker 0. Workers spin for a
+// bounded time after a run and then park, so an idle team costs nothing. Every worker runs with FTZ and DAZ set.
+// Thread safety: Run from one thread at a time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace vivace::base {
+
+/// Barrier of a fixed number of threads; spins, yields after a bound (cores may be shared). Sense-reversing, reusable.
+class SpinBarrier {
+ public:
+  explicit SpinBarrier(int threads) : threads_(threads) {}
+  /// Returns when all threads have arrived. Memory written before is visible to all after.
+  void Wait();
+
+ private:
+  const int threads_;
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<std::uint32_t> generation_{0};
+};
+
+class WorkerTeam {
+ public:
+  /// workers >= 1, the calling thread counted. No thread is made for workers == 1.
+  explicit WorkerTeam(int workers);
+  ~WorkerTeam();
+  WorkerTeam(const WorkerTeam&) = delete;
+  WorkerTeam& operator=(const WorkerTeam&) = delete;
+
+  int size() const { return size_; }
+  SpinBarrier& barrier() { return barrier_; }
+
+  /// Calls body(context, worker) for worker = 0 .. size()-1 concurrently, and returns when all have returned. No allocation.
+  void Run(void (*body)(void* context, int worker), void* context);
+
+  /// The same for a callable of (int worker).
+  template <class Body>
+  void Run(Body&& body) {
+    Run([](void* context, int worker) { (*static_cast<std::remove_reference_t<Body>*>(context))(worker); }, &body);
+  }
+
+ private:
+  void WorkerLoop(int worker);
+
+  const int size_;
+  SpinBarrier barrier_;
+  void (*body_)(void*, int) = nullptr;
+  void* context_ = nullptr;
+  std::atomic<std::uint32_t> epoch_{0};
+  std::atomic<int> running_{0};
+  std::atomic<bool> stopping_{false};
+  std::vector<std::thread> threads_;
+};
+
+/// Hands out the tasks 0..count-1 of one phase: each worker first takes its own contiguous share front to back (streams stay
+/// sequential), then helps the others, so that a preempted worker does not stall the phase. Which worker runs a task changes no bit.
+class TaskRanges {
+ public:
+  explicit TaskRanges(int workers);
+  /// Called by one worker between barriers, before any Take of the phase.
+  void Reset(int count);
+  /// The next task for this worker, or -1 when none is left.
+  int Take(int worker);
+
+ private:
+  struct alignas(64) Share {
+    std::atomic<int> next{0};
+    int end = 0;
+  };
+  std::vector<Share> shares_;
+};
+
+}  // namespace vivace::base

@@ -1,0 +1,169 @@
+// The vector IR: a flat array of fixed-size instructions over mutable virtual registers, with counted loops and no other control
+// flow. Kernels are written once with Builder; the same Function runs in the interpreter (the oracle) and as machine code.
+//
+// A kernel is called as  void kernel(const std::int64_t* arguments);  pointers travel as integers.
+// Memory operands are one scalar register plus a constant byte offset. Registers must be written before they are read, on the
+// straight line through the function (a loop body counts as run once); the verifier refuses anything else.
+// Plain values; no thread safety needed.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vivace/status.h"
+
+namespace vivace::codegen {
+
+enum class Op : std::uint8_t {
+#define VIR_OP(id, text, pattern) id,
+#include "codegen/vir_ops.def"
+#undef VIR_OP
+};
+
+/// Name and operand pattern of an operation (see vir_ops.def).
+struct OpRow {
+  Op op;
+  std::string_view text;
+  std::string_view pattern;
+};
+const OpRow& Row(Op op);
+
+/// Virtual vector register: 16 lanes of 32 bits.
+struct Vec {
+  std::uint16_t id = 0;
+};
+/// Virtual scalar register: 64 bits.
+struct Scalar {
+  std::uint16_t id = 0;
+};
+/// [base + offset]
+struct Mem {
+  Scalar base;
+  std::int32_t offset = 0;
+};
+
+/// One instruction. operands[] holds register ids in the order of the op's pattern (a memory operand contributes its base register);
+/// immediate holds the immediate or the memory offset (no op has both).
+struct Instruction {
+  Op op;
+  std::uint16_t operands[5] = {};
+  std::int64_t immediate = 0;
+};
+
+struct Function {
+  std::string name;
+  std::uint16_t vectors = 0;  // virtual registers used: ids 0 .. vectors-1
+  std::uint16_t scalars = 0;
+  std::vector<Instruction> code;
+};
+
+/// Textual form, one instruction a line, loop bodies indented: "v3 = fma.bc v1, [s0 + 64]". Parses back to the same Function.
+std::string Print(const Function& function);
+Result<Function> Parse(std::string_view text);
+/// Structure, register ids, immediates, balanced loops, written before read. The message names the line.
+Status Verify(const Function& function);
+
+/// Appends instructions. Methods named like an op return a fresh register; the ...To forms write an existing one (loop-carried
+/// values, accumulators).
+class Builder {
+ public:
+  explicit Builder(std::string name) { function_.name = std::move(name); }
+
+  Vec NewVec() { return {function_.vectors++}; }
+  Scalar NewScalar() { return {function_.scalars++}; }
+
+  // Constants
+  Vec Const(float value) { return ConstBits(std::bit_cast<std::uint32_t>(value)); }
+  Vec ConstInt(std::int32_t value) { return ConstBits(static_cast<std::uint32_t>(value)); }
+  Vec ConstBits(std::uint32_t bits);
+  void ConstTo(Vec d, float value);
+  void ZeroTo(Vec d) { ConstTo(d, 0.0f); }  // also integer zero
+  Vec Iota();
+  Vec Splat(Scalar s);
+  void MoveTo(Vec d, Vec a);
+
+  // Memory
+  Vec Load(Mem m);
+  Vec LoadF16(Mem m);
+  Vec LoadU8(Mem m);
+  Vec LoadS8(Mem m);
+  Vec Broadcast(Mem m);
+  void LoadTo(Vec d, Mem m);
+  void LoadF16To(Vec d, Mem m);
+  void BroadcastTo(Vec d, Mem m);
+  void Store(Mem m, Vec v);
+  void StoreF16(Mem m, Vec v);
+  void StoreU8(Mem m, Vec v);
+  void Prefetch0(Mem m);
+  void Prefetch1(Mem m);
+
+  // Any two-operand vector op: kAdd, kSub, kMul, kDiv, kMin, kMax, kAddInt, kSubInt, kAnd, kOr, kXor
+  Vec Binary(Op op, Vec a, Vec b);
+  void BinaryTo(Op op, Vec d, Vec a, Vec b);
+  Vec Add(Vec a, Vec b) { return Binary(Op::kAdd, a, b); }
+  Vec Sub(Vec a, Vec b) { return Binary(Op::kSub, a, b); }
+  Vec Mul(Vec a, Vec b) { return Binary(Op::kMul, a, b); }
+  Vec Div(Vec a, Vec b) { return Binary(Op::kDiv, a, b); }
+  Vec Min(Vec a, Vec b) { return Binary(Op::kMin, a, b); }
+  Vec Max(Vec a, Vec b) { return Binary(Op::kMax, a, b); }
+  Vec And(Vec a, Vec b) { return Binary(Op::kAnd, a, b); }
+  Vec AddInt(Vec a, Vec b) { return Binary(Op::kAddInt, a, b); }
+  Vec SubInt(Vec a, Vec b) { return Binary(Op::kSubInt, a, b); }
+  // One-operand: kSqrt, kRound, kToInt, kToFloat, kSumLanes, kMaxLanes, kMinLanes
+  Vec Unary(Op op, Vec a);
+  void UnaryTo(Op op, Vec d, Vec a);
+  Vec ShiftLeft(Vec a, int bits);
+  Vec ShiftRight(Vec a, int bits);
+  void ShiftRightTo(Vec d, Vec a, int bits);
+  Vec MulBroadcast(Vec a, Mem m);
+  Vec SelectLess(Vec a, Vec b, Vec x, Vec y);
+  Vec SelectLessInt(Vec a, Vec b, Vec x, Vec y);
+
+  // Accumulating: d is read and written
+  void Fma(Vec d, Vec a, Vec b);
+  void Fnma(Vec d, Vec a, Vec b);
+  void FmaBroadcast(Vec d, Vec a, Mem m);
+  void Dot4(Vec d, Vec u8, Vec s8);
+  void Dot2(Vec d, Vec a, Vec b);
+  void Dot2Broadcast(Vec d, Vec a, Mem m);
+
+  // Scalars
+  Scalar Arg(int index);
+  Scalar ScalarConst(std::int64_t value);
+  Scalar Copy(Scalar s);
+  void CopyTo(Scalar d, Scalar s);
+  Scalar Load64(Mem m);
+  Scalar Load32(Mem m);
+  Scalar Load16(Mem m);
+  Scalar Load8(Mem m);
+  void Store64(Mem m, Scalar s);
+  void Store32(Mem m, Scalar s);
+  void Store16(Mem m, Scalar s);
+  Scalar ScalarAdd(Scalar a, Scalar b);
+  Scalar ScalarSub(Scalar a, Scalar b);
+  Scalar ScalarMin(Scalar a, Scalar b);
+  Scalar ScalarMax(Scalar a, Scalar b);
+  Scalar AddImm(Scalar a, std::int64_t value);
+  Scalar MulImm(Scalar a, std::int64_t value);
+  Scalar ShiftLeft(Scalar a, int bits);
+  Scalar ShiftRight(Scalar a, int bits);
+  Scalar AndImm(Scalar a, std::int64_t value);
+  void Bump(Scalar s, std::int64_t bytes);     // s += bytes, in place
+  void BumpBy(Scalar s, Scalar bytes);         // s += bytes, in place
+
+  // Control
+  void Loop(Scalar count);                     // until the matching End
+  void Loop(std::int64_t count) { Loop(ScalarConst(count)); }
+  void End();
+
+  Function Take() { return std::move(function_); }
+
+ private:
+  void Append(Op op, std::initializer_list<std::uint16_t> operands, std::int64_t immediate = 0);
+  Function function_;
+};
+
+}  // namespace vivace::codegen

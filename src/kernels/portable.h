@@ -1,0 +1,102 @@
+// Portable kernels, compiled ahead of time: what -O0 runs. float32 activations, weights as they lie in the checkpoint. Each is compiled
+// for several instruction sets and picked by CPUID at start; on one machine a result does not depend on the batch, the tasks or the
+// threads: every output element is reduced over k in one fixed order.
+// All activation buffers are row-major float32, one row per token of the step, row stride = width, 64-byte aligned.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/task.h"
+#include "tensor/dtype.h"
+#include "tensor/kv_layout.h"
+
+namespace vivace::kernels {
+
+/// out[r] = dequantised row token_ids[r] of weight [vocabulary, hidden].
+struct EmbedArgs {
+  const std::byte* weight;
+  tensor::DType type;
+  int hidden;
+  float* out;
+};
+
+/// out[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight.
+struct RmsNormArgs {
+  const float* x;
+  const float* weight;  // [width]
+  float* out;
+  int width;
+  float eps;
+};
+
+/// out[r, n] = sum_k x[r, k] * w[n, k]; w is [n, k] in blocks of `type` along k (f32, f16, q4_1, q8_0).
+struct LinearArgs {
+  const float* x;
+  const std::byte* weight;
+  tensor::DType type;
+  int k, n;
+  float* out;
+  bool logit_rows_only;  // x and out have step.logit_count rows instead of step.rows
+};
+
+/// Rotates pairs of each head in place: interleaved pairs (2i, 2i+1) by angle position * theta^(-2i/dim).
+struct RopeArgs {
+  float* x;
+  const float* table;  // [positions][head_dim]: head_dim/2 cosines, then head_dim/2 sines
+  int heads, head_dim;
+};
+
+/// Writes K and V rows to the cache at step.kv_slots.
+struct KvAppendArgs {
+  const float* k;
+  const float* v;
+  tensor::KvLayout layout;
+  std::byte* layer;  // base of this layer in the pool
+};
+
+/// Causal attention over the paged cache, in chunks of KvLayout::kChunkTokens merged in order. out [rows, heads * head_dim].
+struct AttentionArgs {
+  const float* q;
+  float* out;
+  tensor::KvLayout layout;
+  const std::byte* layer;
+  int heads;
+  float scale;
+};
+
+/// out = a + b, width floats a row.
+struct AddArgs {
+  const float* a;
+  const float* b;
+  float* out;
+  int width;
+};
+
+/// out = silu(gate) * up.
+struct SiluMulArgs {
+  const float* gate;
+  const float* up;
+  float* out;
+  int width;
+};
+
+/// out[i] = x[step.logit_rows[i]].
+struct GatherRowsArgs {
+  const float* x;
+  float* out;
+  int width;
+};
+
+TaskKernel EmbedKernel();
+TaskKernel RmsNormKernel();
+TaskKernel LinearKernel(tensor::DType type);
+TaskKernel RopeKernel();
+TaskKernel KvAppendKernel();
+/// The runtime fills step.attention_tiles with tiles of at most kPortableAttentionRows rows.
+TaskKernel AttentionKernel();
+inline constexpr int kPortableAttentionRows = 4;
+TaskKernel AddKernel();
+TaskKernel SiluMulKernel();
+TaskKernel GatherRowsKernel();
+
+}  // namespace vivace::kernels

@@ -1,0 +1,42 @@
+// Layout of the paged KV cache. A block holds kBlockTokens positions of every layer; block b of layer l starts at
+// base + l * layer_stride + b * block_stride.
+//   K of a block: [kv_heads][head_dim][16 positions]   (positions in the vector lanes)
+//   V of a block: [kv_heads][16 positions][head_dim], from v_offset on
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/dtype.h"
+
+namespace vivace::tensor {
+
+struct KvLayout {
+  int layers = 0;
+  int kv_heads = 0;
+  int head_dim = 0;     // multiple of 16
+  DType type = DType::kF16;  // kF16 or kF32
+  int blocks = 0;       // in the pool
+
+  static constexpr int kBlockTokens = 16;
+  /// Attention reduces over chunks of absolute positions of this size, merged in order, whatever the batch (design.md section 8).
+  static constexpr int kChunkTokens = 256;
+
+  constexpr int element_bytes() const { return type == DType::kF32 ? 4 : 2; }
+  constexpr std::size_t head_bytes() const {
+    return static_cast<std::size_t>(head_dim) * kBlockTokens * element_bytes();
+  }
+  constexpr std::size_t v_offset() const { return kv_heads * head_bytes(); }
+  constexpr std::size_t block_stride() const { return 2 * v_offset(); }
+  constexpr std::size_t layer_stride() const { return blocks * block_stride(); }
+  constexpr std::size_t bytes() const { return layers * layer_stride(); }
+  /// Byte offset of K element (position slot, dim) inside a block, head `head`.
+  constexpr std::size_t k_offset(int head, int dim, int slot) const {
+    return head * head_bytes() + (static_cast<std::size_t>(dim) * kBlockTokens + slot) * element_bytes();
+  }
+  constexpr std::size_t v_element_offset(int head, int slot, int dim) const {
+    return v_offset() + head * head_bytes() + (static_cast<std::size_t>(slot) * head_dim + dim) * element_bytes();
+  }
+};
+
+}  // namespace vivace::tensor
