@@ -19,18 +19,18 @@ using OutputCallback = std::function<void(RequestOutput)>;
 using RequestId = std::uint64_t;
 
 struct ModelInfo {
-  std::string name;             // as served
+  std::string name;  // as served
   std::string path;
   std::string architecture;
-  int max_model_len = 0;        // tokens, prompt and answer together
+  int max_model_len = 0;  // tokens, prompt and answer together
   int vocabulary = 0;
-  int level = 0;                // the optimization level that runs, which may be lower than asked
+  int level = 0;  // the optimization level that runs, which may be lower than asked
 };
 
 /// A snapshot for /metrics and for `run`; counters since start.
 struct EngineStats {
   int running = 0, waiting = 0;
-  std::int64_t blocks_total = 0, blocks_used = 0;    // KV cache blocks held by live requests
+  std::int64_t blocks_total = 0, blocks_used = 0;  // KV cache blocks held by live requests
   std::int64_t prompt_tokens = 0, generation_tokens = 0;
   std::int64_t prefix_queries = 0, prefix_hits = 0;  // tokens
   std::int64_t preemptions = 0, finished = 0, cancelled = 0;
@@ -41,7 +41,7 @@ class Engine {
  public:
   /// Loads, compiles, packs and starts the loop. Errors name the file, flag or tensor.
   static Result<std::unique_ptr<Engine>> Create(const Options& options);
-  ~Engine();   // cancels what is left
+  ~Engine();  // cancels what is left
 
   const ModelInfo& model() const;
   EngineStats stats() const;
@@ -52,14 +52,16 @@ class Engine {
   std::string TokenText(std::int32_t token) const;
   std::string Detokenize(const std::vector<std::int32_t>& tokens) const;
   /// The model's chat template rendered, ready for Tokenize with parse_special.
-  Result<std::vector<std::int32_t>> RenderChat(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
+  Result<std::vector<std::int32_t>> RenderChat(const std::vector<ChatMessage>& messages,
+                                               bool add_generation_prompt) const;
 
-  /// Queues a request. Refused at once: an empty prompt, ids outside the vocabulary, a prompt that cannot fit, bad parameters, a full
-  /// queue (kResourceExhausted), draining (kUnavailable).
+  /// Queues a request. Refused at once: an empty prompt, ids outside the vocabulary, a prompt that cannot
+  /// fit, bad parameters, a full queue (kResourceExhausted), draining (kUnavailable).
   Result<RequestId> Submit(Request request, OutputCallback on_output);
   /// Ends the request; its blocks are free before the next step. Unknown ids are ignored.
   void Cancel(RequestId id);
-  /// No new requests from now on; returns when all are finished or after timeout_s, whichever is first; true when all finished.
+  /// No new requests from now on; returns when all are finished or after timeout_s, whichever is first; true
+  /// when all finished.
   bool Drain(double timeout_s);
 
  private:

@@ -1,4 +1,5 @@
-// The resolved options of one engine: every row of the option list with its value and where the value came from.
+// The resolved options of one engine: every row of the option list with its value and where the value came
+// from.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@ namespace vivace {
 
 enum class OptionOrigin { kDefault, kLevel, kEnvironment, kUser };
 
-/// Values of all options. Names as on the command line without dashes in front ("max-model-len"; _ and - alike).
+/// Values of all options. Names as on the command line without dashes in front ("max-model-len"; _ and -
+/// alike).
 class Options {
  public:
   Options();
@@ -26,7 +28,7 @@ class Options {
   std::int64_t Integer(std::string_view name) const;
   double Number(std::string_view name) const;
   const std::string& Text(std::string_view name) const;
-  bool IsSet(std::string_view name) const;     // not empty
+  bool IsSet(std::string_view name) const;  // not empty
   OptionOrigin Origin(std::string_view name) const;
 
  private:
@@ -35,7 +37,7 @@ class Options {
     OptionOrigin origin = OptionOrigin::kDefault;
   };
   const Value& Find(std::string_view name) const;
-  std::vector<Value> values_;                  // parallel to the option list
+  std::vector<Value> values_;  // parallel to the option list
 };
 
 }  // namespace vivace

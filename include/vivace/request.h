@@ -12,42 +12,43 @@
 namespace vivace {
 
 struct ChatMessage {
-  std::string role;     // "system", "user", "assistant"
+  std::string role;  // "system", "user", "assistant"
   std::string content;
 };
 
 struct Request {
-  std::vector<std::int32_t> prompt;    // token ids, at least one; see Engine::Tokenize
+  std::vector<std::int32_t> prompt;  // token ids, at least one; see Engine::Tokenize
   SamplingParams sampling;
-  int choice_index = 0;                // part of the random key, so n > 1 gives n streams
-  std::string cache_salt;              // prefix-cache hits only among equal salts
+  int choice_index = 0;    // part of the random key, so n > 1 gives n streams
+  std::string cache_salt;  // prefix-cache hits only among equal salts
 };
 
 enum class FinishReason { kNone, kStop, kLength, kCancelled, kError };
 
 struct TokenLogprob {
   std::int32_t token = 0;
-  float logprob = 0;                                  // natural logarithm
-  std::vector<std::pair<std::int32_t, float>> top;    // the likeliest, best first
+  float logprob = 0;                                // natural logarithm
+  std::vector<std::pair<std::int32_t, float>> top;  // the likeliest, best first
 };
 
-struct RequestTiming {                                 // seconds since Submit
-  double queued = 0;                                   // until its first step
+struct RequestTiming {  // seconds since Submit
+  double queued = 0;    // until its first step
   double first_token = 0;
   double last_token = 0;
 };
 
 /// One piece of a request's answer. Delivered in order; the last has a finish_reason other than kNone.
 struct RequestOutput {
-  std::vector<std::int32_t> token_ids;                 // new since the piece before
-  std::string text;                                    // new text: whole UTF-8 characters, held back while a stop string may begin
-  std::vector<TokenLogprob> logprobs;                  // one per token when asked for
-  std::vector<TokenLogprob> prompt_logprobs;           // with the first piece, when asked for; entry i is of prompt token i + 1
+  std::vector<std::int32_t> token_ids;  // new since the piece before
+  std::string text;  // new text: whole UTF-8 characters, held back while a stop string may begin
+  std::vector<TokenLogprob> logprobs;  // one per token when asked for
+  std::vector<TokenLogprob>
+      prompt_logprobs;  // with the first piece, when asked for; entry i is of prompt token i + 1
   FinishReason finish_reason = FinishReason::kNone;
-  std::string stop_reason;                             // the stop string that ended it, when one did
-  int cached_prompt_tokens = 0;                        // prefix-cache hits
+  std::string stop_reason;       // the stop string that ended it, when one did
+  int cached_prompt_tokens = 0;  // prefix-cache hits
   RequestTiming timing;
-  Status status;                                       // why, when finish_reason is kError
+  Status status;  // why, when finish_reason is kError
 };
 
 }  // namespace vivace

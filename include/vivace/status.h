@@ -1,5 +1,5 @@
-// Status and Result<T>: the one error type of Vivace. A Status carries a code and one line for the person: the thing, its
-// value, the remedy. Values; safe to move between threads.
+// Status and Result<T>: the one error type of Vivace. A Status carries a code and one line for the person:
+// the thing, its value, the remedy. Values; safe to move between threads.
 #pragma once
 
 #include <optional>
@@ -11,14 +11,14 @@ namespace vivace {
 /// What kind of failure; the server maps it to an HTTP status, the programs to an exit status.
 enum class StatusCode {
   kOk,
-  kInvalidArgument,     // the caller's mistake: flag, request field (HTTP 400, exit 2)
-  kNotFound,            // a file or a model that is not there (HTTP 404, exit 2)
-  kDataLoss,            // a file that is broken or cut off (exit 2)
-  kUnsupported,         // well-formed, but of a kind that this build does not know (exit 2)
-  kResourceExhausted,   // memory, queue or connections are full (HTTP 429 or 503)
-  kUnavailable,         // loading, draining, port in use
-  kCancelled,           // the client left
-  kInternal,            // our bug
+  kInvalidArgument,    // the caller's mistake: flag, request field (HTTP 400, exit 2)
+  kNotFound,           // a file or a model that is not there (HTTP 404, exit 2)
+  kDataLoss,           // a file that is broken or cut off (exit 2)
+  kUnsupported,        // well-formed, but of a kind that this build does not know (exit 2)
+  kResourceExhausted,  // memory, queue or connections are full (HTTP 429 or 503)
+  kUnavailable,        // loading, draining, port in use
+  kCancelled,          // the client left
+  kInternal,           // our bug
 };
 
 class [[nodiscard]] Status {
@@ -36,19 +36,33 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-inline Status InvalidArgument(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
-inline Status NotFound(std::string message) { return {StatusCode::kNotFound, std::move(message)}; }
-inline Status DataLoss(std::string message) { return {StatusCode::kDataLoss, std::move(message)}; }
-inline Status Unsupported(std::string message) { return {StatusCode::kUnsupported, std::move(message)}; }
-inline Status ResourceExhausted(std::string message) { return {StatusCode::kResourceExhausted, std::move(message)}; }
-inline Status Unavailable(std::string message) { return {StatusCode::kUnavailable, std::move(message)}; }
-inline Status Internal(std::string message) { return {StatusCode::kInternal, std::move(message)}; }
+inline Status InvalidArgument(std::string message) {
+  return {StatusCode::kInvalidArgument, std::move(message)};
+}
+inline Status NotFound(std::string message) {
+  return {StatusCode::kNotFound, std::move(message)};
+}
+inline Status DataLoss(std::string message) {
+  return {StatusCode::kDataLoss, std::move(message)};
+}
+inline Status Unsupported(std::string message) {
+  return {StatusCode::kUnsupported, std::move(message)};
+}
+inline Status ResourceExhausted(std::string message) {
+  return {StatusCode::kResourceExhausted, std::move(message)};
+}
+inline Status Unavailable(std::string message) {
+  return {StatusCode::kUnavailable, std::move(message)};
+}
+inline Status Internal(std::string message) {
+  return {StatusCode::kInternal, std::move(message)};
+}
 
 /// Either a T or a Status that is not ok.
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit on purpose
+  Result(T value) : value_(std::move(value)) {}          // NOLINT: implicit on purpose
   Result(Status status) : status_(std::move(status)) {}  // NOLINT: implicit on purpose
 
   bool ok() const { return value_.has_value(); }

@@ -18,5 +18,7 @@ struct Id {
 
 template <class Tag>
 struct std::hash<vivace::base::Id<Tag>> {
-  std::size_t operator()(vivace::base::Id<Tag> id) const noexcept { return std::hash<std::int32_t>()(id.value); }
+  std::size_t operator()(vivace::base::Id<Tag> id) const noexcept {
+    return std::hash<std::int32_t>()(id.value);
+  }
 };

@@ -11,7 +11,8 @@ namespace vivace::base {
 
 class MappedFile {
  public:
-  /// Maps the whole of `path`. Errors: kNotFound (no such file), kInvalidArgument (a directory, FIFO, device, empty file).
+  /// Maps the whole of `path`. Errors: kNotFound (no such file), kInvalidArgument (a directory, FIFO, device,
+  /// empty file).
   static Result<MappedFile> Open(const std::string& path);
 
   MappedFile(MappedFile&& other) noexcept;

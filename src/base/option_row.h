@@ -1,5 +1,5 @@
-// Options are rows, declared by the layer that uses them: command line, environment, --help, the reference page and the API all come
-// from the row. Plain data.
+// Options are rows, declared by the layer that uses them: command line, environment, --help, the reference
+// page and the API all come from the row. Plain data.
 #pragma once
 
 #include <string_view>
@@ -9,15 +9,21 @@ namespace vivace::base {
 enum class OptionType { kFlag, kInteger, kNumber, kString, kChoice };
 
 /// Which programs take the option (bits).
-enum OptionScope : unsigned { kModelOption = 1, kSamplingOption = 2, kServeOption = 4, kRunOption = 8, kGenerateOption = 16 };
+enum OptionScope : unsigned {
+  kModelOption = 1,
+  kSamplingOption = 2,
+  kServeOption = 4,
+  kRunOption = 8,
+  kGenerateOption = 16
+};
 
 struct OptionRow {
-  std::string_view name;           // "max-model-len"; the command line takes - and _ alike
+  std::string_view name;  // "max-model-len"; the command line takes - and _ alike
   OptionType type;
-  std::string_view default_text;   // as one would type it; empty: unset
-  double minimum = 0, maximum = 0; // for numbers; minimum > maximum: no range
-  std::string_view choices = {};   // "auto|float16|float32"
-  std::string_view unit = {};      // "tokens", "s", "bytes"
+  std::string_view default_text;    // as one would type it; empty: unset
+  double minimum = 0, maximum = 0;  // for numbers; minimum > maximum: no range
+  std::string_view choices = {};    // "auto|float16|float32"
+  std::string_view unit = {};       // "tokens", "s", "bytes"
   unsigned scope = kModelOption;
   std::string_view environment = {};  // variable that sets it, or empty
   std::string_view help;

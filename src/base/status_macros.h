@@ -7,8 +7,8 @@
 #define VIVACE_CONCAT(a, b) VIVACE_CONCAT_INNER(a, b)
 
 /// Returns the Status from the enclosing function when it is not ok.
-#define VIVACE_RETURN_IF_ERROR(expression)                           \
-  do {                                                               \
+#define VIVACE_RETURN_IF_ERROR(expression)                                         \
+  do {                                                                             \
     if (::vivace::Status status__ = (expression); !status__.ok()) return status__; \
   } while (false)
 

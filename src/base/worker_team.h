@@ -1,6 +1,6 @@
-// A fixed team of worker threads that runs one function on every worker at once. The caller of Run is worker 0. Workers spin for a
-// bounded time after a run and then park, so an idle team costs nothing. Every worker runs with FTZ and DAZ set.
-// Thread safety: Run from one thread at a time.
+// A fixed team of worker threads that runs one function on every worker at once. The caller of Run is worker
+// 0. Workers spin for a bounded time after a run and then park, so an idle team costs nothing. Every worker
+// runs with FTZ and DAZ set. Thread safety: Run from one thread at a time.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,8 @@
 
 namespace vivace::base {
 
-/// Barrier of a fixed number of threads; spins, yields after a bound (cores may be shared). Sense-reversing, reusable.
+/// Barrier of a fixed number of threads; spins, yields after a bound (cores may be shared). Sense-reversing,
+/// reusable.
 class SpinBarrier {
  public:
   explicit SpinBarrier(int threads) : threads_(threads) {}
@@ -34,13 +35,15 @@ class WorkerTeam {
   int size() const { return size_; }
   SpinBarrier& barrier() { return barrier_; }
 
-  /// Calls body(context, worker) for worker = 0 .. size()-1 concurrently, and returns when all have returned. No allocation.
+  /// Calls body(context, worker) for worker = 0 .. size()-1 concurrently, and returns when all have returned.
+  /// No allocation.
   void Run(void (*body)(void* context, int worker), void* context);
 
   /// The same for a callable of (int worker).
   template <class Body>
   void Run(Body&& body) {
-    Run([](void* context, int worker) { (*static_cast<std::remove_reference_t<Body>*>(context))(worker); }, &body);
+    Run([](void* context, int worker) { (*static_cast<std::remove_reference_t<Body>*>(context))(worker); },
+        &body);
   }
 
  private:
@@ -56,8 +59,9 @@ class WorkerTeam {
   std::vector<std::thread> threads_;
 };
 
-/// Hands out the tasks 0..count-1 of one phase: each worker first takes its own contiguous share front to back (streams stay
-/// sequential), then helps the others, so that a preempted worker does not stall the phase. Which worker runs a task changes no bit.
+/// Hands out the tasks 0..count-1 of one phase: each worker first takes its own contiguous share front to
+/// back (streams stay sequential), then helps the others, so that a preempted worker does not stall the
+/// phase. Which worker runs a task changes no bit.
 class TaskRanges {
  public:
   explicit TaskRanges(int workers);

@@ -1,10 +1,11 @@
-// The vector IR: a flat array of fixed-size instructions over mutable virtual registers, with counted loops and no other control
-// flow. Kernels are written once with Builder; the same Function runs in the interpreter (the oracle) and as machine code.
+// The vector IR: a flat array of fixed-size instructions over mutable virtual registers, with counted loops
+// and no other control flow. Kernels are written once with Builder; the same Function runs in the interpreter
+// (the oracle) and as machine code.
 //
 // A kernel is called as  void kernel(const std::int64_t* arguments);  pointers travel as integers.
-// Memory operands are one scalar register plus a constant byte offset. Registers must be written before they are read, on the
-// straight line through the function (a loop body counts as run once); the verifier refuses anything else.
-// Plain values; no thread safety needed.
+// Memory operands are one scalar register plus a constant byte offset. Registers must be written before they
+// are read, on the straight line through the function (a loop body counts as run once); the verifier refuses
+// anything else. Plain values; no thread safety needed.
 #pragma once
 
 #include <bit>
@@ -45,8 +46,8 @@ struct Mem {
   std::int32_t offset = 0;
 };
 
-/// One instruction. operands[] holds register ids in the order of the op's pattern (a memory operand contributes its base register);
-/// immediate holds the immediate or the memory offset (no op has both).
+/// One instruction. operands[] holds register ids in the order of the op's pattern (a memory operand
+/// contributes its base register); immediate holds the immediate or the memory offset (no op has both).
 struct Instruction {
   Op op;
   std::uint16_t operands[5] = {};
@@ -60,14 +61,15 @@ struct Function {
   std::vector<Instruction> code;
 };
 
-/// Textual form, one instruction a line, loop bodies indented: "v3 = fma.bc v1, [s0 + 64]". Parses back to the same Function.
+/// Textual form, one instruction a line, loop bodies indented: "v3 = fma.bc v1, [s0 + 64]". Parses back to
+/// the same Function.
 std::string Print(const Function& function);
 Result<Function> Parse(std::string_view text);
 /// Structure, register ids, immediates, balanced loops, written before read. The message names the line.
 Status Verify(const Function& function);
 
-/// Appends instructions. Methods named like an op return a fresh register; the ...To forms write an existing one (loop-carried
-/// values, accumulators).
+/// Appends instructions. Methods named like an op return a fresh register; the ...To forms write an existing
+/// one (loop-carried values, accumulators).
 class Builder {
  public:
   explicit Builder(std::string name) { function_.name = std::move(name); }
@@ -151,11 +153,11 @@ class Builder {
   Scalar ShiftLeft(Scalar a, int bits);
   Scalar ShiftRight(Scalar a, int bits);
   Scalar AndImm(Scalar a, std::int64_t value);
-  void Bump(Scalar s, std::int64_t bytes);     // s += bytes, in place
-  void BumpBy(Scalar s, Scalar bytes);         // s += bytes, in place
+  void Bump(Scalar s, std::int64_t bytes);  // s += bytes, in place
+  void BumpBy(Scalar s, Scalar bytes);      // s += bytes, in place
 
   // Control
-  void Loop(Scalar count);                     // until the matching End
+  void Loop(Scalar count);  // until the matching End
   void Loop(std::int64_t count) { Loop(ScalarConst(count)); }
   void End();
 

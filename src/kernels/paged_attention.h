@@ -1,6 +1,7 @@
-// The attention phase of -O2: causal attention over the paged cache, one task per (tile of rows of one sequence, KV head), then 8-bit
-// quantisation of the output rows. Reduces over chunks of KvLayout::kChunkTokens absolute positions merged in order, so the bits do not
-// depend on the tile, the batch or how the prompt was chunked.
+// The attention phase of -O2: causal attention over the paged cache, one task per (tile of rows of one
+// sequence, KV head), then 8-bit quantisation of the output rows. Reduces over chunks of
+// KvLayout::kChunkTokens absolute positions merged in order, so the bits do not depend on the tile, the batch
+// or how the prompt was chunked.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +15,8 @@ namespace vivace::kernels {
 
 struct PagedAttentionSpec {
   int heads;
-  tensor::KvLayout kv;        // kv_heads, head_dim, type, and the strides (blocks and layers known)
-  float scale;                // usually 1 / sqrt(head_dim)
+  tensor::KvLayout kv;  // kv_heads, head_dim, type, and the strides (blocks and layers known)
+  float scale;          // usually 1 / sqrt(head_dim)
 };
 
 /// Token rows of a tile at most; the runtime fills step.attention_tiles for it.
@@ -26,15 +27,16 @@ struct PagedAttentionKernels {
 struct PagedAttentionCode {
   codegen::KernelFn tile[kAttentionTileRows];
 };
-Result<PagedAttentionKernels> CompilePagedAttention(const PagedAttentionSpec& spec, codegen::KernelLibrary& library);
+Result<PagedAttentionKernels> CompilePagedAttention(const PagedAttentionSpec& spec,
+                                                    codegen::KernelLibrary& library);
 PagedAttentionCode Resolve(const PagedAttentionKernels& kernels, const codegen::KernelLibrary& library);
 
 struct PagedAttentionArgs {
   PagedAttentionSpec spec;
   PagedAttentionCode code;
-  const float* q;             // [rows][heads * head_dim]
+  const float* q;  // [rows][heads * head_dim]
   const std::byte* kv_layer;
-  std::byte* output;          // QuantizedRows{heads * head_dim}
+  std::byte* output;  // QuantizedRows{heads * head_dim}
 };
 TaskKernel PagedAttentionKernel();
 

@@ -1,12 +1,13 @@
-// The fused phases of -O2: a contraction over packed panels with its prologue and epilogue, made of machine code from the vector IR
-// (tile_builders.h) called from a small driver. Bits: a tile's result does not depend on the number of rows, on whether nibbles are
-// read directly or expanded first, or on the task split. Arithmetic of one output, for groups g in order:
+// The fused phases of -O2: a contraction over packed panels with its prologue and epilogue, made of machine
+// code from the vector IR (tile_builders.h) called from a small driver. Bits: a tile's result does not depend
+// on the number of rows, on whether nibbles are read directly or expanded first, or on the task split.
+// Arithmetic of one output, for groups g in order:
 //   integer  i = sum_k u8[k] * w[k] - zero[g] * weight_sum[g]      (exact)
 //   y = fma(float(i) * weight_scale[g], x_scale[g], y);  with a minimum: y = fma(minimum[g], x_sum[g], y)
 // then the epilogue. Activations: tensor::QuantizedRows. Residual stream x: float32 [rows][hidden].
 //
-// Deferred RMSNorm: the producer writes quantised (x * norm_weight) and, per 32 columns, the partial sum of x^2; the consumer's
-// epilogue multiplies by rs = 1 / sqrt(sum(partials in order) / hidden + eps).
+// Deferred RMSNorm: the producer writes quantised (x * norm_weight) and, per 32 columns, the partial sum of
+// x^2; the consumer's epilogue multiplies by rs = 1 / sqrt(sum(partials in order) / hidden + eps).
 #pragma once
 
 #include <cstddef>
@@ -21,19 +22,24 @@
 
 namespace vivace::kernels {
 
-/// Partial sums of squares: [rows][square_stride(hidden)] floats, entry u = sum over columns 32u .. 32u+31; the padding stays zero.
-constexpr int SquareStride(int hidden) { return ((hidden / 32 + 15) / 16) * 16; }
+/// Partial sums of squares: [rows][square_stride(hidden)] floats, entry u = sum over columns 32u .. 32u+31;
+/// the padding stays zero.
+constexpr int SquareStride(int hidden) {
+  return ((hidden / 32 + 15) / 16) * 16;
+}
 
 /// What happens to a tile of 32 (gate-up: 64) columns after the contraction.
 enum class Epilogue : std::uint8_t {
-  kQkvRopeAppend,   // * rs; q: rope -> q f32 [rows][heads * head_dim]; k: rope -> cache; v -> cache      (units in order q, k, v)
-  kResidualQuant,   // x += y; partial squares of x; quantise x * norm_weight -> output rows
-  kSiluMulQuant,    // silu(g * rs) * (u * rs), quantise -> output rows                                   (tasks of 64 columns)
-  kLogits,          // * rs -> f32 [logit rows][n]                                    (input rows are step.logit_rows)
+  kQkvRopeAppend,  // * rs; q: rope -> q f32 [rows][heads * head_dim]; k: rope -> cache; v -> cache (units in
+                   // order q, k, v)
+  kResidualQuant,  // x += y; partial squares of x; quantise x * norm_weight -> output rows
+  kSiluMulQuant,  // silu(g * rs) * (u * rs), quantise -> output rows                                   (tasks
+                  // of 64 columns)
+  kLogits,  // * rs -> f32 [logit rows][n]                                    (input rows are step.logit_rows)
 };
 
-/// Compiled kernels of one GEMM phase. tile[r-1] takes exactly r rows (1..6) of one unit of 32 columns, reading packed weights;
-/// expanded[r-1] the same from an expanded unit; expand makes one.
+/// Compiled kernels of one GEMM phase. tile[r-1] takes exactly r rows (1..6) of one unit of 32 columns,
+/// reading packed weights; expanded[r-1] the same from an expanded unit; expand makes one.
 inline constexpr int kTileRows = 6;
 struct PanelGemmKernels {
   codegen::KernelId tile[kTileRows];
@@ -44,14 +50,15 @@ struct PanelGemmKernels {
 
 /// What the compiler asks for: makes (and shares) all kernels of a phase in `library`.
 struct PanelGemmSpec {
-  tensor::DType type;         // of the weights
+  tensor::DType type;  // of the weights
   int k, n;
   Epilogue epilogue;
-  int hidden = 0;             // width that rs is taken over (kQkvRopeAppend, kSiluMulQuant, kLogits) or of x (kResidualQuant)
+  int hidden =
+      0;  // width that rs is taken over (kQkvRopeAppend, kSiluMulQuant, kLogits) or of x (kResidualQuant)
   float eps = 0;
-  int heads = 0;              // kQkvRopeAppend
-  tensor::KvLayout kv;        // kQkvRopeAppend: kv_heads, head_dim, type (blocks and layers are not used)
-  int output_k = 0;           // width of the quantised output rows, if any
+  int heads = 0;        // kQkvRopeAppend
+  tensor::KvLayout kv;  // kQkvRopeAppend: kv_heads, head_dim, type (blocks and layers are not used)
+  int output_k = 0;     // width of the quantised output rows, if any
 };
 Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, codegen::KernelLibrary& library);
 
@@ -68,44 +75,46 @@ PanelGemmCode Resolve(const PanelGemmKernels& kernels, const codegen::KernelLibr
 struct PanelGemmArgs {
   PanelGemmSpec spec;
   PanelGemmCode code;
-  const std::byte* weights;         // PanelLayout{spec.type, spec.k, spec.n}
-  const std::byte* input;           // QuantizedRows{spec.k} rows
-  const float* squares_in;          // partials for rs
-  float* residual;                  // x, kResidualQuant
-  const float* norm_weight;         // kResidualQuant: of the norm that follows
-  float* squares_out;               // kResidualQuant
-  std::byte* output;                // QuantizedRows{spec.output_k} rows
-  float* q;                         // kQkvRopeAppend
-  const float* rope_table;          // [positions][head_dim] as in portable.h
+  const std::byte* weights;  // PanelLayout{spec.type, spec.k, spec.n}
+  const std::byte* input;    // QuantizedRows{spec.k} rows
+  const float* squares_in;   // partials for rs
+  float* residual;           // x, kResidualQuant
+  const float* norm_weight;  // kResidualQuant: of the norm that follows
+  float* squares_out;        // kResidualQuant
+  std::byte* output;         // QuantizedRows{spec.output_k} rows
+  float* q;                  // kQkvRopeAppend
+  const float* rope_table;   // [positions][head_dim] as in portable.h
   tensor::KvLayout kv;
   std::byte* kv_layer;
-  float* logits;                    // kLogits
+  float* logits;  // kLogits
 };
 TaskKernel PanelGemmKernel(Epilogue epilogue);
 
-/// First phase: x = embedding row of each token, read from the panel (tied weights are in memory once), partial squares, and
-/// quantised x * norm_weight.
+/// First phase: x = embedding row of each token, read from the panel (tied weights are in memory once),
+/// partial squares, and quantised x * norm_weight.
 struct PanelEmbedArgs {
   tensor::PanelLayout layout;
   const std::byte* weights;
   const float* norm_weight;
   float* residual;
   float* squares_out;
-  std::byte* output;                // QuantizedRows{layout.k}
-  codegen::KernelFn quantize;       // from CompileResidualQuantize
+  std::byte* output;           // QuantizedRows{layout.k}
+  codegen::KernelFn quantize;  // from CompileResidualQuantize
 };
-/// The kernel that PanelEmbed needs: one row's squares and quantisation, the same bits as kResidualQuant's epilogue.
+/// The kernel that PanelEmbed needs: one row's squares and quantisation, the same bits as kResidualQuant's
+/// epilogue.
 Result<codegen::KernelId> CompileResidualQuantize(int hidden, codegen::KernelLibrary& library);
 TaskKernel PanelEmbedKernel();
 
-/// Packs `sources` (checkpoint rows of layout.type, each [n_i, k], sum of n_i = layout.n) into `panels` (layout.bytes()), panel range
-/// [first_panel, last_panel) only, so that workers share the work. kRopePairs applies to the first rope_rows rows (Q and K), heads of
-/// head_dim; the rest are plain.
+/// Packs `sources` (checkpoint rows of layout.type, each [n_i, k], sum of n_i = layout.n) into `panels`
+/// (layout.bytes()), panel range [first_panel, last_panel) only, so that workers share the work. kRopePairs
+/// applies to the first rope_rows rows (Q and K), heads of head_dim; the rest are plain.
 struct PackSource {
   const std::byte* data;
   int rows;
 };
-void PackPanels(const tensor::PanelLayout& layout, tensor::ColumnOrder order, const std::vector<PackSource>& sources, int rope_rows,
-                int head_dim, int first_panel, int last_panel, std::byte* panels);
+void PackPanels(const tensor::PanelLayout& layout, tensor::ColumnOrder order,
+                const std::vector<PackSource>& sources, int rope_rows, int head_dim, int first_panel,
+                int last_panel, std::byte* panels);
 
 }  // namespace vivace::kernels

@@ -1,7 +1,8 @@
-// Portable kernels, compiled ahead of time: what -O0 runs. float32 activations, weights as they lie in the checkpoint. Each is compiled
-// for several instruction sets and picked by CPUID at start; on one machine a result does not depend on the batch, the tasks or the
-// threads: every output element is reduced over k in one fixed order.
-// All activation buffers are row-major float32, one row per token of the step, row stride = width, 64-byte aligned.
+// Portable kernels, compiled ahead of time: what -O0 runs. float32 activations, weights as they lie in the
+// checkpoint. Each is compiled for several instruction sets and picked by CPUID at start; on one machine a
+// result does not depend on the batch, the tasks or the threads: every output element is reduced over k in
+// one fixed order. All activation buffers are row-major float32, one row per token of the step, row stride =
+// width, 64-byte aligned.
 #pragma once
 
 #include <cstddef>
@@ -54,7 +55,8 @@ struct KvAppendArgs {
   std::byte* layer;  // base of this layer in the pool
 };
 
-/// Causal attention over the paged cache, in chunks of KvLayout::kChunkTokens merged in order. out [rows, heads * head_dim].
+/// Causal attention over the paged cache, in chunks of KvLayout::kChunkTokens merged in order. out [rows,
+/// heads * head_dim].
 struct AttentionArgs {
   const float* q;
   float* out;

@@ -1,5 +1,5 @@
-// Layout of the paged KV cache. A block holds kBlockTokens positions of every layer; block b of layer l starts at
-// base + l * layer_stride + b * block_stride.
+// Layout of the paged KV cache. A block holds kBlockTokens positions of every layer; block b of layer l
+// starts at base + l * layer_stride + b * block_stride.
 //   K of a block: [kv_heads][head_dim][16 positions]   (positions in the vector lanes)
 //   V of a block: [kv_heads][16 positions][head_dim], from v_offset on
 #pragma once
@@ -14,12 +14,13 @@ namespace vivace::tensor {
 struct KvLayout {
   int layers = 0;
   int kv_heads = 0;
-  int head_dim = 0;     // multiple of 16
+  int head_dim = 0;          // multiple of 16
   DType type = DType::kF16;  // kF16 or kF32
-  int blocks = 0;       // in the pool
+  int blocks = 0;            // in the pool
 
   static constexpr int kBlockTokens = 16;
-  /// Attention reduces over chunks of absolute positions of this size, merged in order, whatever the batch (design.md section 8).
+  /// Attention reduces over chunks of absolute positions of this size, merged in order, whatever the batch
+  /// (design.md section 8).
   static constexpr int kChunkTokens = 256;
 
   constexpr int element_bytes() const { return type == DType::kF32 ? 4 : 2; }
@@ -35,7 +36,8 @@ struct KvLayout {
     return head * head_bytes() + (static_cast<std::size_t>(dim) * kBlockTokens + slot) * element_bytes();
   }
   constexpr std::size_t v_element_offset(int head, int slot, int dim) const {
-    return v_offset() + head * head_bytes() + (static_cast<std::size_t>(slot) * head_dim + dim) * element_bytes();
+    return v_offset() + head * head_bytes() +
+           (static_cast<std::size_t>(slot) * head_dim + dim) * element_bytes();
   }
 };
 

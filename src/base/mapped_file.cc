@@ -1,0 +1,77 @@
+#include "base/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace vivace::base {
+namespace {
+
+// What to tell the person about a path that is no readable regular file with content; ok when it is one.
+Status CheckRegular(const std::string& path, const struct stat& info) {
+  if (S_ISDIR(info.st_mode)) {
+    return InvalidArgument("'" + path + "' is a directory: name the model file inside it");
+  }
+  if (!S_ISREG(info.st_mode))
+    return InvalidArgument("'" + path + "' is not a regular file: name a model file");
+  if (info.st_size == 0) return DataLoss("'" + path + "' is empty: fetch it again");
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<MappedFile> MappedFile::Open(const std::string& path) {
+  // O_NONBLOCK: opening a FIFO must not wait for a writer.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) {
+    const std::string reason = std::strerror(errno);
+    if (errno == ENOENT || errno == ENOTDIR) return NotFound("no file at '" + path + "': check the path");
+    return InvalidArgument("cannot open '" + path + "': " + reason);
+  }
+  struct stat info {};
+  Status status =
+      ::fstat(descriptor, &info) == 0 ? CheckRegular(path, info) : Internal("fstat failed on '" + path + "'");
+  void* data = MAP_FAILED;
+  if (status.ok()) {
+    data = ::mmap(nullptr, static_cast<std::size_t>(info.st_size), PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (data == MAP_FAILED) status = ResourceExhausted("cannot map '" + path + "': " + std::strerror(errno));
+  }
+  ::close(descriptor);
+  if (!status.ok()) return status;
+  MappedFile file;
+  file.path_ = path;
+  file.data_ = static_cast<const std::byte*>(data);
+  file.size_ = static_cast<std::size_t>(info.st_size);
+  return file;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::Release(std::span<const std::byte> range) const {
+  constexpr std::uintptr_t kPage = 4096;
+  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(range.data()) + kPage - 1) & ~(kPage - 1);
+  const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(range.data() + range.size()) & ~(kPage - 1);
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+}  // namespace vivace::base

@@ -1,0 +1,109 @@
+#include "base/worker_team.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+
+namespace vivace::base {
+namespace {
+
+constexpr int kSpinsBeforeYield = 20000;  // about 0.2 ms: longer than any phase of a small model
+constexpr int kYieldsBeforePark = 50;
+constexpr unsigned kFlushDenormals = 0x8040;  // FTZ and DAZ of MXCSR
+
+void FlushDenormals() {
+  _mm_setcsr(_mm_getcsr() | kFlushDenormals);
+}
+
+// Spins until ready(), yielding after a bound. Returns false when max_yields is reached first (negative:
+// never).
+template <class Ready>
+bool SpinUntil(Ready ready, int max_yields) {
+  for (int spins = 0, yields = 0;; ++spins) {
+    if (ready()) return true;
+    if (spins < kSpinsBeforeYield) {
+      _mm_pause();
+      continue;
+    }
+    if (max_yields >= 0 && ++yields > max_yields) return false;
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
+
+void SpinBarrier::Wait() {
+  if (threads_ == 1) return;
+  const std::uint32_t generation = generation_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
+    arrived_.store(0, std::memory_order_relaxed);
+    generation_.store(generation + 1, std::memory_order_release);
+    return;
+  }
+  SpinUntil([&] { return generation_.load(std::memory_order_acquire) != generation; }, -1);
+}
+
+WorkerTeam::WorkerTeam(int workers) : size_(std::max(workers, 1)), barrier_(size_) {
+  for (int worker = 1; worker < size_; ++worker) {
+    threads_.emplace_back([this, worker] { WorkerLoop(worker); });
+  }
+}
+
+WorkerTeam::~WorkerTeam() {
+  stopping_.store(true, std::memory_order_release);
+  epoch_.fetch_add(1, std::memory_order_release);
+  epoch_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void WorkerTeam::Run(void (*body)(void* context, int worker), void* context) {
+  FlushDenormals();
+  if (size_ > 1) {
+    body_ = body;
+    context_ = context;
+    running_.store(size_ - 1, std::memory_order_relaxed);
+    epoch_.fetch_add(1, std::memory_order_release);
+    epoch_.notify_all();
+  }
+  body(context, 0);
+  if (size_ > 1) SpinUntil([this] { return running_.load(std::memory_order_acquire) == 0; }, -1);
+}
+
+void WorkerTeam::WorkerLoop(int worker) {
+  FlushDenormals();
+  std::uint32_t seen = 0;
+  while (true) {
+    const auto changed = [&] { return epoch_.load(std::memory_order_acquire) != seen; };
+    if (!SpinUntil(changed, kYieldsBeforePark)) epoch_.wait(seen, std::memory_order_acquire);
+    if (!changed()) continue;
+    ++seen;
+    if (stopping_.load(std::memory_order_acquire)) return;
+    body_(context_, worker);
+    running_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+TaskRanges::TaskRanges(int workers) : shares_(static_cast<std::size_t>(workers)) {}
+
+void TaskRanges::Reset(int count) {
+  const int workers = static_cast<int>(shares_.size());
+  for (int worker = 0; worker < workers; ++worker) {
+    Share& share = shares_[static_cast<std::size_t>(worker)];
+    share.next.store(static_cast<int>(static_cast<std::int64_t>(count) * worker / workers),
+                     std::memory_order_relaxed);
+    share.end = static_cast<int>(static_cast<std::int64_t>(count) * (worker + 1) / workers);
+  }
+}
+
+int TaskRanges::Take(int worker) {
+  const int workers = static_cast<int>(shares_.size());
+  for (int i = 0; i < workers; ++i) {
+    Share& share = shares_[static_cast<std::size_t>((worker + i) % workers)];
+    if (share.next.load(std::memory_order_relaxed) >= share.end) continue;
+    const int task = share.next.fetch_add(1, std::memory_order_relaxed);
+    if (task < share.end) return task;
+  }
+  return -1;
+}
+
+}  // namespace vivace::base

@@ -1,0 +1,103 @@
+// The program: how to run a graph. A list of phases; each is a kernel kind with declared reads and writes, and every phase ends with
+// one barrier. -O0 and -O2 make the same form, so there is one executor. Bodies are stored once; layers bind weights to them.
+// Owns the machine code of its kernels. Immutable after the compiler has made it; read from any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "codegen/kernel_library.h"
+#include "kernels/paged_attention.h"
+#include "kernels/panel.h"
+#include "tensor/dtype.h"
+#include "tensor/packed_panel.h"
+#include "vivace/status.h"
+
+namespace vivace::program {
+
+enum class PhaseKind : std::uint8_t {
+#define PHASE_KIND(id, text) id,
+#include "program/phase_kinds.def"
+#undef PHASE_KIND
+};
+std::string_view Name(PhaseKind kind);
+
+using BufferId = base::Id<struct BufferTag>;
+using WeightId = base::Id<struct WeightTag>;   // index into Program::weights
+using SlotId = base::Id<struct SlotTag>;       // weight slot of a body; a layer binds it to a WeightId
+
+/// An activation buffer: `bytes_per_row` for each token row (or logit row) of the largest step.
+struct Buffer {
+  std::string name;
+  int bytes_per_row = 0;
+  bool logit_rows = false;
+};
+
+/// A weight as the kernels want it: mapped as it lies in the checkpoint, or packed into panels from one or several tensors.
+struct Weight {
+  std::string name;                          // "blk.3.qkv", "token_embd"
+  std::vector<std::string> sources;          // tensor names in the checkpoint
+  bool packed = false;                       // false: sources[0] as it is
+  tensor::PanelLayout layout{};              // when packed
+  tensor::ColumnOrder order = tensor::ColumnOrder::kPlain;
+  int rope_rows = 0, head_dim = 0;           // for kRopePairs
+};
+
+struct Phase {
+  PhaseKind kind;
+  std::string label;                         // "qkv", "attn_norm": for dumps and traces
+  std::vector<BufferId> reads, writes;       // in the order of phase_kinds.def
+  std::vector<SlotId> weights;
+  // Shape facts of the portable kinds (unused fields zero)
+  int k = 0, n = 0;                          // width in, width out
+  int heads = 0, head_dim = 0;
+  tensor::DType type = tensor::DType::kF32;  // of the weight
+  float eps = 0, scale = 0, theta = 0;
+  bool logit_rows = false;
+  // What the fused kinds need besides
+  std::variant<std::monostate, kernels::PanelGemmSpec, kernels::PagedAttentionSpec, tensor::PanelLayout> spec;
+  std::variant<std::monostate, kernels::PanelGemmKernels, kernels::PagedAttentionKernels, codegen::KernelId> kernels;
+  std::vector<std::string> fused;            // names of the graph nodes it computes, in order, for the text form
+};
+
+struct Body {
+  std::string name;
+  std::vector<std::string> slots;            // weight slots, by SlotId
+  std::vector<Phase> phases;
+};
+
+struct Layer {
+  int body = 0;
+  int kv_layer = -1;                         // index in the KV cache, or -1
+  std::vector<WeightId> weights;             // by SlotId of the body
+};
+
+struct Program {
+  std::string name;
+  int level = 0;
+  int vocabulary = 0, hidden = 0, max_positions = 0;
+  float rope_theta = 0;                      // one rope table per program: [max_positions][rope_dim]
+  int rope_dim = 0;
+  tensor::KvLayout kv;                       // blocks are set by the engine
+  int attention_tile_rows = 1;               // rows per AttentionTile that the kernels want
+  std::vector<Buffer> buffers;
+  std::vector<Weight> weights;
+  std::vector<Body> bodies;
+  std::vector<Layer> layers;                 // prologue, decoder layers, epilogue, in execution order
+  BufferId logits;                           // f32 [logit rows][vocabulary]
+  std::unique_ptr<codegen::KernelLibrary> library;  // sealed; null at -O0
+};
+
+/// Text of the phases: bodies once, layers as counts. Parses back to everything but the machine code.
+std::string Print(const Program& program);
+Result<Program> Parse(std::string_view text);
+/// Operand counts per kind, ids in range, each buffer written before read, layer bindings complete.
+Status Verify(const Program& program);
+
+}  // namespace vivace::program
