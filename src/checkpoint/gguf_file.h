@@ -1,0 +1,129 @@
+// A GGUF file (versions 2 and 3, little-endian): its metadata and its tensors as views into the mapped bytes.
+// Nothing is copied; parsing is one pass that allocates only what the file's own size can justify. Every
+// error names the file, the key or tensor, its value and the remedy. Immutable after Open or Parse, so all
+// const members may be called from any thread; views live as long as the GgufFile (moves keep them valid).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mapped_file.h"
+#include "tensor/dtype.h"
+#include "vivace/status.h"
+
+namespace vivace::checkpoint {
+
+/// Value types of metadata, numbered as in the GGUF specification.
+enum class GgufType : std::uint32_t {
+  kUint8,
+  kInt8,
+  kUint16,
+  kInt16,
+  kUint32,
+  kInt32,
+  kFloat32,
+  kBool,
+  kString,
+  kArray,
+  kUint64,
+  kInt64,
+  kFloat64,
+};
+
+struct GgufTensor {
+  static constexpr int kMaxDims = 4;
+  std::string_view name;
+  tensor::DType type = tensor::DType::kF32;
+  int dim_count = 0;                             // 1 .. kMaxDims
+  std::array<std::int64_t, kMaxDims> dims = {};  // dims[0] is contiguous; all >= 1, 1 beyond dim_count
+  std::span<const std::byte> data;               // the whole tensor, aligned for its type within the file
+
+  std::int64_t elements() const { return dims[0] * dims[1] * dims[2] * dims[3]; }
+  std::int64_t row_elements() const { return dims[0]; }
+  std::int64_t rows() const { return dims[1] * dims[2] * dims[3]; }
+};
+
+class GgufFile {
+ public:
+  /// Maps and parses a file. Errors: those of base::MappedFile::Open; kDataLoss (broken or cut off);
+  /// kUnsupported (another kind of file).
+  static Result<GgufFile> Open(const std::string& path);
+  /// Parses bytes that the caller keeps alive, 8-byte aligned; `name` stands for the file in errors.
+  static Result<GgufFile> Parse(std::span<const std::byte> bytes, std::string name);
+
+  const std::string& name() const { return name_; }
+  std::uint32_t version() const { return version_; }
+
+  // Metadata. A missing key, a wrong type or a value out of range is kDataLoss and names file, key and value.
+  // The ...Or forms give the fallback for a missing key only: a present key of a wrong type is still an
+  // error.
+  bool Has(std::string_view key) const { return Find(key) != nullptr; }
+  Result<std::string_view> String(std::string_view key) const;
+  Result<std::string_view> StringOr(std::string_view key, std::string_view fallback) const;
+  /// Any integer type that fits, within minimum .. maximum.
+  Result<std::int64_t> Integer(std::string_view key,
+                               std::int64_t minimum = std::numeric_limits<std::int64_t>::min(),
+                               std::int64_t maximum = std::numeric_limits<std::int64_t>::max()) const;
+  Result<std::int64_t> IntegerOr(std::string_view key, std::int64_t fallback,
+                                 std::int64_t minimum = std::numeric_limits<std::int64_t>::min(),
+                                 std::int64_t maximum = std::numeric_limits<std::int64_t>::max()) const;
+  /// Any float or integer type; always finite.
+  Result<double> Number(std::string_view key) const;
+  Result<double> NumberOr(std::string_view key, double fallback) const;
+  Result<bool> Bool(std::string_view key) const;
+  Result<bool> BoolOr(std::string_view key, bool fallback) const;
+  /// An array of strings. The strings are bytes of the file: not checked to be UTF-8.
+  Result<std::span<const std::string_view>> Strings(std::string_view key) const;
+  /// An array of any integer type, widened.
+  Result<std::vector<std::int64_t>> Integers(std::string_view key) const;
+  /// An array of any float or integer type.
+  Result<std::vector<float>> Floats(std::string_view key) const;
+  /// Number of elements of an array of any type.
+  Result<std::int64_t> ArraySize(std::string_view key) const;
+  /// All keys in file order.
+  std::vector<std::string_view> Keys() const;
+
+  // Tensors, in file order.
+  std::span<const GgufTensor> tensors() const { return tensors_; }
+  /// Null when there is none of that name.
+  const GgufTensor* FindTensor(std::string_view name) const;
+  /// Like FindTensor, but a missing tensor is kDataLoss and names it.
+  Result<const GgufTensor*> Tensor(std::string_view name) const;
+  /// The tensor was copied elsewhere: its pages may go. Does nothing for Parse.
+  void Release(const GgufTensor& tensor) const;
+
+ private:
+  friend class GgufParser;
+  struct Entry {
+    std::string_view key;
+    GgufType type = GgufType::kUint8;  // of the value, or of the elements of an array
+    bool is_array = false;
+    std::uint64_t count = 1;  // elements of an array
+    std::span<const std::byte>
+        bytes;                  // the value: a string's characters, a number, an array's packed numbers
+    std::int32_t strings = -1;  // index into string_arrays_ for an array of strings
+  };
+
+  GgufFile() = default;
+  const Entry* Find(std::string_view key) const;
+  Result<const Entry*> FindTyped(std::string_view key, bool array, std::string_view wanted) const;
+  Status WrongType(const Entry& entry, std::string_view wanted) const;
+
+  std::string name_;
+  std::uint32_t version_ = 0;
+  std::optional<base::MappedFile> file_;
+  std::vector<Entry> entries_;                // file order
+  std::vector<std::int32_t> entries_by_key_;  // indices, sorted by key
+  std::vector<std::vector<std::string_view>> string_arrays_;
+  std::vector<GgufTensor> tensors_;            // file order
+  std::vector<std::int32_t> tensors_by_name_;  // indices, sorted by name
+};
+
+}  // namespace vivace::checkpoint

@@ -1,0 +1,150 @@
+// Decides which tokens of which sequences the next step computes, and in which KV cache blocks. A state
+// machine without threads, clock or model: the engine calls Next, runs the plan, samples, and calls Commit.
+//
+// Policy: first come, first served. Each step first serves every running sequence that needs one token
+// (decode), then fills the token budget with chunks of prompts, oldest first, then admits waiting sequences.
+// When the pool is full the youngest running sequence gives up its blocks and waits again at its place in the
+// queue; its tokens, generated ones included, are computed again (no answer changes). One thread. A step in
+// which no sequence is added or finished does not allocate.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "kvcache/block_hash.h"
+#include "kvcache/block_pool.h"
+#include "scheduler/sequence.h"
+#include "vivace/status.h"
+
+namespace vivace::scheduler {
+
+struct SchedulerConfig {
+  int blocks = 0;                // in the KV cache pool
+  int max_model_len = 0;         // tokens of a sequence, prompt and answer together
+  int max_batched_tokens = 512;  // rows of a step
+  int max_num_seqs = 64;         // running at once; at most max_batched_tokens counts
+  int max_chunk_tokens = 0;      // rows of one sequence in a step; 0: as many as the budget allows
+  bool prefix_caching = true;
+  std::string program_fingerprint;  // what computes the cache: see kvcache::BlockHasher::Root
+};
+
+struct SequenceRequest {
+  std::span<const std::int32_t> prompt;  // copied; at least one token
+  int max_tokens = 0;                    // generated at most; at least one
+  std::string_view cache_salt;           // prefix-cache hits only among equal salts
+  bool all_prompt_logits =
+      false;  // logits of every prompt row are wanted (prompt log-probabilities); takes no prefix-cache hit
+};
+
+/// One sequence's share of a step: rows first_position .. first_position + rows - 1.
+struct SequencePlan {
+  SequenceId id;
+  int first_position = 0;  // everything before it is in the cache
+  int rows = 0;
+  int logit_rows = 0;     // the last so many rows need logits: 0, 1 or (prompt log-probabilities) up to rows
+  bool samples = false;   // the last row's logits give the next token: Commit wants a result
+  int cached_tokens = 0;  // prompt tokens that came from the prefix cache when it first ran
+  std::span<const std::int32_t> tokens;      // [rows]
+  std::span<const kvcache::BlockId> blocks;  // page table; covers at least first_position + rows positions
+
+  /// The page table as plain numbers, for tensor::SequenceView.
+  const std::int32_t* block_values() const { return &blocks.data()->value; }
+};
+
+/// Valid until the next call of a member that is not const. Decodes come first, then chunks; each oldest
+/// first.
+struct Plan {
+  std::span<const SequencePlan> sequences;
+  int rows = 0;
+  int logit_rows = 0;
+  bool empty() const { return sequences.empty(); }
+};
+
+/// What sampling gave for one sequence of the plan.
+struct SequenceResult {
+  SequenceId id;
+  std::int32_t token = 0;
+  bool finished = false;  // the engine's decision: stop token, stop string, length, error. Ends the sequence
+                          // and frees its blocks
+};
+
+/// One result for each entry of the plan with `samples`, in the plan's order.
+struct StepResult {
+  std::span<const SequenceResult> sequences;
+};
+
+struct SchedulerStats {
+  int running = 0, waiting = 0;
+  int blocks_total = 0, blocks_held = 0;
+  std::int64_t prefix_queries = 0, prefix_hits = 0;  // tokens, over all admissions
+  std::int64_t preemptions = 0, finished = 0, cancelled = 0;
+  std::int64_t scheduled_rows = 0;
+};
+
+class Scheduler {
+ public:
+  /// The config's numbers must be in range (blocks, lengths and budgets >= 1): the engine resolves them.
+  explicit Scheduler(SchedulerConfig config);
+
+  /// Queues a sequence. kInvalidArgument: empty prompt, or one that can never fit the model length or the
+  /// pool. Ids are small numbers; one is used again only after its sequence has finished or was cancelled.
+  Result<SequenceId> Add(const SequenceRequest& request);
+  /// Ends a sequence, waiting or running; its blocks are free at once. Not between Next and Commit.
+  void Cancel(SequenceId id);
+
+  /// The next step. Not empty as long as any sequence lives. Each plan that is not empty is answered by one
+  /// Commit or Discard.
+  const Plan& Next();
+  /// The plan ran: counts its rows as computed, names full blocks for the prefix cache, appends tokens,
+  /// removes finished sequences.
+  void Commit(const StepResult& result);
+  /// The plan did not run: nothing was computed.
+  void Discard();
+
+  bool idle() const { return running_.empty() && waiting_.empty(); }
+  /// Prompt and generated tokens of a living sequence.
+  std::span<const std::int32_t> Tokens(SequenceId id) const { return Get(id).tokens; }
+  SchedulerStats stats() const;
+  const kvcache::BlockPool& pool() const { return pool_; }
+
+  /// Aborts when sequences, queues and blocks do not agree.
+  void CheckInvariants() const;
+
+ private:
+  Sequence& Get(SequenceId id);
+  const Sequence& Get(SequenceId id) const;
+  Sequence& NewSequence();
+  int RowLimit(const Sequence& sequence, int budget) const;
+  int GrowBlocks(Sequence& sequence, int rows);
+  int MakeRoom(std::size_t index, int rows);
+  void PreemptYoungest();
+  int PlanRunning();
+  void AdmitWaiting(int budget);
+  bool Admit(Sequence& sequence);
+  int MatchPrefix(Sequence& sequence);
+  void Emit(bool decodes);
+  void AppendPlan(const Sequence& sequence);
+  void NameFullBlocks(Sequence& sequence);
+  void ReleaseBlocks(Sequence& sequence);
+  void Retire(SequenceId id);
+  void InsertByArrival(std::vector<SequenceId>& queue, SequenceId id);
+
+  SchedulerConfig config_;
+  kvcache::BlockPool pool_;
+  kvcache::BlockHasher hasher_;
+  std::vector<Sequence> sequences_;  // by SequenceId
+  std::vector<SequenceId> unused_ids_;
+  std::vector<SequenceId> running_;  // by arrival
+  std::vector<SequenceId> waiting_;  // by arrival
+  std::vector<SequencePlan> plan_entries_;
+  Plan plan_;
+  bool plan_outstanding_ = false;
+  std::int64_t arrivals_ = 0;
+  SchedulerStats stats_;
+};
+
+}  // namespace vivace::scheduler
