@@ -1,0 +1,60 @@
+// A chat template: Jinja source, parsed once, rendered often. The interpreter knows no host objects, reads no
+// files and is bounded by budgets. Thread safety: Render may be called from any thread. Ownership: owns its
+// source and syntax tree.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chat/value.h"
+#include "vivace/status.h"
+
+namespace vivace::chat {
+
+/// Bounds of one rendering; passing one is a Status.
+struct Budget {
+  std::int64_t steps = 2'000'000;        // evaluated expressions and statements
+  std::int64_t output_bytes = 16 << 20;  // of the result, and of any string made on the way
+};
+
+struct ParseOptions {
+  bool trim_blocks = true;  // Hugging Face renders chat templates with both
+  bool lstrip_blocks = true;
+};
+
+/// One message of a conversation, as the engine has it.
+struct Message {
+  std::string_view role;
+  std::string_view content;
+};
+
+class Template {
+ public:
+  /// Errors name the line: a syntax error (kInvalidArgument), or a statement, filter, test or function that
+  /// this interpreter does not know (kUnsupported).
+  static Result<Template> Parse(std::string_view source, const ParseOptions& options = {});
+
+  Template(Template&&) noexcept;
+  Template& operator=(Template&&) noexcept;
+  ~Template();
+
+  /// Renders with `variables`, a dict. raise_exception in the template is a kInvalidArgument Status with its
+  /// message.
+  Result<std::vector<Piece>> Render(const Value& variables, const Budget& budget = {}) const;
+
+ private:
+  struct Impl;
+  explicit Template(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The variables that a chat template expects: messages (their text as data), add_generation_prompt,
+/// bos_token, eos_token.
+Value ChatVariables(std::span<const Message> messages, bool add_generation_prompt, std::string_view bos_token,
+                    std::string_view eos_token);
+
+}  // namespace vivace::chat

@@ -1,0 +1,60 @@
+// From logits to a token: greedy, temperature, top_k, top_p, and log-probabilities of the raw distribution. A
+// draw depends only on the logits, the parameters and (seed, choice index, position): never on the batch.
+// Thread safety: one Sampler per thread (it holds scratch memory); after the first call of a vocabulary's
+// size nothing is allocated but what a caller's SampleResult needs to grow once.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "vivace/sampling_params.h"
+#include "vivace/status.h"
+
+namespace vivace::sampling {
+
+/// Errors name the field, its value and its range.
+Status Validate(const SamplingParams& params, std::int32_t vocabulary);
+
+/// What the random numbers of one draw are keyed by.
+struct DrawKey {
+  std::uint64_t seed = 0;
+  std::uint32_t choice_index = 0;
+  std::uint64_t position = 0;  // of the token that is drawn, in the sequence
+};
+
+struct TokenScore {
+  std::int32_t token = 0;
+  float logprob = 0;  // natural logarithm, raw distribution (temperature 1, nothing cut)
+  bool operator==(const TokenScore&) const = default;
+};
+
+struct SampleResult {
+  TokenScore chosen;            // logprob is 0 when none was asked for
+  std::vector<TokenScore> top;  // best first, ties to the lower id; empty for top_logprobs < 1
+};
+
+class Sampler {
+ public:
+  /// Draws the next token from logits [vocabulary]. params.temperature 0 is greedy; equal logits go to the
+  /// lower id. params.logprobs >= 0 asks for the log-probability of the token and of the params.logprobs
+  /// likeliest. Errors: kInternal when a logit is not finite.
+  Status Sample(std::span<const float> logits, const SamplingParams& params, const DrawKey& key,
+                SampleResult& result);
+
+  /// The log-probability of `token` and of the top_count likeliest, without a draw: for prompt
+  /// log-probabilities.
+  Status Score(std::span<const float> logits, std::int32_t token, int top_count, SampleResult& result);
+
+ private:
+  struct Candidate {
+    float logit;
+    std::int32_t token;
+  };
+  void SelectTopK(std::span<const float> logits, std::size_t count);
+  void SelectTopP(std::span<const float> logits, float maximum, const SamplingParams& params);
+
+  std::vector<Candidate> candidates_;
+};
+
+}  // namespace vivace::sampling

@@ -1,0 +1,67 @@
+// Text to token ids and back: byte-level BPE with the pre-tokenizer as data.
+// Thread safety: all const members may be called from any thread. Ownership: keeps views into the text of the
+// Vocabulary it was made from (the mapped file), which must outlive it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/vocabulary.h"
+#include "vivace/status.h"
+
+namespace vivace::tokenizer {
+
+/// A stretch of text for EncodePieces. Control tokens are found only where parse_special holds.
+struct TextPiece {
+  std::string_view text;
+  bool parse_special = false;
+};
+
+class Tokenizer {
+ public:
+  /// Errors name the token, merge or name at fault: kUnsupported for a model or pre-tokenizer that is not
+  /// known, kDataLoss for a vocabulary that contradicts itself.
+  static Result<Tokenizer> Create(const Vocabulary& vocabulary);
+
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+  ~Tokenizer();
+
+  /// Ids of the text; any bytes are allowed. No BOS is added: see bos_id and add_bos. Control tokens spelled
+  /// in the text become ids only with parse_special; user-defined tokens always do. Bytes for which the
+  /// vocabulary has no token are dropped, as Hugging Face tokenizers does.
+  Result<std::vector<std::int32_t>> Encode(std::string_view text, bool parse_special) const;
+  /// The same ids as Encode of the joined text, but a control token counts only where it lies wholly inside
+  /// consecutive pieces with parse_special: so a template's control tokens work and a user's text cannot
+  /// spell one.
+  Result<std::vector<std::int32_t>> EncodePieces(std::span<const TextPiece> pieces) const;
+
+  /// The raw bytes of one token; may be part of a UTF-8 character. Empty for an id outside [0, size()).
+  std::string TokenText(std::int32_t id) const;
+  /// Appends the same bytes to out.
+  void AppendTokenText(std::int32_t id, std::string& out) const;
+  /// The text of the ids as valid UTF-8: bytes that are no character become U+FFFD. Control tokens are left
+  /// out with skip_special.
+  std::string Decode(std::span<const std::int32_t> ids, bool skip_special) const;
+
+  std::int32_t size() const;
+  /// True for control tokens; false for ids outside [0, size()).
+  bool is_special(std::int32_t id) const;
+  /// The id whose vocabulary text is exactly `text` (special tokens are written as they read), if any.
+  std::optional<std::int32_t> FindToken(std::string_view text) const;
+  std::optional<std::int32_t> bos_id() const;
+  std::optional<std::int32_t> eos_id() const;
+  bool add_bos() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vivace::tokenizer
