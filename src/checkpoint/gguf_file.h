@@ -15,27 +15,11 @@
 #include <vector>
 
 #include "base/mapped_file.h"
+#include "checkpoint/gguf_types.h"
 #include "tensor/dtype.h"
 #include "vivace/status.h"
 
 namespace vivace::checkpoint {
-
-/// Value types of metadata, numbered as in the GGUF specification.
-enum class GgufType : std::uint32_t {
-  kUint8,
-  kInt8,
-  kUint16,
-  kInt16,
-  kUint32,
-  kInt32,
-  kFloat32,
-  kBool,
-  kString,
-  kArray,
-  kUint64,
-  kInt64,
-  kFloat64,
-};
 
 struct GgufTensor {
   static constexpr int kMaxDims = 4;

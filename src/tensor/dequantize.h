@@ -10,9 +10,6 @@
 namespace vivace::tensor {
 
 /// Bytes of `elements` values of a type; elements is a multiple of the type's block.
-constexpr std::size_t RowBytes(int block_elements, int block_bytes, std::int64_t elements) {
-  return static_cast<std::size_t>(elements / block_elements) * static_cast<std::size_t>(block_bytes);
-}
 std::size_t RowBytes(DType type, std::int64_t elements);
 
 /// True for the types that DequantizeRow reads: kF32, kF16, kQ4_1, kQ8_0.
