@@ -1,0 +1,146 @@
+// For the attention tests: sequences with random Q, K and V whose K and V lie in a paged cache, the steps
+// over any parts of them, and the naive softmax in double. Slots of the cache that hold no position are NaN,
+// so that reading one too many shows.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include "kernels/portable.h"
+#include "kernels/step_fixture.h"
+
+namespace vivace::kernels {
+
+/// Rows [first, first + rows) of one sequence, as part of a step.
+struct SequencePart {
+  int sequence, first, rows;
+};
+
+/// A step with its queries; the arrays that the view points to live here.
+struct AttentionStep {
+  std::vector<tensor::SequenceView> sequences;
+  std::vector<tensor::AttentionTile> tiles;
+  std::vector<float> q;
+  tensor::StepView view;
+};
+
+class AttentionFixture {
+ public:
+  AttentionFixture(int heads, int kv_heads, int dim, tensor::DType type, std::vector<int> lengths,
+                   unsigned seed)
+      : heads_(heads), lengths_(std::move(lengths)), random_(seed) {
+    int blocks = 1;
+    for (const int length : lengths_) blocks += (length + 15) / 16;
+    layout_ = {.layers = 1, .kv_heads = kv_heads, .head_dim = dim, .type = type, .blocks = blocks};
+    pool_.assign(layout_.bytes(), std::byte{0xff});
+    std::vector<std::int32_t> free(blocks);
+    std::iota(free.begin(), free.end(), 0);
+    std::shuffle(free.begin(), free.end(), random_);
+    for (const int length : lengths_) {
+      const int count = (length + 15) / 16;
+      blocks_.emplace_back(free.end() - count, free.end());
+      free.resize(free.size() - count);
+      q_.push_back(Random(length, heads * dim, 2.0f));
+      FillCache(length, blocks_.back());
+    }
+  }
+
+  AttentionStep Step(const std::vector<SequencePart>& parts, int tile_rows) const {
+    AttentionStep step;
+    const int width = heads_ * layout_.head_dim;
+    for (const SequencePart& part : parts) {
+      const int row = static_cast<int>(step.q.size()) / width;
+      step.sequences.push_back({row, part.rows, part.first, blocks_[part.sequence].data()});
+      for (int r = 0; r < part.rows; r += tile_rows) {
+        step.tiles.push_back(
+            {static_cast<int>(step.sequences.size()) - 1, row + r, std::min(tile_rows, part.rows - r)});
+      }
+      const float* q = q_[part.sequence].data() + part.first * width;
+      step.q.insert(step.q.end(), q, q + part.rows * width);
+      step.view.rows += part.rows;
+    }
+    step.view.sequences = step.sequences.data();
+    step.view.sequence_count = static_cast<int>(step.sequences.size());
+    step.view.attention_tiles = step.tiles.data();
+    step.view.attention_tile_count = static_cast<int>(step.tiles.size());
+    return step;
+  }
+
+  /// The exact answer for one position: [heads * head_dim].
+  std::vector<double> Exact(int sequence, int position, float scale) const {
+    const int dim = layout_.head_dim, width = heads_ * dim;
+    std::vector<double> out(width), p(position + 1);
+    for (int head = 0; head < heads_; ++head) {
+      const int kv_head = head / (heads_ / layout_.kv_heads);
+      const float* q = q_[sequence].data() + position * width + head * dim;
+      double sum = 0;
+      for (int j = 0; j <= position; ++j) {
+        double dot = 0;
+        for (int d = 0; d < dim; ++d)
+          dot += q[d] * Element(sequence, j, layout_.k_offset(kv_head, d, j % 16));
+        p[j] = dot * scale;
+      }
+      const double top = *std::max_element(p.begin(), p.end());
+      for (double& value : p) sum += value = std::exp(value - top);
+      for (int j = 0; j <= position; ++j) {
+        for (int d = 0; d < dim; ++d) {
+          out[head * dim + d] +=
+              p[j] / sum * Element(sequence, j, layout_.v_element_offset(kv_head, j % 16, d));
+        }
+      }
+    }
+    return out;
+  }
+
+  const tensor::KvLayout& layout() const { return layout_; }
+  const std::byte* layer() const { return pool_.data(); }
+  int heads() const { return heads_; }
+  int width() const { return heads_ * layout_.head_dim; }
+  int length(int sequence) const { return lengths_[sequence]; }
+
+ private:
+  std::vector<float> Random(int rows, int columns, float size) {
+    std::normal_distribution<float> normal(0, size);
+    std::vector<float> values(static_cast<std::size_t>(rows) * columns);
+    for (float& value : values) value = normal(random_);
+    return values;
+  }
+  void FillCache(int length, const std::vector<std::int32_t>& blocks) {
+    const std::vector<float> k = Random(length, layout_.kv_heads * layout_.head_dim, 1.0f);
+    const std::vector<float> v = Random(length, layout_.kv_heads * layout_.head_dim, 1.0f);
+    std::vector<std::int32_t> slots;
+    for (int i = 0; i < length; ++i) slots.push_back(blocks[i / 16] * 16 + i % 16);
+    tensor::StepView step;
+    step.rows = length;
+    step.kv_slots = slots.data();
+    const KvAppendArgs args = {k.data(), v.data(), layout_, pool_.data()};
+    RunPhase(KvAppendKernel(), &args, step);
+  }
+  double Element(int sequence, int position, std::size_t offset) const {
+    const std::byte* p = pool_.data() + blocks_[sequence][position / 16] * layout_.block_stride() + offset;
+    if (layout_.type == tensor::DType::kF32) {
+      float value;
+      std::memcpy(&value, p, sizeof(value));
+      return value;
+    }
+    _Float16 value;
+    std::memcpy(&value, p, sizeof(value));
+    return static_cast<double>(value);
+  }
+
+  int heads_;
+  std::vector<int> lengths_;
+  std::mt19937 random_;
+  tensor::KvLayout layout_;
+  std::vector<std::byte> pool_;
+  std::vector<std::vector<std::int32_t>> blocks_;
+  std::vector<std::vector<float>> q_;
+};
+
+}  // namespace vivace::kernels

@@ -1,0 +1,103 @@
+// Portable attention of every instruction set: against softmax in double, and bit for bit over tiles, chunks
+// of the prompt and batches.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "kernels/attention_fixture.h"
+#include "kernels/portable_tables.h"
+
+namespace vivace::kernels {
+namespace {
+
+using tensor::DType;
+
+struct Shape {
+  int heads, kv_heads, dim;
+  DType type;
+  std::vector<int> lengths;
+};
+const Shape kShapes[] = {
+    {9, 3, 64, DType::kF16, {300}}, {9, 3, 64, DType::kF32, {33, 1}},     {8, 1, 80, DType::kF16, {40, 17}},
+    {2, 2, 96, DType::kF32, {257}}, {4, 2, 128, DType::kF16, {16, 5, 2}}, {5, 1, 16, DType::kF16, {700}},
+    {3, 1, 48, DType::kF32, {270}},
+};
+
+class PortableAttentionTest : public testing::TestWithParam<PortableIsa> {
+ protected:
+  void SetUp() override {
+    const PortableTable* table = PortableTableOf(GetParam());
+    if (table == nullptr) GTEST_SKIP() << "this machine lacks the instruction set";
+    kernel_ = KernelsOf(*table).attention;
+  }
+  std::vector<float> Run(const AttentionFixture& fixture, const std::vector<SequencePart>& parts,
+                         int tile_rows) {
+    const AttentionStep step = fixture.Step(parts, tile_rows);
+    std::vector<float> out(step.q.size(), -1.0f);
+    const AttentionArgs args = {step.q.data(),   out.data(),      fixture.layout(),
+                                fixture.layer(), fixture.heads(), 0.125f};
+    RunPhase(kernel_, &args, step.view);
+    return out;
+  }
+  std::vector<float> RunWhole(const AttentionFixture& fixture, int sequence) {
+    return Run(fixture, {{sequence, 0, fixture.length(sequence)}}, kPortableAttentionRows);
+  }
+  TaskKernel kernel_ = {};
+};
+INSTANTIATE_TEST_SUITE_P(Isa, PortableAttentionTest,
+                         testing::Values(PortableIsa::kV2, PortableIsa::kV3, PortableIsa::kV4),
+                         [](const auto& row) {
+                           return std::string("V") + std::to_string(static_cast<int>(row.param) + 2);
+                         });
+
+TEST_P(PortableAttentionTest, MatchesSoftmaxInDouble) {
+  for (const Shape& shape : kShapes) {
+    const AttentionFixture fixture(shape.heads, shape.kv_heads, shape.dim, shape.type, shape.lengths, 5);
+    for (int s = 0; s < static_cast<int>(shape.lengths.size()); ++s) {
+      const std::vector<float> out = RunWhole(fixture, s);
+      for (int position = 0; position < shape.lengths[s]; position += 1 + position / 20) {
+        const std::vector<double> exact = fixture.Exact(s, position, 0.125f);
+        double error = 0, energy = 0;
+        for (int i = 0; i < fixture.width(); ++i) {
+          error += std::pow(out[position * fixture.width() + i] - exact[i], 2);
+          energy += exact[i] * exact[i];
+        }
+        ASSERT_LE(error, 1e-11 * energy)
+            << "dim " << shape.dim << " sequence " << s << " position " << position;
+      }
+    }
+  }
+}
+
+TEST_P(PortableAttentionTest, BitsDoNotDependOnTilesOrChunks) {
+  for (const Shape& shape : kShapes) {
+    const AttentionFixture fixture(shape.heads, shape.kv_heads, shape.dim, shape.type, shape.lengths, 6);
+    const int width = fixture.width(), length = shape.lengths[0];
+    const std::vector<float> whole = RunWhole(fixture, 0);
+    for (const int chunk : {1, 2, 3, 5, 31, 256}) {
+      for (int first = 0; first < length; first += chunk) {
+        const int rows = std::min(chunk, length - first);
+        const std::vector<float> part = Run(fixture, {{0, first, rows}}, 1 + chunk % kPortableAttentionRows);
+        ASSERT_EQ(0, std::memcmp(part.data(), whole.data() + first * width, part.size() * sizeof(float)))
+            << "dim " << shape.dim << " chunk " << chunk << " at " << first;
+      }
+    }
+  }
+}
+
+TEST_P(PortableAttentionTest, BitsDoNotDependOnTheBatch) {
+  const AttentionFixture fixture(9, 3, 64, DType::kF16, {30, 3, 270, 1}, 7);
+  const std::vector<SequencePart> parts = {{2, 250, 20}, {0, 29, 1}, {3, 0, 1}, {1, 0, 3}, {2, 0, 7}};
+  const std::vector<float> together = Run(fixture, parts, kPortableAttentionRows);
+  std::vector<float> alone;
+  for (const SequencePart& part : parts) {
+    const std::vector<float> out = Run(fixture, {part}, 1);
+    alone.insert(alone.end(), out.begin(), out.end());
+  }
+  EXPECT_EQ(0, std::memcmp(alone.data(), together.data(), together.size() * sizeof(float)));
+}
+
+}  // namespace
+}  // namespace vivace::kernels

@@ -1,0 +1,25 @@
+// The body of portable_v2.cc, portable_v3.cc and portable_v4.cc, which define VIVACE_PORTABLE_TABLE and are
+// compiled for one instruction set each. Not a header to include elsewhere: see portable_tables.h for why
+// nothing here may be shared between them.
+#pragma once
+
+#include "kernels/portable_attention.h"
+#include "kernels/portable_linear.h"
+#include "kernels/portable_rows.h"
+#include "kernels/portable_tables.h"
+
+namespace vivace::kernels {
+
+const PortableTable VIVACE_PORTABLE_TABLE = {
+    .embed = Embed,
+    .linear = {Linear<WeightF32>, Linear<WeightF16>, Linear<WeightQ41>, Linear<WeightQ80>},
+    .rms_norm = RmsNorm,
+    .rope = Rope,
+    .kv_append = KvAppend,
+    .attention = Attention,
+    .add = Add,
+    .silu_mul = SiluMul,
+    .gather_rows = GatherRows,
+};
+
+}  // namespace vivace::kernels
