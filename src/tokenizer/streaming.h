@@ -66,7 +66,7 @@ class StopStringMatcher {
   };
   std::vector<Pattern> patterns_;
   std::string held_;
-  bool matched_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace vivace::tokenizer

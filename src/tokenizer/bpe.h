@@ -1,0 +1,51 @@
+// Byte-pair encoding of one word: adjacent tokens merge, best rank first and leftmost of equals, until none
+// can. Thread safety: one BpeEncoder per call; the tables it refers to are shared. Ownership: refers to the
+// tables.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/merge_table.h"
+
+namespace vivace::tokenizer {
+
+/// The token of each byte, or -1 where the vocabulary has none.
+using ByteTokens = std::array<std::int32_t, 256>;
+
+class BpeEncoder {
+ public:
+  BpeEncoder(const ByteTokens& byte_tokens, const MergeTable& merges)
+      : byte_tokens_(byte_tokens), merges_(merges) {}
+
+  /// Appends the tokens of the word. O(n log n) in its length.
+  void Encode(std::string_view word, std::vector<std::int32_t>& out);
+
+ private:
+  /// A token of the word in the making; a merge keeps the left one and unlinks the right one.
+  struct Symbol {
+    std::int32_t id;  // -1: merged into its left neighbour
+    std::int32_t left, right;
+  };
+  /// A merge that was possible when it was found: of symbols[at] and the one after it.
+  struct Merge {
+    std::uint32_t rank;
+    std::int32_t at;
+    bool operator>(const Merge& other) const {
+      return rank != other.rank ? rank > other.rank : at > other.at;
+    }
+  };
+
+  void EncodeShort(std::vector<std::int32_t>& out, std::size_t begin);
+  void EncodeLong(std::vector<std::int32_t>& out, std::size_t begin);
+  void Offer(std::int32_t at);
+
+  const ByteTokens& byte_tokens_;
+  const MergeTable& merges_;
+  std::vector<Symbol> symbols_;
+  std::vector<Merge> heap_;
+};
+
+}  // namespace vivace::tokenizer

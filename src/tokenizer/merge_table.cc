@@ -1,0 +1,77 @@
+#include "tokenizer/merge_table.h"
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+#include <string>
+
+namespace vivace::tokenizer {
+namespace {
+
+constexpr std::size_t kMaxProbes = 512;  // as in the token table
+
+bool IsJoin(std::string_view token, std::string_view left, std::string_view right) {
+  return token.size() == left.size() + right.size() && token.substr(0, left.size()) == left &&
+         token.substr(left.size()) == right;
+}
+
+Status BadMerge(std::size_t rank, std::string_view merge, const char* why) {
+  return DataLoss("merge " + std::to_string(rank) + " (\"" + std::string(merge) + "\") " + why);
+}
+
+/// The token left + right. Vocabularies list joins in the order of the merges, so `guess` is nearly always
+/// right.
+std::optional<std::int32_t> FindJoin(const TokenTable& tokens, std::string_view left, std::string_view right,
+                                     std::int32_t guess, std::string& buffer) {
+  if (static_cast<std::size_t>(guess) < tokens.size() && IsJoin(tokens.text(guess), left, right))
+    return guess;
+  buffer.assign(left).append(right);
+  return tokens.Find(buffer);
+}
+
+}  // namespace
+
+bool MergeTable::Insert(std::uint64_t key, std::uint32_t rank) {
+  std::size_t at = Slot(key);
+  for (std::size_t probes = 0; slots_[at] != kEmpty; at = (at + 1) & (slots_.size() - 1)) {
+    if (slots_[at] >> kRankBits == key) return true;  // listed twice: the first one counts
+    if (++probes > kMaxProbes) return false;
+  }
+  slots_[at] = key << kRankBits | rank;
+  return true;
+}
+
+Result<MergeTable> MergeTable::Create(std::span<const std::string_view> merges, const TokenTable& tokens) {
+  if (merges.size() > kMaxMerges) {
+    return Unsupported("the vocabulary has " + std::to_string(merges.size()) + " merges; at most " +
+                       std::to_string(kMaxMerges) + " are supported");
+  }
+  MergeTable table;
+  const std::size_t capacity = std::bit_ceil(std::max<std::size_t>(16, merges.size() * 2));
+  table.slots_.assign(capacity, kEmpty);
+  table.shift_ = 64 - std::countr_zero(capacity);
+  table.joined_.resize(merges.size());
+  std::int32_t guess = 0;
+  std::string buffer;
+  for (std::size_t rank = 0; rank < merges.size(); ++rank) {
+    const std::string_view merge = merges[rank];
+    const std::size_t space = merge.find(' ', 1);
+    if (space == std::string_view::npos || space + 1 == merge.size() ||
+        merge.find(' ', space + 1) != merge.npos) {
+      return BadMerge(rank, merge, "is not two tokens with a space between");
+    }
+    const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
+    const auto left_id = tokens.Find(left), right_id = tokens.Find(right);
+    if (!left_id || !right_id) return BadMerge(rank, merge, "names a part that is not in the vocabulary");
+    const auto joined = FindJoin(tokens, left, right, guess, buffer);
+    if (!joined) return BadMerge(rank, merge, "makes a token that is not in the vocabulary");
+    table.joined_[rank] = *joined;
+    guess = *joined + 1;
+    if (!table.Insert(Key(*left_id, *right_id), static_cast<std::uint32_t>(rank))) {
+      return BadMerge(rank, merge, "collides with too many others");
+    }
+  }
+  return table;
+}
+
+}  // namespace vivace::tokenizer

@@ -1,0 +1,54 @@
+// The merges of a byte-level BPE: a pair of token ids to its rank and to the id of the joined token. Flat
+// table, made once per load. Thread safety: Find may be called from any thread. Ownership: owns its table.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/token_table.h"
+#include "vivace/status.h"
+
+namespace vivace::tokenizer {
+
+class MergeTable {
+ public:
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  static constexpr std::size_t kMaxMerges = (std::size_t{1} << 22) - 1;
+
+  /// Errors: kDataLoss for a merge that is not two words, or whose parts or join are no tokens. Of a pair
+  /// that is listed twice the better rank counts.
+  static Result<MergeTable> Create(std::span<const std::string_view> merges, const TokenTable& tokens);
+
+  /// The rank of the merge of two tokens, 0 the best; kNone when they do not merge.
+  std::uint32_t Rank(std::int32_t left, std::int32_t right) const {
+    const std::uint64_t key = Key(left, right);
+    for (std::size_t at = Slot(key);; at = (at + 1) & (slots_.size() - 1)) {
+      const std::uint64_t slot = slots_[at];
+      if (slot >> kRankBits == key) return static_cast<std::uint32_t>(slot) & kRankMask;
+      if (slot == kEmpty) return kNone;
+    }
+  }
+  /// The token that the merge of this rank makes.
+  std::int32_t Joined(std::uint32_t rank) const { return joined_[rank]; }
+
+ private:
+  // A slot is left (21 bits), right (21 bits), rank (22 bits): the whole entry in one word.
+  static constexpr int kIdBits = 21, kRankBits = 22;
+  static constexpr std::uint32_t kRankMask = (1u << kRankBits) - 1;
+  static constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
+
+  static std::uint64_t Key(std::int32_t left, std::int32_t right) {
+    return static_cast<std::uint64_t>(left) << kIdBits | static_cast<std::uint64_t>(right);
+  }
+  std::size_t Slot(std::uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
+  /// False when the table is hopelessly clustered.
+  bool Insert(std::uint64_t key, std::uint32_t rank);
+
+  std::vector<std::uint64_t> slots_;  // a power of two, at most half full
+  std::vector<std::int32_t> joined_;  // [merges]
+  int shift_ = 0;
+};
+
+}  // namespace vivace::tokenizer

@@ -1,0 +1,82 @@
+#include "tokenizer/token_table.h"
+
+#include <bit>
+#include <cstring>
+#include <string>
+
+namespace vivace::tokenizer {
+namespace {
+
+constexpr std::size_t kMaxProbes = 512;  // a file made to collide is refused instead of loading for hours
+
+std::uint64_t Mix(std::uint64_t state, std::uint64_t word) {
+  const unsigned __int128 product = static_cast<unsigned __int128>(state ^ word) * 0xD6E8FEB86659FD93u;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+/// 64 bits of hash; the high bits pick the slot, the low ones are the tag.
+std::uint64_t HashText(std::string_view text) {
+  std::uint64_t state = 0x9E3779B97F4A7C15u ^ text.size();
+  const char* at = text.data();
+  std::size_t left = text.size();
+  for (; left >= 8; left -= 8, at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    state = Mix(state, word);
+  }
+  if (left == 0) return Mix(state, 0);
+  std::uint64_t word = 0;
+  if (left >= 4) {
+    std::uint32_t first, last;
+    std::memcpy(&first, at, 4);
+    std::memcpy(&last, at + left - 4, 4);
+    word = first | std::uint64_t{last} << 32;
+  } else {
+    word = static_cast<unsigned char>(at[0]) | std::uint64_t{static_cast<unsigned char>(at[left / 2])} << 8 |
+           std::uint64_t{static_cast<unsigned char>(at[left - 1])} << 16;
+  }
+  return Mix(state, word);
+}
+
+}  // namespace
+
+Result<TokenTable> TokenTable::Create(std::span<const std::string_view> tokens) {
+  if (tokens.empty()) return DataLoss("the vocabulary has no tokens");
+  if (tokens.size() > kMaxTokens) {
+    return Unsupported("the vocabulary has " + std::to_string(tokens.size()) + " tokens; at most " +
+                       std::to_string(kMaxTokens) + " are supported");
+  }
+  TokenTable table;
+  table.tokens_.assign(tokens.begin(), tokens.end());
+  const std::size_t capacity = std::bit_ceil(tokens.size() + (tokens.size() + 2) / 3 + 1);
+  table.slots_.assign(capacity, Slot{0, -1});
+  table.shift_ = 64 - std::countr_zero(capacity);
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    const std::uint64_t hash = HashText(tokens[id]);
+    const auto tag = static_cast<std::uint32_t>(hash);
+    std::size_t at = hash >> table.shift_;
+    for (std::size_t probes = 0; table.slots_[at].id >= 0; at = (at + 1) & (capacity - 1)) {
+      const Slot slot = table.slots_[at];
+      if (slot.tag == tag && table.text(slot.id) == tokens[id]) {
+        return DataLoss("the vocabulary has the token \"" + std::string(tokens[id]) + "\" twice: ids " +
+                        std::to_string(slot.id) + " and " + std::to_string(id));
+      }
+      if (++probes > kMaxProbes)
+        return DataLoss("the vocabulary's tokens collide beyond reason near id " + std::to_string(id));
+    }
+    table.slots_[at] = {tag, static_cast<std::int32_t>(id)};
+  }
+  return table;
+}
+
+std::optional<std::int32_t> TokenTable::Find(std::string_view text) const {
+  const std::uint64_t hash = HashText(text);
+  const auto tag = static_cast<std::uint32_t>(hash);
+  for (std::size_t at = hash >> shift_;; at = (at + 1) & (slots_.size() - 1)) {
+    const Slot slot = slots_[at];
+    if (slot.id < 0) return std::nullopt;
+    if (slot.tag == tag && this->text(slot.id) == text) return slot.id;
+  }
+}
+
+}  // namespace vivace::tokenizer
