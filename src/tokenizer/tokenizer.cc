@@ -102,9 +102,9 @@ Result<ByteTokens> FindByteTokens(const TokenTable& tokens) {
   return byte_tokens;
 }
 
-bool IsTokenType(std::int32_t type) {
-  return type >= static_cast<std::int32_t>(TokenType::kNormal) &&
-         type <= static_cast<std::int32_t>(TokenType::kByte);
+bool IsTokenType(std::int64_t type) {
+  return type >= static_cast<std::int64_t>(TokenType::kNormal) &&
+         type <= static_cast<std::int64_t>(TokenType::kByte);
 }
 
 /// Control and user-defined tokens; sets is_control [size].
@@ -116,14 +116,14 @@ Result<SpecialTokens> CollectSpecialTokens(const Vocabulary& vocabulary, std::ve
   is_control.assign(vocabulary.tokens.size(), false);
   std::vector<SpecialToken> special;
   for (std::size_t id = 0; id < vocabulary.token_types.size(); ++id) {
-    const std::int32_t type = vocabulary.token_types[id];
-    if (type == static_cast<std::int32_t>(TokenType::kNormal)) continue;
+    const std::int64_t type = vocabulary.token_types[id];
+    if (type == static_cast<std::int64_t>(TokenType::kNormal)) continue;
     if (!IsTokenType(type)) {
       return DataLoss("token " + std::to_string(id) + " has the type " + std::to_string(type) +
                       "; types are 1 to 6");
     }
-    const bool control = type == static_cast<std::int32_t>(TokenType::kControl);
-    if (!control && type != static_cast<std::int32_t>(TokenType::kUserDefined)) continue;
+    const bool control = type == static_cast<std::int64_t>(TokenType::kControl);
+    if (!control && type != static_cast<std::int64_t>(TokenType::kUserDefined)) continue;
     is_control[id] = control;
     const std::string_view text = vocabulary.tokens[id];
     if (!text.empty()) special.push_back({text, static_cast<std::int32_t>(id), control});

@@ -24,7 +24,7 @@ struct Vocabulary {
   std::string_view pre_tokenizer;   // tokenizer.ggml.pre, such as "smollm"
   std::span<const std::string_view>
       tokens;  // [size], tokenizer.ggml.tokens, in the byte-level alphabet of GPT-2
-  std::span<const std::int32_t> token_types;  // [size] or empty: all normal
+  std::span<const std::int64_t> token_types;  // [size] or empty: all normal
   std::span<const std::string_view> merges;   // "left right", best first
   std::optional<std::int32_t> bos_id;
   std::optional<std::int32_t> eos_id;
