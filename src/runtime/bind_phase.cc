@@ -1,0 +1,205 @@
+#include "runtime/bind_phase.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "tensor/dequantize.h"
+
+namespace vivace::runtime {
+namespace {
+
+using program::PhaseKind;
+
+// One phase with what it is bound to; the accessors take operand numbers, in the order of phase_kinds.def.
+struct Operands {
+  const BindContext& context;
+  const program::Layer& layer;
+  const program::Phase& phase;
+
+  std::byte* buffer(program::BufferId id) const {
+    return context.buffers.at(static_cast<std::size_t>(id.value));
+  }
+  std::byte* read(std::size_t i) const { return buffer(phase.reads.at(i)); }
+  std::byte* write(std::size_t i) const { return buffer(phase.writes.at(i)); }
+  float* read_floats(std::size_t i) const { return reinterpret_cast<float*>(read(i)); }
+  float* write_floats(std::size_t i) const { return reinterpret_cast<float*>(write(i)); }
+  const WeightView& weight(std::size_t i) const {
+    const program::SlotId slot = phase.weights.at(i);
+    return context.weights.view(layer.weights.at(static_cast<std::size_t>(slot.value)));
+  }
+  std::byte* kv_layer() const {
+    VIVACE_CHECK(layer.kv_layer >= 0);
+    return context.kv_base + static_cast<std::size_t>(layer.kv_layer) * context.kv.layer_stride();
+  }
+
+  // [rows, width] of `type`, as the checkpoint has it.
+  Result<const std::byte*> plain_weight(std::size_t i, tensor::DType type, std::int64_t rows,
+                                        std::int64_t width) const {
+    const WeightView& view = weight(i);
+    const std::size_t bytes = tensor::RowBytes(type, width) * static_cast<std::size_t>(rows);
+    if (!view.packed && view.type == type && view.bytes >= bytes) return view.data;
+    return DataLoss(fmt::format("phase {} needs a weight of {} bytes of {} and has {} bytes of {}",
+                                phase.label, bytes, tensor::Row(type).name, view.bytes,
+                                tensor::Row(view.type).name));
+  }
+  Result<const float*> norm_weight(std::size_t i, int width) const {
+    VIVACE_ASSIGN_OR_RETURN(const std::byte* data, plain_weight(i, tensor::DType::kF32, 1, width));
+    return reinterpret_cast<const float*>(data);
+  }
+  const std::byte* panels(std::size_t i) const {
+    VIVACE_CHECK(weight(i).packed);
+    return weight(i).data;
+  }
+};
+
+template <class Arguments>
+BoundPhase Bound(kernels::TaskKernel kernel, Arguments arguments) {
+  return BoundPhase{kernel, PhaseArguments(std::move(arguments))};
+}
+
+Result<BoundPhase> BindEmbed(const Operands& operands) {
+  const program::Phase& phase = operands.phase;
+  VIVACE_ASSIGN_OR_RETURN(const std::byte* weight,
+                          operands.plain_weight(0, phase.type, operands.context.program.vocabulary, phase.n));
+  return Bound(kernels::EmbedKernel(),
+               kernels::EmbedArgs{weight, phase.type, phase.n, operands.write_floats(0)});
+}
+
+Result<BoundPhase> BindRmsNorm(const Operands& operands) {
+  const program::Phase& phase = operands.phase;
+  VIVACE_ASSIGN_OR_RETURN(const float* weight, operands.norm_weight(0, phase.n));
+  return Bound(kernels::RmsNormKernel(), kernels::RmsNormArgs{operands.read_floats(0), weight,
+                                                              operands.write_floats(0), phase.n, phase.eps});
+}
+
+Result<BoundPhase> BindLinear(const Operands& operands) {
+  const program::Phase& phase = operands.phase;
+  VIVACE_ASSIGN_OR_RETURN(const std::byte* weight, operands.plain_weight(0, phase.type, phase.n, phase.k));
+  return Bound(kernels::LinearKernel(phase.type),
+               kernels::LinearArgs{operands.read_floats(0), weight, phase.type, phase.k, phase.n,
+                                   operands.write_floats(0), phase.logit_rows});
+}
+
+// The portable kinds without weights.
+BoundPhase BindPlain(const Operands& operands) {
+  const program::Phase& phase = operands.phase;
+  const BindContext& context = operands.context;
+  switch (phase.kind) {
+    case PhaseKind::kRope:
+      return Bound(kernels::RopeKernel(), kernels::RopeArgs{operands.write_floats(0), context.rope_table,
+                                                            phase.heads, phase.head_dim});
+    case PhaseKind::kKvAppend:
+      return Bound(kernels::KvAppendKernel(),
+                   kernels::KvAppendArgs{operands.read_floats(0), operands.read_floats(1), context.kv,
+                                         operands.kv_layer()});
+    case PhaseKind::kAttention:
+      return Bound(kernels::AttentionKernel(),
+                   kernels::AttentionArgs{operands.read_floats(0), operands.write_floats(0), context.kv,
+                                          operands.kv_layer(), phase.heads, phase.scale});
+    case PhaseKind::kAdd:
+      return Bound(kernels::AddKernel(), kernels::AddArgs{operands.read_floats(0), operands.read_floats(1),
+                                                          operands.write_floats(0), phase.n});
+    case PhaseKind::kSiluMul:
+      return Bound(kernels::SiluMulKernel(),
+                   kernels::SiluMulArgs{operands.read_floats(0), operands.read_floats(1),
+                                        operands.write_floats(0), phase.n});
+    default:
+      VIVACE_CHECK(phase.kind == PhaseKind::kGatherRows);
+      return Bound(kernels::GatherRowsKernel(),
+                   kernels::GatherRowsArgs{operands.read_floats(0), operands.write_floats(0), phase.n});
+  }
+}
+
+Result<BoundPhase> BindPanelEmbed(const Operands& operands) {
+  const program::Phase& phase = operands.phase;
+  const auto& layout = std::get<tensor::PanelLayout>(phase.spec);
+  const auto quantize = std::get<codegen::KernelId>(phase.kernels);
+  VIVACE_ASSIGN_OR_RETURN(const float* norm, operands.norm_weight(1, layout.k));
+  return Bound(kernels::PanelEmbedKernel(),
+               kernels::PanelEmbedArgs{layout, operands.panels(0), norm, operands.write_floats(0),
+                                       operands.write_floats(1), operands.write(2),
+                                       operands.context.program.library->Get(quantize)});
+}
+
+Result<BoundPhase> BindPanelGemm(const Operands& operands, kernels::Epilogue epilogue) {
+  const program::Phase& phase = operands.phase;
+  const BindContext& context = operands.context;
+  kernels::PanelGemmArgs arguments{};
+  arguments.spec = std::get<kernels::PanelGemmSpec>(phase.spec);
+  VIVACE_CHECK(arguments.spec.epilogue == epilogue);
+  arguments.code =
+      kernels::Resolve(std::get<kernels::PanelGemmKernels>(phase.kernels), *context.program.library);
+  arguments.weights = operands.panels(0);
+  arguments.input = operands.read(0);
+  if (epilogue == kernels::Epilogue::kResidualQuant) {
+    VIVACE_ASSIGN_OR_RETURN(arguments.norm_weight, operands.norm_weight(1, arguments.spec.n));
+    arguments.residual = operands.write_floats(0);
+    arguments.squares_out = operands.write_floats(1);
+    arguments.output = operands.write(2);
+    return Bound(kernels::PanelGemmKernel(epilogue), std::move(arguments));
+  }
+  arguments.squares_in = operands.read_floats(1);
+  if (epilogue == kernels::Epilogue::kQkvRopeAppend) {
+    arguments.q = operands.write_floats(0);
+    arguments.rope_table = context.rope_table;
+    arguments.kv = context.kv;
+    arguments.kv_layer = operands.kv_layer();
+  } else if (epilogue == kernels::Epilogue::kSiluMulQuant) {
+    arguments.output = operands.write(0);
+  } else {
+    arguments.logits = operands.write_floats(0);
+  }
+  return Bound(kernels::PanelGemmKernel(epilogue), std::move(arguments));
+}
+
+BoundPhase BindPagedAttention(const Operands& operands) {
+  const program::Phase& phase = operands.phase;
+  const BindContext& context = operands.context;
+  kernels::PagedAttentionArgs arguments{};
+  arguments.spec = std::get<kernels::PagedAttentionSpec>(phase.spec);
+  arguments.spec.kv = context.kv;
+  arguments.code =
+      kernels::Resolve(std::get<kernels::PagedAttentionKernels>(phase.kernels), *context.program.library);
+  arguments.q = operands.read_floats(0);
+  arguments.kv_layer = operands.kv_layer();
+  arguments.output = operands.write(0);
+  return Bound(kernels::PagedAttentionKernel(), std::move(arguments));
+}
+
+}  // namespace
+
+const void* BoundPhase::arguments() const {
+  return std::visit([](const auto& arguments) { return static_cast<const void*>(&arguments); }, storage);
+}
+
+Result<BoundPhase> BindPhase(const BindContext& context, const program::Layer& layer,
+                             const program::Phase& phase) {
+  const Operands operands{context, layer, phase};
+  switch (phase.kind) {
+    case PhaseKind::kEmbed:
+      return BindEmbed(operands);
+    case PhaseKind::kRmsNorm:
+      return BindRmsNorm(operands);
+    case PhaseKind::kLinear:
+      return BindLinear(operands);
+    case PhaseKind::kPanelEmbed:
+      return BindPanelEmbed(operands);
+    case PhaseKind::kQkv:
+      return BindPanelGemm(operands, kernels::Epilogue::kQkvRopeAppend);
+    case PhaseKind::kProjectResidual:
+      return BindPanelGemm(operands, kernels::Epilogue::kResidualQuant);
+    case PhaseKind::kGateUp:
+      return BindPanelGemm(operands, kernels::Epilogue::kSiluMulQuant);
+    case PhaseKind::kLogits:
+      return BindPanelGemm(operands, kernels::Epilogue::kLogits);
+    case PhaseKind::kPagedAttention:
+      return BindPagedAttention(operands);
+    default:
+      return BindPlain(operands);
+  }
+}
+
+}  // namespace vivace::runtime

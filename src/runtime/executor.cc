@@ -1,0 +1,173 @@
+#include "runtime/executor.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/checked_math.h"
+#include "base/status_macros.h"
+
+namespace vivace::runtime {
+namespace {
+
+constexpr std::uint64_t kCacheLine = 64;
+
+int CountTasks(const BoundPhase& phase, const tensor::StepView& step) {
+  return phase.kernel.grid(phase.arguments(), step);
+}
+
+}  // namespace
+
+Executor::Executor(const program::Program& program, base::WorkerTeam& team, const ExecutorConfig& config)
+    : program_(program),
+      team_(team),
+      config_(config),
+      kv_(program.kv),
+      ranges_{base::TaskRanges(team.size()), base::TaskRanges(team.size())} {
+  kv_.blocks = config.kv_blocks;
+}
+
+Result<std::unique_ptr<Executor>> Executor::Create(const program::Program& program,
+                                                   const WeightStore& weights, base::WorkerTeam& team,
+                                                   const ExecutorConfig& config) {
+  VIVACE_CHECK(config.max_rows >= 1 && config.max_logit_rows >= 1 && config.max_positions >= 1);
+  std::unique_ptr<Executor> executor(new Executor(program, team, config));
+  VIVACE_RETURN_IF_ERROR(executor->Allocate());
+  VIVACE_RETURN_IF_ERROR(executor->Bind(weights));
+  if (config.capture == CaptureMode::kFull) executor->Capture();
+  return executor;
+}
+
+Status Executor::Allocate() {
+  std::vector<std::uint64_t> offsets;
+  base::SafeSize bytes = 0;
+  for (const program::Buffer& buffer : program_.buffers) {
+    const int rows = buffer.logit_rows ? config_.max_logit_rows : config_.max_rows;
+    offsets.push_back(bytes.value().value_or(0));
+    bytes = bytes + base::SafeSize(static_cast<std::uint64_t>(rows)) *
+                        base::SafeSize(static_cast<std::uint64_t>(buffer.bytes_per_row));
+    bytes = (bytes + base::SafeSize(kCacheLine)).AlignedUp(kCacheLine);
+  }
+  offsets.push_back(bytes.value().value_or(0));
+  bytes = bytes +
+          base::SafeSize(kernels::kScratchBytes) * base::SafeSize(static_cast<std::uint64_t>(team_.size()));
+  if (!bytes.valid()) return InvalidArgument("the activations of a step would not fit any memory");
+  VIVACE_ASSIGN_OR_RETURN(workspace_,
+                          AnonymousMemory::Map(*bytes.value(), PageHint::kSmall, "the activations"));
+  for (std::size_t i = 0; i < program_.buffers.size(); ++i) {
+    buffers_.push_back(workspace_.data() + offsets[i]);
+  }
+  scratch_ = workspace_.data() + offsets.back();
+  VIVACE_ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::Map(kv_.bytes(), PageHint::kSmall, "the KV cache"));
+  if (program_.rope_dim > 0) {
+    VIVACE_ASSIGN_OR_RETURN(rope_,
+                            RopeTable::Create(config_.max_positions, program_.rope_dim, program_.rope_theta));
+  }
+  tiles_.resize(static_cast<std::size_t>(config_.max_rows));
+  return Status::Ok();
+}
+
+Status Executor::Bind(const WeightStore& weights) {
+  const BindContext context{program_, weights, buffers_, rope_.data(), kv_, kv_memory_.data()};
+  VIVACE_CHECK(!program_.layers.empty());
+  for (const program::Layer& layer : program_.layers) {
+    epilogue_ = phases_.size();
+    for (const program::Phase& phase : program_.bodies.at(static_cast<std::size_t>(layer.body)).phases) {
+      VIVACE_ASSIGN_OR_RETURN(BoundPhase bound, BindPhase(context, layer, phase));
+      phases_.push_back(std::move(bound));
+    }
+  }
+  tasks_.resize(phases_.size());
+  return Status::Ok();
+}
+
+void Executor::Capture() {
+  const int largest = std::min({config_.max_sequences, config_.max_rows, config_.max_logit_rows});
+  for (int rows = 1; rows <= largest; ++rows) {
+    tensor::StepView step;
+    step.rows = step.sequence_count = step.attention_tile_count = step.logit_count = rows;
+    CapturedPlan plan;
+    plan.tasks.reserve(phases_.size());
+    for (const BoundPhase& phase : phases_) plan.tasks.push_back(CountTasks(phase, step));
+    decode_plans_.push_back(std::move(plan));
+  }
+}
+
+void Executor::FillTiles(const tensor::StepView& step) {
+  int count = 0;
+  int last_position = 0;
+  for (int i = 0; i < step.sequence_count; ++i) {
+    const tensor::SequenceView& sequence = step.sequences[i];
+    last_position = std::max(last_position, sequence.first_position + sequence.rows - 1);
+    for (int row = 0; row < sequence.rows; row += program_.attention_tile_rows) {
+      const int rows = std::min(program_.attention_tile_rows, sequence.rows - row);
+      tiles_[static_cast<std::size_t>(count++)] = {i, sequence.first_row + row, rows};
+    }
+  }
+  step_.attention_tiles = tiles_.data();
+  step_.attention_tile_count = count;
+  if (program_.rope_dim > 0) rope_.Extend(last_position + 1);
+}
+
+const std::vector<int>& Executor::PlanFor(const tensor::StepView& step) {
+  const bool uniform_decode = step.sequence_count == step.rows && step.logit_count == step.rows;
+  if (uniform_decode && static_cast<std::size_t>(step.rows) <= decode_plans_.size()) {
+    return decode_plans_[static_cast<std::size_t>(step.rows) - 1].tasks;
+  }
+  for (std::size_t i = 0; i < phases_.size(); ++i) tasks_[i] = CountTasks(phases_[i], step);
+  return tasks_;
+}
+
+void Executor::Run(const tensor::StepView& step) {
+  VIVACE_CHECK(step.rows >= 1 && step.rows <= config_.max_rows);
+  step_ = step;
+  logit_rows_ = step.logit_rows;
+  logit_count_ = step.logit_count;
+  slice_first_ = 0;
+  step_.logit_count = std::min(logit_count_, config_.max_logit_rows);
+  FillTiles(step);
+  // Without logits nothing of the last layer is wanted.
+  Walk(0, logit_count_ == 0 ? epilogue_ : phases_.size(), PlanFor(step_));
+}
+
+std::span<const float> Executor::Logits(int index) {
+  VIVACE_CHECK(index >= 0 && index < logit_count_);
+  if (index < slice_first_ || index >= slice_first_ + step_.logit_count) {
+    RunSlice(index / config_.max_logit_rows * config_.max_logit_rows);
+  }
+  const auto vocabulary = static_cast<std::size_t>(program_.vocabulary);
+  const auto* logits =
+      reinterpret_cast<const float*>(buffers_[static_cast<std::size_t>(program_.logits.value)]);
+  return {logits + static_cast<std::size_t>(index - slice_first_) * vocabulary, vocabulary};
+}
+
+void Executor::RunSlice(int first_logit) {
+  slice_first_ = first_logit;
+  step_.logit_rows = logit_rows_ + first_logit;
+  step_.logit_count = std::min(logit_count_ - first_logit, config_.max_logit_rows);
+  for (std::size_t i = epilogue_; i < phases_.size(); ++i) tasks_[i] = CountTasks(phases_[i], step_);
+  Walk(epilogue_, phases_.size(), tasks_);
+}
+
+void Executor::Walk(std::size_t first, std::size_t last, const std::vector<int>& tasks) {
+  if (first == last) return;
+  ranges_[first % 2].Reset(tasks[first]);
+  team_.Run([&](int worker) { WalkAs(worker, first, last, tasks); });
+}
+
+void Executor::WalkAs(int worker, std::size_t first, std::size_t last, const std::vector<int>& tasks) {
+  const kernels::TaskContext context{step_,
+                                     scratch_ + static_cast<std::size_t>(worker) * kernels::kScratchBytes};
+  for (std::size_t i = first; i < last; ++i) {
+    // The other ranges are idle: everyone has left the phase before. The barrier publishes the reset.
+    if (worker == 0 && i + 1 < last) ranges_[(i + 1) % 2].Reset(tasks[i + 1]);
+    const BoundPhase& phase = phases_[i];
+    const void* arguments = phase.arguments();
+    base::TaskRanges& ranges = ranges_[i % 2];
+    for (int task = ranges.Take(worker); task >= 0; task = ranges.Take(worker)) {
+      phase.kernel.run(arguments, task, context);
+    }
+    team_.barrier().Wait();
+  }
+}
+
+}  // namespace vivace::runtime

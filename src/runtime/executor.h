@@ -1,0 +1,91 @@
+// Runs a program on steps: a flat array of bound phases that every worker walks, one barrier after each
+// phase. All memory is taken in Create; a step neither allocates nor calls the system as long as the workers
+// are awake. Ownership: owns the activation buffers, the KV cache and the rotary table; the program, the
+// weights and the team must outlive it. Thread safety: one thread at a time, the team's worker 0.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/worker_team.h"
+#include "program/program.h"
+#include "runtime/anonymous_memory.h"
+#include "runtime/bind_phase.h"
+#include "runtime/rope_table.h"
+#include "runtime/weight_store.h"
+#include "tensor/step_view.h"
+#include "vivace/status.h"
+
+namespace vivace::runtime {
+
+/// Which steps have their grid counted before they come. The dispatch is kFull where a plan fits, else kNone.
+enum class CaptureMode {
+  kNone,  // every step counts its own grid
+  kFull,  // uniform decode steps (one token and one row of logits per sequence) replay a captured plan
+};
+
+struct ExecutorConfig {
+  int max_rows = 512;       // tokens of a step
+  int max_sequences = 64;   // of a step; the decode sizes that kFull captures
+  int max_logit_rows = 64;  // of one run of the last layer; steps may ask for more, see Logits
+  int max_positions = 0;    // of a sequence
+  int kv_blocks = 0;
+  CaptureMode capture = CaptureMode::kFull;
+};
+
+/// The tasks of each phase for one exact size of a uniform decode step.
+struct CapturedPlan {
+  std::vector<int> tasks;  // by bound phase
+};
+
+class Executor {
+ public:
+  static Result<std::unique_ptr<Executor>> Create(const program::Program& program, const WeightStore& weights,
+                                                  base::WorkerTeam& team, const ExecutorConfig& config);
+
+  /// Computes the step: K and V of all rows go to the cache. step.attention_tiles is not read. The arrays
+  /// that step points to must live until the next Run.
+  void Run(const tensor::StepView& step);
+  /// Logits [vocabulary] of the last Run's row step.logit_rows[index]. Valid until the next call. Rows beyond
+  /// max_logit_rows run the last layer again, a slice at a time: ask in ascending order.
+  std::span<const float> Logits(int index);
+
+  const tensor::KvLayout& kv() const { return kv_; }
+  std::size_t workspace_bytes() const { return workspace_.size(); }
+
+ private:
+  Executor(const program::Program& program, base::WorkerTeam& team, const ExecutorConfig& config);
+  Status Allocate();
+  Status Bind(const WeightStore& weights);
+  void Capture();
+  void FillTiles(const tensor::StepView& step);
+  const std::vector<int>& PlanFor(const tensor::StepView& step);
+  void RunSlice(int first_logit);
+  void Walk(std::size_t first, std::size_t last, const std::vector<int>& tasks);
+  void WalkAs(int worker, std::size_t first, std::size_t last, const std::vector<int>& tasks);
+
+  const program::Program& program_;
+  base::WorkerTeam& team_;
+  const ExecutorConfig config_;
+  tensor::KvLayout kv_;
+  RopeTable rope_;
+  AnonymousMemory workspace_;  // buffers, then one scratch area per worker
+  AnonymousMemory kv_memory_;
+  std::vector<std::byte*> buffers_;         // by BufferId
+  std::byte* scratch_ = nullptr;            // [workers][kScratchBytes]
+  std::vector<BoundPhase> phases_;          // of all layers, in execution order
+  std::size_t epilogue_ = 0;                // first phase of the last layer
+  std::vector<CapturedPlan> decode_plans_;  // [rows - 1]
+  std::vector<int> tasks_;                  // by phase, of a step without a captured plan
+  std::vector<tensor::AttentionTile> tiles_;
+  base::TaskRanges ranges_[2];  // taken in turn, so that one barrier per phase is enough
+
+  tensor::StepView step_;  // the last step, and the slice of logit rows in the buffer
+  const std::int32_t* logit_rows_ = nullptr;
+  int logit_count_ = 0;
+  int slice_first_ = 0;
+};
+
+}  // namespace vivace::runtime
