@@ -1,18 +1,24 @@
-// The graph: what to compute, in SSA form. A flat array of small nodes per body; layers are (body, weight bindings), so a body that
-// several layers share exists, is optimised and is compiled once. Printed and parsed as text. Plain values; builders and passes own
-// them; no thread safety needed.
+// The graph: what to compute, in SSA form. A flat array of small nodes per body; layers are (body, weight
+// bindings), so a body that several layers share exists, is optimised and is compiled once. Printed and
+// parsed as text. Plain values; builders and passes own them; no thread safety needed.
 //
-//   graph llama {heads = 9, kv_heads = 3, ...}
+//   graph llama {vocabulary = 49152, hidden = 576, max_positions = 8192}
 //   body prologue(%tokens: i32[T]) -> %x
+//     weight @token_embd: q8_0[49152, 576]
 //     %x: f32[T, 576] = embed %tokens, @token_embd
-//   body layer(%x: f32[T, 576], %kv: kv) -> %x2, %kv2
+//   body layer(%x: f32[T, 576], %kv: kv, %positions: i32[T]) -> %x2, %kv2
+//     weight @attn_norm: f32[576]
 //     %n: f32[T, 576] = rms_norm %x, @attn_norm {eps = 1e-05}
 //     ...
-//   layers 30 x layer          (each binds @attn_norm to blk.<i>.attn_norm.weight and so on)
-//   body epilogue(%x: f32[T, 576]) -> %logits
+//   layers 30 x layer
+//     attn_norm = blk.#.attn_norm.weight          (# is the layer's index, #+1 the next one's)
+//
+// Bodies run in the order prologue, layers, epilogue. A body's inputs are the tensors that the body before it
+// put out, in order, besides the step's own i32 values (tokens, positions) and the KV cache of the layer.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +35,7 @@ enum class Op : std::uint8_t {
 #undef GRAPH_OP
 };
 std::string_view Name(Op op);
+std::optional<Op> OpFromName(std::string_view name);
 
 using ValueId = base::Id<struct ValueTag>;
 using NodeId = base::Id<struct NodeTag>;
@@ -41,26 +48,40 @@ struct Type {
   enum class Kind : std::uint8_t { kTensor, kKvCache } kind = Kind::kTensor;
   tensor::DType dtype = tensor::DType::kF32;
   Rows rows = Rows::kTokens;
-  int static_rows = 0;   // for kStatic (weights [rows, width]); 0 rows: a vector of width
-  int width = 0;         // 0: one value per row
+  int static_rows = 0;  // for kStatic (weights [rows, width]); 0 rows: a vector of width
+  int width = 0;        // 0: one value per row
   bool operator==(const Type&) const = default;
+
+  static Type Tokens(tensor::DType dtype, int width) {
+    return {Kind::kTensor, dtype, Rows::kTokens, 0, width};
+  }
+  static Type Logits(tensor::DType dtype, int width) {
+    return {Kind::kTensor, dtype, Rows::kLogits, 0, width};
+  }
+  static Type Matrix(tensor::DType dtype, int rows, int width) {
+    return {Kind::kTensor, dtype, Rows::kStatic, rows, width};
+  }
+  static Type Vector(tensor::DType dtype, int width) { return Matrix(dtype, 0, width); }
+  static Type KvCache() { return {Kind::kKvCache, tensor::DType::kF32, Rows::kStatic, 0, 0}; }
 };
+/// "f32[T, 576]", "q8_0[49152, 576]", "f32[576]", "kv".
+std::string TypeText(const Type& type);
 
 /// Where a value comes from.
 enum class ValueKind : std::uint8_t { kInput, kWeight, kNode };
 
 struct Value {
-  std::string name;      // without % or @
+  std::string name;  // without % or @
   ValueKind kind;
   Type type;
-  NodeId node;           // producer, for kNode
+  NodeId node;  // producer, for kNode
 };
 
 /// Attributes of a node; unused fields are zero.
 struct Attributes {
   float eps = 0;
-  float scale = 0;       // attention
-  float theta = 0;       // rope base
+  float scale = 0;  // attention
+  float theta = 0;  // rope base
   std::int32_t heads = 0, kv_heads = 0, head_dim = 0;
   bool operator==(const Attributes&) const = default;
 };
@@ -76,11 +97,14 @@ struct Node {
 struct Body {
   std::string name;
   std::vector<Value> values;
-  std::vector<Node> nodes;          // in execution order
-  std::vector<ValueId> inputs;      // %x, %kv, %tokens
+  std::vector<Node> nodes;      // in execution order
+  std::vector<ValueId> inputs;  // %x, %kv, %tokens
   std::vector<ValueId> outputs;
 
   const Value& value(ValueId id) const { return values[static_cast<std::size_t>(id.value)]; }
+  Value& value(ValueId id) { return values[static_cast<std::size_t>(id.value)]; }
+  const Node& node(NodeId id) const { return nodes[static_cast<std::size_t>(id.value)]; }
+  Node& node(NodeId id) { return nodes[static_cast<std::size_t>(id.value)]; }
 };
 
 /// One layer: a body and, for each weight value of the body, the checkpoint's name of the tensor.
@@ -94,7 +118,7 @@ struct Layer {
 };
 
 struct Graph {
-  std::string name;                 // the architecture
+  std::string name;  // the architecture
   int vocabulary = 0, hidden = 0, max_positions = 0;
   std::vector<Body> bodies;
   Layer prologue;
@@ -102,6 +126,7 @@ struct Graph {
   Layer epilogue;
 
   const Body& body(BodyId id) const { return bodies[static_cast<std::size_t>(id.value)]; }
+  Body& body(BodyId id) { return bodies[static_cast<std::size_t>(id.value)]; }
 };
 
 /// Adds values and nodes to one body.
@@ -120,7 +145,8 @@ class BodyBuilder {
 
 std::string Print(const Graph& graph);
 Result<Graph> Parse(std::string_view text);
-/// Types, arity, order (defined before used), bindings. Names the body and the node.
+/// Types, arity, order (defined before used), bindings, and that each body takes what the one before it
+/// gives. The message (kInternal) names the body and the node.
 Status Verify(const Graph& graph);
 
 }  // namespace vivace::graph
