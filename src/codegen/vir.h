@@ -64,6 +64,8 @@ struct Function {
 /// Textual form, one instruction a line, loop bodies indented: "v3 = fma.bc v1, [s0 + 64]". Parses back to
 /// the same Function.
 std::string Print(const Function& function);
+/// One instruction as Print shows it, without indentation.
+std::string PrintLine(const Instruction& instruction);
 Result<Function> Parse(std::string_view text);
 /// Structure, register ids, immediates, balanced loops, written before read. The message names the line.
 Status Verify(const Function& function);

@@ -1,0 +1,127 @@
+// The verifier: one walk over the code. What passes here neither the interpreter nor the register allocator
+// needs to check again.
+#include <fmt/format.h>
+
+#include <limits>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "codegen/vir.h"
+
+namespace vivace::codegen {
+namespace {
+
+constexpr int kMaxLoopDepth = 16;
+constexpr std::int64_t kMaxArguments = 64;
+
+class Verifier {
+ public:
+  explicit Verifier(const Function& function)
+      : function_(function), vector_written_(function.vectors), scalar_written_(function.scalars) {}
+
+  Status Run() {
+    for (line_ = 0; line_ < function_.code.size(); ++line_) {
+      const Instruction& instruction = function_.code[line_];
+      if (static_cast<std::size_t>(instruction.op) > static_cast<std::size_t>(Op::kEnd)) {
+        return Fail(fmt::format("operation number {} does not exist", static_cast<int>(instruction.op)));
+      }
+      VIVACE_RETURN_IF_ERROR(CheckOperands(instruction));
+      VIVACE_RETURN_IF_ERROR(CheckImmediate(instruction));
+      VIVACE_RETURN_IF_ERROR(CheckLoops(instruction));
+    }
+    if (depth_ != 0) return Fail(fmt::format("{} loop(s) without end", depth_));
+    return Status::Ok();
+  }
+
+ private:
+  Status Fail(std::string_view what) const {
+    const std::string_view text =
+        line_ < function_.code.size() ? Row(function_.code[line_].op).text : "end of function";
+    return InvalidArgument(
+        fmt::format("vector IR '{}', instruction {} ({}): {}", function_.name, line_ + 1, text, what));
+  }
+
+  Status CheckRegister(char letter, std::uint16_t id) {
+    const bool is_vector = letter == 'D' || letter == 'M' || letter == 'V';
+    const char prefix = is_vector ? 'v' : 's';
+    std::vector<bool>& written = is_vector ? vector_written_ : scalar_written_;
+    if (id >= written.size()) {
+      return Fail(fmt::format("{}{} is out of range, the function has {}", prefix, id, written.size()));
+    }
+    const bool is_read = letter != 'D' && letter != 'd';
+    if (is_read && !written[id]) return Fail(fmt::format("{}{} is read before it is written", prefix, id));
+    return Status::Ok();
+  }
+
+  // Reads before writes, as one instruction may read the register that it writes.
+  Status CheckOperands(const Instruction& instruction) {
+    const std::string_view pattern = Row(instruction.op).pattern;
+    std::size_t operand = 0;
+    for (const char letter : pattern) {
+      if (letter == 'i') continue;
+      VIVACE_RETURN_IF_ERROR(CheckRegister(letter, instruction.operands[operand++]));
+    }
+    if (!pattern.empty() && pattern[0] == 'D') vector_written_[instruction.operands[0]] = true;
+    if (!pattern.empty() && pattern[0] == 'd') scalar_written_[instruction.operands[0]] = true;
+    return Status::Ok();
+  }
+
+  Status CheckRange(std::int64_t value, std::int64_t low, std::int64_t high, std::string_view what) const {
+    if (value >= low && value <= high) return Status::Ok();
+    return Fail(fmt::format("{} {} is outside {} .. {}", what, value, low, high));
+  }
+
+  Status CheckImmediate(const Instruction& instruction) const {
+    constexpr std::int64_t kMin32 = std::numeric_limits<std::int32_t>::min();
+    constexpr std::int64_t kMax32 = std::numeric_limits<std::int32_t>::max();
+    const std::int64_t value = instruction.immediate;
+    switch (instruction.op) {
+      case Op::kConst:
+        return CheckRange(value, 0, std::numeric_limits<std::uint32_t>::max(), "constant");
+      case Op::kShiftLeft:
+      case Op::kShiftRight:
+        return CheckRange(value, 0, 31, "shift");
+      case Op::kScalarShiftLeft:
+      case Op::kScalarShiftRight:
+        return CheckRange(value, 0, 63, "shift");
+      case Op::kArg:
+        return CheckRange(value, 0, kMaxArguments - 1, "argument index");
+      case Op::kScalarAddImm:
+      case Op::kScalarMulImm:
+        return CheckRange(value, kMin32, kMax32, "immediate");
+      case Op::kScalarAndImm:
+        return CheckRange(value, 0, kMax32, "immediate");
+      case Op::kScalarConst:
+        return Status::Ok();
+      default:
+        break;
+    }
+    if (Row(instruction.op).pattern.find('a') != std::string_view::npos) {
+      return CheckRange(value, kMin32, kMax32, "offset");
+    }
+    if (value != 0) return Fail(fmt::format("takes no immediate, has {}", value));
+    return Status::Ok();
+  }
+
+  Status CheckLoops(const Instruction& instruction) {
+    if (instruction.op == Op::kLoop && ++depth_ > kMaxLoopDepth) {
+      return Fail(fmt::format("loops are nested deeper than {}", kMaxLoopDepth));
+    }
+    if (instruction.op == Op::kEnd && --depth_ < 0) return Fail("there is no loop to end");
+    return Status::Ok();
+  }
+
+  const Function& function_;
+  std::vector<bool> vector_written_;
+  std::vector<bool> scalar_written_;
+  std::size_t line_ = 0;
+  int depth_ = 0;
+};
+
+}  // namespace
+
+Status Verify(const Function& function) {
+  return Verifier(function).Run();
+}
+
+}  // namespace vivace::codegen
