@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,22 +35,28 @@ class KernelLibrary {
   /// True when this CPU can run what Compile makes (AVX-512 F/BW/DQ/VL and VNNI).
   static bool Supported();
 
-  /// Verifies, allocates registers, emits. kUnsupported when the kernel does not fit the registers; the
-  /// message names the instruction. A function that is already here (same text) gives the same id.
+  /// Verifies, allocates registers, emits; works on any CPU. kUnsupported when the kernel does not fit the
+  /// registers; the message names the instruction. A function that is already here (same text) gives the same
+  /// id.
   Result<KernelId> Compile(const Function& function);
-  /// Makes all kernels callable. No Compile after it.
+  /// Makes all kernels callable. No Compile after it. kUnsupported where Supported() is false.
   Status Seal();
+  /// After Seal.
   KernelFn Get(KernelId id) const;
   const KernelInfo& info(KernelId id) const;
   int size() const { return static_cast<int>(infos_.size()); }
-  /// Kept only when constructed through EnableDump: text of the vector IR and of the machine code (raw
-  /// bytes).
+
+  /// The raw machine code, constants after the last instruction.
   std::vector<std::byte> CodeBytes(KernelId id) const;
+  /// The kernel's vector IR as text.
+  std::string Text(KernelId id) const;
+  /// The kernel's machine code: offset and bytes in hexadecimal, and the IR instruction that they came from.
+  std::string Dump(KernelId id) const;
 
  private:
   struct Impl;
   std::vector<KernelInfo> infos_;
-  Impl* impl_ = nullptr;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace vivace::codegen
