@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,7 +36,7 @@ struct SchedulerConfig {
 struct SequenceRequest {
   std::span<const std::int32_t> prompt;  // copied; at least one token
   int max_tokens = 0;                    // generated at most; at least one
-  std::string_view cache_salt;           // prefix-cache hits only among equal salts
+  std::string_view cache_salt = {};      // prefix-cache hits only among equal salts
   bool all_prompt_logits =
       false;  // logits of every prompt row are wanted (prompt log-probabilities); takes no prefix-cache hit
 };
@@ -80,7 +81,7 @@ struct StepResult {
 struct SchedulerStats {
   int running = 0, waiting = 0;
   int blocks_total = 0, blocks_held = 0;
-  std::int64_t prefix_queries = 0, prefix_hits = 0;  // tokens, over all admissions
+  std::int64_t prefix_queries = 0, prefix_hits = 0;  // tokens, at each sequence's first admission
   std::int64_t preemptions = 0, finished = 0, cancelled = 0;
   std::int64_t scheduled_rows = 0;
 };
@@ -93,7 +94,8 @@ class Scheduler {
   /// Queues a sequence. kInvalidArgument: empty prompt, or one that can never fit the model length or the
   /// pool. Ids are small numbers; one is used again only after its sequence has finished or was cancelled.
   Result<SequenceId> Add(const SequenceRequest& request);
-  /// Ends a sequence, waiting or running; its blocks are free at once. Not between Next and Commit.
+  /// Ends a sequence, waiting or running; its blocks are free at once. Not between Next and Commit or
+  /// Discard.
   void Cancel(SequenceId id);
 
   /// The next step. Not empty as long as any sequence lives. Each plan that is not empty is answered by one
@@ -118,28 +120,34 @@ class Scheduler {
   Sequence& Get(SequenceId id);
   const Sequence& Get(SequenceId id) const;
   Sequence& NewSequence();
-  int RowLimit(const Sequence& sequence, int budget) const;
-  int GrowBlocks(Sequence& sequence, int rows);
-  int MakeRoom(std::size_t index, int rows);
-  void PreemptYoungest();
+  void Retire(Sequence& sequence);
+  void ReleaseBlocks(Sequence& sequence);
+  // Next
   int PlanRunning();
   void AdmitWaiting(int budget);
   bool Admit(Sequence& sequence);
-  int MatchPrefix(Sequence& sequence);
-  void Emit(bool decodes);
-  void AppendPlan(const Sequence& sequence);
+  void StartRunning(Sequence& sequence, int cached_blocks);
+  int CountCachedBlocks(Sequence& sequence);
+  int BlocksPromised() const;
+  int Grow(Sequence& sequence, int rows);
+  int GrowOrPreempt(std::size_t index, int rows);
+  void PreemptYoungest();
+  int ChunkRows(const Sequence& sequence, int budget) const;
+  void EmitEntries(bool decodes);
+  // Commit
   void NameFullBlocks(Sequence& sequence);
-  void ReleaseBlocks(Sequence& sequence);
-  void Retire(SequenceId id);
-  void InsertByArrival(std::vector<SequenceId>& queue, SequenceId id);
+  const kvcache::BlockHash& NameOf(Sequence& sequence, int block);
+  void CheckRunning(const Sequence& sequence) const;
 
   SchedulerConfig config_;
   kvcache::BlockPool pool_;
   kvcache::BlockHasher hasher_;
   std::vector<Sequence> sequences_;  // by SequenceId
   std::vector<SequenceId> unused_ids_;
-  std::vector<SequenceId> running_;  // by arrival
-  std::vector<SequenceId> waiting_;  // by arrival
+  // Both by arrival, and every running sequence arrived before every waiting one: admission takes the oldest
+  // waiting, preemption the youngest running.
+  std::vector<SequenceId> running_;
+  std::deque<SequenceId> waiting_;
   std::vector<SequencePlan> plan_entries_;
   Plan plan_;
   bool plan_outstanding_ = false;

@@ -36,7 +36,7 @@ struct Sequence {
 
   int length() const { return static_cast<int>(tokens.size()); }
   int remaining() const { return length() - computed; }
-  int last_token_limit() const { return prompt_tokens + max_tokens; }
+  int length_limit() const { return prompt_tokens + max_tokens; }
 };
 
 }  // namespace vivace::scheduler
