@@ -1,0 +1,116 @@
+// Options of a model and of the engine that runs it.
+#include <array>
+
+#include "engine/option_list.h"
+
+namespace vivace::engine {
+namespace {
+
+using base::OptionRow;
+using base::OptionType;
+
+constexpr double kAny = 9e15;  // no upper bound that a person could mean
+
+// clang-format off: a table
+constexpr std::array kRows = {
+    OptionRow{.name = "model",
+              .type = OptionType::kString,
+              .default_text = "",
+              .environment = "VIVACE_MODEL",
+              .help = "path of a GGUF file, or a name of the catalogue"},
+    OptionRow{
+        .name = "optimization-level",
+        .type = OptionType::kInteger,
+        .default_text = "2",
+        .minimum = 0,
+        .maximum = 3,
+        .environment = "VIVACE_OPTIMIZATION_LEVEL",
+        .help = "0 starts at once on portable kernels; 2 compiles and packs, and runs fastest (-O0 .. -O3)"},
+    OptionRow{.name = "kv-cache-dtype",
+              .type = OptionType::kChoice,
+              .default_text = "auto",
+              .choices = "auto|float16|float32",
+              .help = "type of cached keys and values; auto is float16"},
+    OptionRow{.name = "max-model-len",
+              .type = OptionType::kInteger,
+              .default_text = "",
+              .minimum = 1,
+              .maximum = 1 << 24,
+              .unit = "tokens",
+              .help = "prompt and answer together at most; unset: what the model was made for"},
+    OptionRow{.name = "max-num-seqs",
+              .type = OptionType::kInteger,
+              .default_text = "64",
+              .minimum = 1,
+              .maximum = 4096,
+              .unit = "requests",
+              .help = "requests that run at the same time at most"},
+    OptionRow{.name = "max-num-batched-tokens",
+              .type = OptionType::kInteger,
+              .default_text = "512",
+              .minimum = 1,
+              .maximum = 65536,
+              .unit = "tokens",
+              .help = "tokens of one step at most"},
+    OptionRow{.name = "long-prefill-token-threshold",
+              .type = OptionType::kInteger,
+              .default_text = "0",
+              .minimum = 0,
+              .maximum = 65536,
+              .unit = "tokens",
+              .help = "tokens of one prompt in one step at most; 0: as many as the step has room for"},
+    OptionRow{.name = "max-num-queued-reqs",
+              .type = OptionType::kInteger,
+              .default_text = "1024",
+              .minimum = 0,
+              .maximum = 1 << 20,
+              .unit = "requests",
+              .help = "requests that wait at most; more are refused"},
+    OptionRow{
+        .name = "kv-cache-memory-bytes",
+        .type = OptionType::kInteger,
+        .default_text = "",
+        .minimum = 1,
+        .maximum = kAny,
+        .unit = "bytes",
+        .help =
+            "size of the KV cache; unset: what all running requests can need, at most a quarter of memory"},
+    OptionRow{.name = "enable-prefix-caching",
+              .type = OptionType::kFlag,
+              .default_text = "true",
+              .help = "prompts that begin alike share cached keys and values"},
+    OptionRow{.name = "threads",
+              .type = OptionType::kInteger,
+              .default_text = "0",
+              .minimum = 0,
+              .maximum = 1024,
+              .environment = "VIVACE_NUM_THREADS",
+              .help = "worker threads; 0: one for each core this process may use"},
+    OptionRow{.name = "served-model-name",
+              .type = OptionType::kString,
+              .default_text = "",
+              .help = "name of the model in the API; unset: the model's path or catalogue name"},
+    OptionRow{.name = "dump",
+              .type = OptionType::kString,
+              .default_text = "",
+              .help = "stages of the compile to write as text: graph,phase,vir,asm in any selection"},
+    OptionRow{.name = "dump-dir",
+              .type = OptionType::kString,
+              .default_text = "",
+              .help = "folder for --dump, which must exist; unset: the current one"},
+    OptionRow{.name = "log-level",
+              .type = OptionType::kChoice,
+              .default_text = "info",
+              .choices = "debug|info|warning|error|off",
+              .environment = "VIVACE_LOG_LEVEL|VLLM_LOGGING_LEVEL",
+              .help = "least important lines that are logged, to stderr"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const OptionRow> ModelOptionRows() {
+  return kRows;
+}
+
+}  // namespace vivace::engine

@@ -1,0 +1,117 @@
+// Checks the text of one option against its row.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "base/status_macros.h"
+#include "engine/option_list.h"
+
+namespace vivace::engine {
+namespace {
+
+using base::OptionRow;
+using base::OptionType;
+
+Status WrongValue(const OptionRow& row, std::string_view text, std::string_view wanted) {
+  return InvalidArgument(fmt::format("--{} is '{}': it must be {}", row.name, text.substr(0, 100), wanted));
+}
+
+std::string RangeText(const OptionRow& row, std::string_view kind) {
+  const std::string unit = row.unit.empty() ? "" : fmt::format(" ({})", row.unit);
+  if (row.minimum > row.maximum) return fmt::format("{}{}", kind, unit);
+  if (row.maximum >= 9e15) return fmt::format("{} of {} or more{}", kind, row.minimum, unit);
+  return fmt::format("{} from {} to {}{}", kind, row.minimum, row.maximum, unit);
+}
+
+bool InRange(const OptionRow& row, double value) {
+  return row.minimum > row.maximum || (value >= row.minimum && value <= row.maximum);
+}
+
+std::string Lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+Result<std::string> NormaliseFlag(const OptionRow& row, std::string_view text) {
+  const std::string lower = Lower(text);
+  if (lower.empty() || lower == "true" || lower == "1" || lower == "yes" || lower == "on") {
+    return std::string("true");
+  }
+  if (lower == "false" || lower == "0" || lower == "no" || lower == "off") return std::string("false");
+  return WrongValue(row, text, "true or false");
+}
+
+// What a suffix multiplies by: small letters decimal, capitals binary; 0 for none of them.
+std::int64_t SuffixFactor(char suffix) {
+  constexpr std::string_view kLetters = "kmgt";
+  const bool capital = suffix >= 'A' && suffix <= 'Z';
+  const std::size_t power = kLetters.find(capital ? static_cast<char>(suffix - 'A' + 'a') : suffix);
+  if (power == std::string_view::npos) return 0;
+  std::int64_t factor = 1;
+  for (std::size_t i = 0; i <= power; ++i) factor *= capital ? 1024 : 1000;
+  return factor;
+}
+
+Result<std::string> NormaliseInteger(const OptionRow& row, std::string_view text) {
+  std::string_view digits = text;
+  std::int64_t factor = 1;
+  if (digits.size() > 1 && SuffixFactor(digits.back()) != 0) {
+    factor = SuffixFactor(digits.back());
+    digits.remove_suffix(1);
+  }
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  const bool whole = error == std::errc() && end == digits.data() + digits.size();
+  if (!whole || __builtin_mul_overflow(value, factor, &value) || !InRange(row, static_cast<double>(value))) {
+    return WrongValue(row, text, RangeText(row, "a whole number"));
+  }
+  return std::to_string(value);
+}
+
+Result<std::string> NormaliseNumber(const OptionRow& row, std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole || !std::isfinite(value) || !InRange(row, value)) {
+    return WrongValue(row, text, RangeText(row, "a number"));
+  }
+  return std::string(text);
+}
+
+Result<std::string> NormaliseChoice(const OptionRow& row, std::string_view text) {
+  const std::string lower = Lower(text);
+  std::string listed;
+  for (std::string_view rest = row.choices; !rest.empty();) {
+    const std::string_view choice = rest.substr(0, rest.find('|'));
+    if (choice == lower) return lower;
+    listed += fmt::format("{}{}", listed.empty() ? "" : ", ", choice);
+    rest.remove_prefix(std::min(choice.size() + 1, rest.size()));
+  }
+  return WrongValue(row, text, "one of " + listed);
+}
+
+}  // namespace
+
+Result<std::string> NormaliseOption(const OptionRow& row, std::string_view text) {
+  switch (row.type) {
+    case OptionType::kFlag:
+      return NormaliseFlag(row, text);
+    case OptionType::kInteger:
+      return NormaliseInteger(row, text);
+    case OptionType::kNumber:
+      return NormaliseNumber(row, text);
+    case OptionType::kChoice:
+      return NormaliseChoice(row, text);
+    case OptionType::kString:
+      break;
+  }
+  return std::string(text);
+}
+
+}  // namespace vivace::engine

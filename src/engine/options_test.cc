@@ -1,0 +1,103 @@
+#include "vivace/options.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <set>
+
+#include "engine/option_list.h"
+
+namespace vivace {
+namespace {
+
+std::string Message(std::string_view name, std::string_view text) {
+  Options options;
+  return options.Set(name, text).message();
+}
+
+TEST(Options, EveryDefaultIsAValueThatTheRowItselfAccepts) {
+  std::set<std::string_view> names;
+  for (const base::OptionRow& row : engine::AllOptions()) {
+    EXPECT_TRUE(names.insert(row.name).second) << row.name << " is declared twice";
+    EXPECT_FALSE(row.help.empty()) << row.name;
+    if (row.default_text.empty()) continue;
+    const auto value = engine::NormaliseOption(row, row.default_text);
+    ASSERT_TRUE(value.ok()) << value.status().message();
+    EXPECT_EQ(*value, row.default_text);
+  }
+}
+
+TEST(Options, ValuesAreReadBackByType) {
+  Options options;
+  EXPECT_TRUE(options.Set("max_model_len", "4k").ok());
+  EXPECT_TRUE(options.Set("kv-cache-memory-bytes", "2G").ok());
+  EXPECT_TRUE(options.Set("temperature", "0.25").ok());
+  EXPECT_TRUE(options.Set("enable-prefix-caching", "off").ok());
+  EXPECT_TRUE(options.Set("log-level", "DEBUG").ok());
+  EXPECT_EQ(options.Integer("max-model-len"), 4000);
+  EXPECT_EQ(options.Integer("kv-cache-memory-bytes"), std::int64_t{2} << 30);
+  EXPECT_EQ(options.Number("temperature"), 0.25);
+  EXPECT_FALSE(options.Flag("enable-prefix-caching"));
+  EXPECT_EQ(options.Text("log-level"), "debug");
+  EXPECT_FALSE(options.IsSet("model"));
+}
+
+TEST(Options, AnUnknownNameIsAnsweredWithTheNearestOne) {
+  EXPECT_EQ(Message("max-modle-len", "1"), "unknown option --max-modle-len: did you mean --max-model-len?");
+  EXPECT_EQ(Message("hots", "x"), "unknown option --hots: did you mean --host?");
+}
+
+TEST(Options, AWrongValueNamesFlagValueAndRange) {
+  EXPECT_EQ(Message("port", "70000"), "--port is '70000': it must be a whole number from 0 to 65535");
+  EXPECT_EQ(Message("optimization-level", "fast"),
+            "--optimization-level is 'fast': it must be a whole number from 0 to 3");
+  EXPECT_EQ(Message("temperature", "nan"), "--temperature is 'nan': it must be a number from 0 to 2");
+  EXPECT_EQ(Message("kv-cache-dtype", "int8"),
+            "--kv-cache-dtype is 'int8': it must be one of auto, float16, float32");
+  EXPECT_EQ(Message("ignore-eos", "maybe"), "--ignore-eos is 'maybe': it must be true or false");
+  EXPECT_EQ(Message("kv-cache-memory-bytes", "0"),
+            "--kv-cache-memory-bytes is '0': it must be a whole number of 1 or more (bytes)");
+  EXPECT_EQ(Message("max-model-len", "99999999999999999999k").empty(), false);
+  EXPECT_EQ(Message("max-model-len", "9223372036854775807G").empty(), false);
+}
+
+TEST(Options, ARefusedValueLeavesTheOldOne) {
+  Options options;
+  EXPECT_FALSE(options.Set("port", "-1").ok());
+  EXPECT_EQ(options.Integer("port"), 8000);
+  EXPECT_EQ(options.Origin("port"), OptionOrigin::kDefault);
+}
+
+TEST(Options, TheUserWinsOverTheEnvironmentAndTheEnvironmentOverDefaults) {
+  ::setenv("VIVACE_NUM_THREADS", "3", 1);
+  ::setenv("VIVACE_PORT", "9000", 1);
+  Options options;
+  EXPECT_TRUE(options.Set("threads", "2").ok());
+  EXPECT_TRUE(options.SetFromEnvironment().ok());
+  EXPECT_EQ(options.Integer("threads"), 2);
+  EXPECT_EQ(options.Origin("threads"), OptionOrigin::kUser);
+  EXPECT_EQ(options.Integer("port"), 9000);
+  EXPECT_EQ(options.Origin("port"), OptionOrigin::kEnvironment);
+  ::setenv("VIVACE_NUM_THREADS", "garbage", 1);
+  EXPECT_EQ(
+      Options().SetFromEnvironment().message(),
+      "environment variable VIVACE_NUM_THREADS: --threads is 'garbage': it must be a whole number from 0 "
+      "to 1024");
+  ::unsetenv("VIVACE_NUM_THREADS");
+  ::unsetenv("VIVACE_PORT");
+}
+
+TEST(Options, TheFirstVariableOfSeveralCounts) {
+  ::setenv("VLLM_LOGGING_LEVEL", "ERROR", 1);
+  Options options;
+  EXPECT_TRUE(options.SetFromEnvironment().ok());
+  EXPECT_EQ(options.Text("log-level"), "error");
+  ::setenv("VIVACE_LOG_LEVEL", "debug", 1);
+  EXPECT_TRUE(options.SetFromEnvironment().ok());
+  EXPECT_EQ(options.Text("log-level"), "debug");
+  ::unsetenv("VLLM_LOGGING_LEVEL");
+  ::unsetenv("VIVACE_LOG_LEVEL");
+}
+
+}  // namespace
+}  // namespace vivace
