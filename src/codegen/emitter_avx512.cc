@@ -32,7 +32,9 @@ constexpr int kScratchB = 31;
 constexpr std::size_t kInitialCapacity = 64 * 1024;
 constexpr std::size_t kBytesPerInstruction =
     96;  // the longest case (a lane reduction) is 66, a push and a constant included
-constexpr std::size_t kFixedBytes = 256;  // prologue, epilogue, iota
+constexpr std::size_t kLoopAlignment = 32;    // of the body of an innermost loop
+constexpr std::size_t kBufferAlignment = 64;  // as kernels are placed
+constexpr std::size_t kFixedBytes = 256;      // prologue, epilogue, iota
 
 // Physical scalar register by allocation number: caller-saved first.
 constexpr std::array<Code, 15> kScalarRegisters = {Code::RAX, Code::RCX, Code::RDX, Code::RSI, Code::R8,
@@ -99,12 +101,12 @@ class EmitterAvx512::Assembler : public Xbyak::CodeGenerator {
   void ScalarAdd();
   void ScalarSub();
   void ScalarSelect(bool smaller);
+  bool IsInnermost() const;
   void BeginLoop();
   void EndLoop();
 
   const Allocation* allocation_ = nullptr;
   const Instruction* current_ = nullptr;
-  const Instruction* end_ = nullptr;
   std::size_t loops_seen_ = 0;
   std::uint32_t constants_start_ = 0;
   std::vector<OpenLoop> loops_;
@@ -123,7 +125,6 @@ void EmitterAvx512::Assembler::Run(const Function& function, const Allocation& a
   iota_uses_.clear();
   pool_.clear();
   line_start_.clear();
-  end_ = function.code.data() + function.code.size();
   Prologue();
   for (const Instruction& instruction : function.code) {
     current_ = &instruction;
@@ -430,6 +431,12 @@ void EmitterAvx512::Assembler::ScalarSelect(bool smaller) {
   smaller ? cmovg(S(0), other) : cmovl(S(0), other);
 }
 
+bool EmitterAvx512::Assembler::IsInnermost() const {
+  const Instruction* next = current_ + 1;
+  while (next->op != Op::kLoop && next->op != Op::kEnd) ++next;
+  return next->op == Op::kEnd;
+}
+
 void EmitterAvx512::Assembler::BeginLoop() {
   const Reg64 counter(kScalarRegisters[allocation_->counters[loops_seen_++]]);
   CopyScalar(counter, S(0));
@@ -438,6 +445,7 @@ void EmitterAvx512::Assembler::BeginLoop() {
   db(0x8e);
   const std::size_t displacement = getSize();
   dd(0);
+  if (IsInnermost()) align(kLoopAlignment);
   loops_.push_back({getCurr(), displacement, counter});
 }
 
@@ -458,10 +466,15 @@ const RegisterFile& EmitterAvx512::Registers() {
 
 Result<MachineCode> EmitterAvx512::Emit(const Function& function, const Allocation& allocation) {
   const std::size_t need = function.code.size() * kBytesPerInstruction + kFixedBytes;
-  if (assembler_ == nullptr || buffer_.size() < need) {
+  if (assembler_ == nullptr || capacity_ < need) {
     assembler_.reset();
-    buffer_.resize(std::max(kInitialCapacity, std::bit_ceil(need)));
-    assembler_ = std::make_unique<Assembler>(buffer_.data(), buffer_.size());
+    capacity_ = std::max(kInitialCapacity, std::bit_ceil(need));
+    buffer_.resize(capacity_ + kBufferAlignment);
+    std::size_t space = buffer_.size();
+    void* start = buffer_.data();
+    std::align(kBufferAlignment, capacity_, start, space);
+    start_ = static_cast<std::byte*>(start);
+    assembler_ = std::make_unique<Assembler>(start_, capacity_);
   }
   Xbyak::ClearError();
   assembler_->Run(function, allocation);

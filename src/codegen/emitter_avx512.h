@@ -35,6 +35,8 @@ class EmitterAvx512 {
  private:
   class Assembler;
   std::vector<std::byte> buffer_;
+  std::byte* start_ = nullptr;  // in buffer_, aligned
+  std::size_t capacity_ = 0;    // bytes from start_
   std::unique_ptr<Assembler> assembler_;
 };
 

@@ -20,6 +20,9 @@ class Verifier {
       : function_(function), vector_written_(function.vectors), scalar_written_(function.scalars) {}
 
   Status Run() {
+    if (function_.name.empty() || function_.name.find_first_of(" \t\r\n;") != std::string::npos) {
+      return InvalidArgument(fmt::format("vector IR '{}': a name is one word without ';'", function_.name));
+    }
     for (line_ = 0; line_ < function_.code.size(); ++line_) {
       const Instruction& instruction = function_.code[line_];
       if (static_cast<std::size_t>(instruction.op) > static_cast<std::size_t>(Op::kEnd)) {
