@@ -38,14 +38,17 @@ enum class Epilogue : std::uint8_t {
   kLogits,  // * rs -> f32 [logit rows][n]                                    (input rows are step.logit_rows)
 };
 
-/// Compiled kernels of one GEMM phase. tile[r-1] takes exactly r rows (1..6) of one unit of 32 columns,
-/// reading packed weights; expanded[r-1] the same from an expanded unit; expand makes one.
+/// Compiled kernels of one GEMM phase. tile[r-1] takes exactly r rows (1..6) of one unit of 32 columns, reading packed weights;
+/// expanded[r-1] the same from an expanded unit; expand makes one. row_scale makes rs of rows, once per task (kResidualQuant has no use
+/// for it and repeats its epilogue there). kQkvRopeAppend has three epilogues, of units of q, k and v; the others use the first.
 inline constexpr int kTileRows = 6;
+inline constexpr int kEpilogueParts = 3;
 struct PanelGemmKernels {
   codegen::KernelId tile[kTileRows];
   codegen::KernelId expanded[kTileRows];
   codegen::KernelId expand;
-  codegen::KernelId epilogue;
+  codegen::KernelId row_scale;
+  codegen::KernelId epilogue[kEpilogueParts];
 };
 
 /// What the compiler asks for: makes (and shares) all kernels of a phase in `library`.
@@ -67,7 +70,8 @@ struct PanelGemmCode {
   codegen::KernelFn tile[kTileRows];
   codegen::KernelFn expanded[kTileRows];
   codegen::KernelFn expand;
-  codegen::KernelFn epilogue;
+  codegen::KernelFn row_scale;
+  codegen::KernelFn epilogue[kEpilogueParts];
 };
 PanelGemmCode Resolve(const PanelGemmKernels& kernels, const codegen::KernelLibrary& library);
 
