@@ -38,18 +38,22 @@ enum class Epilogue : std::uint8_t {
   kLogits,  // * rs -> f32 [logit rows][n]                                    (input rows are step.logit_rows)
 };
 
-/// Compiled kernels of one GEMM phase. tile[r-1] takes exactly r rows (1..6) of one unit of 32 columns, reading packed weights;
+/// What one GEMM phase is made of. tile[r-1] takes exactly r rows (1..6) of one unit of 32 columns, reading packed weights;
 /// expanded[r-1] the same from an expanded unit; expand makes one. row_scale makes rs of rows, once per task (kResidualQuant has no use
 /// for it and repeats its epilogue there). kQkvRopeAppend has three epilogues, of units of q, k and v; the others use the first.
 inline constexpr int kTileRows = 6;
 inline constexpr int kEpilogueParts = 3;
-struct PanelGemmKernels {
-  codegen::KernelId tile[kTileRows];
-  codegen::KernelId expanded[kTileRows];
-  codegen::KernelId expand;
-  codegen::KernelId row_scale;
-  codegen::KernelId epilogue[kEpilogueParts];
+template <class T>
+struct PanelGemmSet {
+  T tile[kTileRows];
+  T expanded[kTileRows];
+  T expand;
+  T row_scale;
+  T epilogue[kEpilogueParts];
 };
+using PanelGemmKernels = PanelGemmSet<codegen::KernelId>;
+/// Kernel addresses, resolved once after Seal.
+using PanelGemmCode = PanelGemmSet<codegen::KernelFn>;
 
 /// What the compiler asks for: makes (and shares) all kernels of a phase in `library`.
 struct PanelGemmSpec {
@@ -60,19 +64,11 @@ struct PanelGemmSpec {
       0;  // width that rs is taken over (kQkvRopeAppend, kSiluMulQuant, kLogits) or of x (kResidualQuant)
   float eps = 0;
   int heads = 0;        // kQkvRopeAppend
-  tensor::KvLayout kv;  // kQkvRopeAppend: kv_heads, head_dim, type (blocks and layers are not used)
+  tensor::KvLayout kv{};  // kQkvRopeAppend: kv_heads, head_dim, type (blocks and layers are not used)
   int output_k = 0;     // width of the quantised output rows, if any
 };
 Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, codegen::KernelLibrary& library);
 
-/// Kernel addresses, resolved once after Seal.
-struct PanelGemmCode {
-  codegen::KernelFn tile[kTileRows];
-  codegen::KernelFn expanded[kTileRows];
-  codegen::KernelFn expand;
-  codegen::KernelFn row_scale;
-  codegen::KernelFn epilogue[kEpilogueParts];
-};
 PanelGemmCode Resolve(const PanelGemmKernels& kernels, const codegen::KernelLibrary& library);
 
 /// Bound arguments of a panel GEMM phase. Pointers that the epilogue does not use are null.

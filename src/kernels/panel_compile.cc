@@ -1,13 +1,14 @@
-// CompilePanelGemm and CompileResidualQuantize: which kernels a phase needs. See panel.h.
+// Which kernels a phase needs: BuildPanelGemm, CompilePanelGemm, CompileResidualQuantize. See panel.h.
 #include <string>
 
 #include "base/status_macros.h"
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_tile.h"
-#include "kernels/panel.h"
+#include "kernels/panel_functions.h"
 
 namespace vivace::kernels {
 
+using codegen::Function;
 using codegen::KernelId;
 using codegen::KernelLibrary;
 
@@ -35,46 +36,47 @@ Status CheckShape(const PanelGemmSpec& spec) {
   return Status::Ok();
 }
 
-// Compiles the epilogues of a phase into kernels.epilogue, unused parts repeating the first.
-Status CompileEpilogues(const PanelGemmSpec& spec, KernelLibrary& library, PanelGemmKernels& kernels) {
-  for (int part = 0; part < kEpilogueParts; ++part) {
-    Result<KernelId> id = Internal("unknown epilogue");
-    switch (spec.epilogue) {
-      case Epilogue::kQkvRopeAppend:
-        id = library.Compile(BuildQkv(static_cast<QkvPart>(part), spec.heads, spec.kv));
-        break;
-      case Epilogue::kResidualQuant:
-        id = library.Compile(BuildResidualQuant(spec.hidden));
-        break;
-      case Epilogue::kSiluMulQuant:
-        id = library.Compile(BuildSiluMulQuant(spec.output_k));
-        break;
-      case Epilogue::kLogits:
-        id = library.Compile(BuildLogits(spec.n));
-        break;
-    }
-    if (!id.ok()) return id.status();
-    kernels.epilogue[part] = *id;
+Function BuildEpilogue(const PanelGemmSpec& spec, int part) {
+  switch (spec.epilogue) {
+    case Epilogue::kQkvRopeAppend: return BuildQkv(static_cast<QkvPart>(part), spec.heads, spec.kv);
+    case Epilogue::kResidualQuant: return BuildResidualQuant(spec.hidden);
+    case Epilogue::kSiluMulQuant: return BuildSiluMulQuant(spec.output_k);
+    case Epilogue::kLogits: return BuildLogits(spec.n);
   }
-  return Status::Ok();
+  return {};
 }
 
 }  // namespace
 
-Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, KernelLibrary& library) {
+Result<PanelGemmSet<Function>> BuildPanelGemm(const PanelGemmSpec& spec) {
   VIVACE_RETURN_IF_ERROR(CheckShape(spec));
-  PanelGemmKernels kernels{};
+  PanelGemmSet<Function> functions;
   for (int r = 1; r <= kTileRows; ++r) {
     const TileShape shape{spec.type, spec.k, r, ResultStride(spec.epilogue)};
-    VIVACE_ASSIGN_OR_RETURN(kernels.tile[r - 1], library.Compile(BuildDirectTile(shape)));
-    VIVACE_ASSIGN_OR_RETURN(kernels.expanded[r - 1], library.Compile(BuildExpandedTile(shape)));
+    functions.tile[r - 1] = BuildDirectTile(shape);
+    functions.expanded[r - 1] = BuildExpandedTile(shape);
   }
-  VIVACE_ASSIGN_OR_RETURN(kernels.expand, library.Compile(BuildExpand(spec.type, spec.k)));
-  VIVACE_RETURN_IF_ERROR(CompileEpilogues(spec, library, kernels));
-  kernels.row_scale = kernels.epilogue[0];
-  if (spec.epilogue != Epilogue::kResidualQuant) {
-    VIVACE_ASSIGN_OR_RETURN(kernels.row_scale, library.Compile(BuildRowScale(spec.hidden, spec.eps)));
-  }
+  functions.expand = BuildExpand(spec.type, spec.k);
+  for (int part = 0; part < kEpilogueParts; ++part) functions.epilogue[part] = BuildEpilogue(spec, part);
+  const bool has_norm = spec.epilogue != Epilogue::kResidualQuant;
+  functions.row_scale = has_norm ? BuildRowScale(spec.hidden, spec.eps) : functions.epilogue[0];
+  return functions;
+}
+
+Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, KernelLibrary& library) {
+  VIVACE_ASSIGN_OR_RETURN(const PanelGemmSet<Function> functions, BuildPanelGemm(spec));
+  PanelGemmKernels kernels{};
+  Status status;
+  ForEachMember(functions, kernels, [&](const Function& function, KernelId& id) {
+    if (!status.ok()) return;
+    Result<KernelId> compiled = library.Compile(function);
+    if (compiled.ok()) {
+      id = *compiled;
+    } else {
+      status = compiled.status();
+    }
+  });
+  if (!status.ok()) return status;
   return kernels;
 }
 
@@ -82,13 +84,7 @@ Result<KernelId> CompileResidualQuantize(int hidden, KernelLibrary& library) { r
 
 PanelGemmCode Resolve(const PanelGemmKernels& kernels, const KernelLibrary& library) {
   PanelGemmCode code{};
-  for (int r = 0; r < kTileRows; ++r) {
-    code.tile[r] = library.Get(kernels.tile[r]);
-    code.expanded[r] = library.Get(kernels.expanded[r]);
-  }
-  code.expand = library.Get(kernels.expand);
-  code.row_scale = library.Get(kernels.row_scale);
-  for (int part = 0; part < kEpilogueParts; ++part) code.epilogue[part] = library.Get(kernels.epilogue[part]);
+  ForEachMember(kernels, code, [&](KernelId id, codegen::KernelFn& function) { function = library.Get(id); });
   return code;
 }
 
