@@ -48,9 +48,10 @@ QuantizeTarget Target(const QuantizedRows& rows, Scalar bytes, Scalar parameters
           .scratch = {scratch, 0}};
 }
 
-// Partial squares of a unit of x, and x * norm weight quantised: shared by the residual epilogue and the embedding.
-void FinishResidual(Builder& b, const QuantizeConstants& constants, const Pair& x, const Pair& norm, Mem squares,
-                    const QuantizeTarget& target) {
+// Partial squares of a unit of x, and x * norm weight quantised: shared by the residual epilogue and the
+// embedding.
+void FinishResidual(Builder& b, const QuantizeConstants& constants, const Pair& x, const Pair& norm,
+                    Mem squares, const QuantizeTarget& target) {
   Vec square = b.Mul(x[0], x[0]);
   b.Fma(square, x[1], x[1]);
   b.Store(target.scratch, b.Unary(Op::kSumLanes, square));
@@ -63,7 +64,8 @@ void FinishResidual(Builder& b, const QuantizeConstants& constants, const Pair& 
 Function BuildResidualQuant(int hidden) {
   Builder b("residual_quant_" + std::to_string(hidden));
   const QuantizedRows rows{hidden};
-  const Scalar c = b.Arg(kResult), x = b.Arg(kOutput), bytes = b.Arg(kQuantized), parameters = b.Arg(kParameters);
+  const Scalar c = b.Arg(kResult), x = b.Arg(kOutput), bytes = b.Arg(kQuantized),
+               parameters = b.Arg(kParameters);
   const Scalar squares = b.Arg(kSquares), scratch = b.Arg(kLaneScratch);
   const Pair norm = LoadPair(b, b.Arg(kNormWeight));
   const QuantizeConstants constants = MakeQuantizeConstants(b);
@@ -89,7 +91,8 @@ Function BuildRowQuant(int hidden) {
   const Scalar squares = b.Arg(kSquares), scratch = b.Arg(kLaneScratch), norm = b.Arg(kNormWeight);
   const QuantizeConstants constants = MakeQuantizeConstants(b);
   b.Loop(rows.groups());
-  FinishResidual(b, constants, LoadPair(b, x), LoadPair(b, norm), {squares, 0}, Target(rows, bytes, parameters, scratch));
+  FinishResidual(b, constants, LoadPair(b, x), LoadPair(b, norm), {squares, 0},
+                 Target(rows, bytes, parameters, scratch));
   b.Bump(x, kUnitRowBytes);
   b.Bump(norm, kUnitRowBytes);
   b.Bump(bytes, QuantizedRows::kGroup);
@@ -102,7 +105,8 @@ Function BuildRowQuant(int hidden) {
 Function BuildSiluMulQuant(int output_k) {
   Builder b("silu_mul_quant_" + std::to_string(output_k));
   const QuantizedRows rows{output_k};
-  const Scalar c = b.Arg(kResult), row_scale = b.Arg(kRowScale), bytes = b.Arg(kOutput), parameters = b.Arg(kParameters);
+  const Scalar c = b.Arg(kResult), row_scale = b.Arg(kRowScale), bytes = b.Arg(kOutput),
+               parameters = b.Arg(kParameters);
   const Scalar scratch = b.Arg(kLaneScratch);
   const QuantizeConstants constants = MakeQuantizeConstants(b);
   const ExpConstants exp = MakeExpConstants(b);
@@ -182,8 +186,9 @@ void StoreKey(Builder& b, const Pair& x, Scalar slot, Scalar cache, Scalar scrat
 
 std::string QkvName(QkvPart part, int heads, const KvLayout& kv) {
   const char* names[] = {"qkv_query", "qkv_key", "qkv_value"};
-  return std::string(names[static_cast<int>(part)]) + "_h" + std::to_string(heads) + "_kv" + std::to_string(kv.kv_heads) + "_d" +
-         std::to_string(kv.head_dim) + "_" + std::string(tensor::Row(kv.type).name);
+  return std::string(names[static_cast<int>(part)]) + "_h" + std::to_string(heads) + "_kv" +
+         std::to_string(kv.kv_heads) + "_d" + std::to_string(kv.head_dim) + "_" +
+         std::string(tensor::Row(kv.type).name);
 }
 
 }  // namespace
@@ -199,7 +204,8 @@ Function BuildQkv(QkvPart part, int heads, const KvLayout& kv) {
   if (rotates) x = Rotate(b, x, position, table, kv.head_dim);
   if (part == QkvPart::kQuery) StorePair(b, target, x);
   if (part == QkvPart::kKey) StoreKey(b, x, slot, target, scratch, kv);
-  if (part == QkvPart::kValue) StoreElements(b, SlotAddress(b, slot, target, kv, kv.head_dim * kv.element_bytes()), x, kv);
+  if (part == QkvPart::kValue)
+    StoreElements(b, SlotAddress(b, slot, target, kv, kv.head_dim * kv.element_bytes()), x, kv);
   b.Bump(c, kUnitRowBytes);
   b.Bump(row_scale, 4);
   if (rotates) b.Bump(position, 4);
@@ -213,7 +219,8 @@ Function BuildRowScale(int hidden, float eps) {
   // eps is part of the kernel: its bits are part of the name.
   Builder b("row_scale_" + std::to_string(hidden) + "_" + std::to_string(std::bit_cast<std::uint32_t>(eps)));
   const Scalar squares = b.Arg(kScaleSquares), count = b.Arg(kScaleRows), result = b.Arg(kScaleResult);
-  // Sums first. All lanes of a sum are equal: each store also writes the 15 entries that follow, which later rows overwrite.
+  // Sums first. All lanes of a sum are equal: each store also writes the 15 entries that follow, which later
+  // rows overwrite.
   const Scalar sum = b.Copy(result);
   const int stride = SquareStride(hidden);
   b.Loop(count);

@@ -34,13 +34,16 @@ constexpr std::int32_t kExpandedSum = 1280;
 
 using Pair = std::array<Vec, 2>;
 
-Pair NewPair(Builder& b) { return {b.NewVec(), b.NewVec()}; }
+Pair NewPair(Builder& b) {
+  return {b.NewVec(), b.NewVec()};
+}
 
 std::string KernelName(const char* what, DType type, int k) {
   return std::string(what) + "_" + std::string(tensor::Row(type).name) + "_k" + std::to_string(k);
 }
 
-// Registers and addresses of a tile while it is being built. Float accumulators stay in registers over the whole of K.
+// Registers and addresses of a tile while it is being built. Float accumulators stay in registers over the
+// whole of K.
 struct Tile {
   Builder& b;
   const TileShape& shape;
@@ -50,7 +53,9 @@ struct Tile {
   std::vector<Pair> integer{}, total{};  // per row
 
   Mem Row(int r, int offset) const { return {input, r * rows.row_stride() + offset}; }
-  Mem Parameter(int r, int offset) const { return {parameters, r * rows.row_stride() + offset - rows.scale_offset()}; }
+  Mem Parameter(int r, int offset) const {
+    return {parameters, r * rows.row_stride() + offset - rows.scale_offset()};
+  }
   bool has_minimum() const { return shape.type == DType::kQ4_1; }
   bool fills_registers() const { return shape.rows == kTileRows; }
 };
@@ -63,17 +68,33 @@ void DotQuad(Tile& t, int k, const Pair& weights) {
   }
 }
 
-// The group's integer part is complete but for the zero point: finishes it, and adds the group to the totals.
-void FinishGroup(Tile& t, const Pair& sums, const Pair& scales, const Pair& minimums) {
-  Builder& b = t.b;
+// Completes the group's integer part by the zero points.
+void SubtractZeroPoints(Tile& t, const Pair& weight_sums) {
+  for (int r = 0; r < t.shape.rows; ++r) {
+    for (int v = 0; v < 2; ++v) {
+      t.b.Dot2Broadcast(t.integer[r][v], weight_sums[v], t.Parameter(r, t.rows.negated_zero_offset()));
+    }
+  }
+}
+
+// Adds the group to the totals: float(i) * weight scale * activation scale.
+void AddScaled(Tile& t, const Pair& scales) {
   for (int r = 0; r < t.shape.rows; ++r) {
     for (int v = 0; v < 2; ++v) {
       const Vec i = t.integer[r][v];
-      b.Dot2Broadcast(i, sums[v], t.Parameter(r, t.rows.negated_zero_offset()));
-      b.UnaryTo(Op::kToFloat, i, i);
-      b.BinaryTo(Op::kMul, i, i, scales[v]);
-      b.FmaBroadcast(t.total[r][v], i, t.Parameter(r, t.rows.scale_offset()));
-      if (t.has_minimum()) b.FmaBroadcast(t.total[r][v], minimums[v], t.Parameter(r, t.rows.sum_offset()));
+      t.b.UnaryTo(Op::kToFloat, i, i);
+      t.b.BinaryTo(Op::kMul, i, i, scales[v]);
+      t.b.FmaBroadcast(t.total[r][v], i, t.Parameter(r, t.rows.scale_offset()));
+    }
+  }
+}
+
+// Adds minimum * sum of the group's activations. The last of the three, so that no two need registers at
+// once.
+void AddMinimums(Tile& t, const Pair& minimums) {
+  for (int r = 0; r < t.shape.rows; ++r) {
+    for (int v = 0; v < 2; ++v) {
+      t.b.FmaBroadcast(t.total[r][v], minimums[v], t.Parameter(r, t.rows.sum_offset()));
     }
   }
 }
@@ -152,9 +173,10 @@ void DirectNibbleGroup(Tile& t, Vec mask) {
   }
   PrefetchLine(b, t.unit, 8);
   PrefetchLine(b, t.unit, 9);
-  const Pair sums = SumBytes(b, byte_sums);
+  SubtractZeroPoints(t, SumBytes(b, byte_sums));
   const std::int32_t scale = t.layout.unit_weight_bytes_per_group();
-  FinishGroup(t, sums, LoadPairF16(b, t.unit, scale), LoadPairF16(b, t.unit, scale + kLine));
+  AddScaled(t, LoadPairF16(b, t.unit, scale));
+  AddMinimums(t, LoadPairF16(b, t.unit, scale + kLine));
 }
 
 void DirectByteGroup(Tile& t, Vec ones) {
@@ -169,21 +191,23 @@ void DirectByteGroup(Tile& t, Vec ones) {
     DotQuad(t, 4 * q, weights);
   }
   PrefetchLine(b, t.unit, 16);
-  FinishGroup(t, sums, LoadPairF16(b, t.unit, t.layout.unit_weight_bytes_per_group()), {});
+  SubtractZeroPoints(t, sums);
+  AddScaled(t, LoadPairF16(b, t.unit, t.layout.unit_weight_bytes_per_group()));
 }
 
 void ExpandedGroup(Tile& t) {
   Builder& b = t.b;
   for (int q = 0; q < 8; ++q) DotQuad(t, 4 * q, LoadPair(b, t.unit, 2 * q * kLine));
-  const Pair sums = LoadPair(b, t.unit, kExpandedSum);
-  const Pair scales = LoadPair(b, t.unit, kExpandedScale);
-  FinishGroup(t, sums, scales, t.has_minimum() ? LoadPair(b, t.unit, kExpandedMinimum) : Pair{});
+  SubtractZeroPoints(t, LoadPair(b, t.unit, kExpandedSum));
+  AddScaled(t, LoadPair(b, t.unit, kExpandedScale));
+  if (t.has_minimum()) AddMinimums(t, LoadPair(b, t.unit, kExpandedMinimum));
 }
 
 // The frame that all tiles share: loop over groups around `group`, then the stores.
 template <class GroupBody>
 Function BuildTile(const char* what, const TileShape& shape, int unit_group_bytes, GroupBody group) {
-  Builder b(KernelName(what, shape.type, shape.k) + "_r" + std::to_string(shape.rows) + "_c" + std::to_string(shape.c_stride));
+  Builder b(KernelName(what, shape.type, shape.k) + "_r" + std::to_string(shape.rows) + "_c" +
+            std::to_string(shape.c_stride));
   Tile t{b, shape};
   t.input = b.Arg(kTileInput);
   t.unit = b.Arg(kTileUnit);
@@ -226,7 +250,8 @@ Function BuildDirectTile(const TileShape& shape) {
 }
 
 Function BuildExpandedTile(const TileShape& shape) {
-  return BuildTile("gemm_expanded", shape, PanelLayout::kExpandedGroupBytes, [](Tile& t, Vec) { ExpandedGroup(t); });
+  return BuildTile("gemm_expanded", shape, PanelLayout::kExpandedGroupBytes,
+                   [](Tile& t, Vec) { ExpandedGroup(t); });
 }
 
 namespace {
@@ -269,7 +294,8 @@ Function BuildExpand(DType type, int k) {
   const bool nibbles = type == DType::kQ4_1;
   const Vec constant = b.ConstInt(nibbles ? 0x0f0f0f0f : 0x01010101);
   b.Loop(layout.groups());
-  StorePair(b, result, kExpandedSum, nibbles ? ExpandNibbles(b, unit, result, constant) : ExpandBytes(b, unit, result, constant));
+  StorePair(b, result, kExpandedSum,
+            nibbles ? ExpandNibbles(b, unit, result, constant) : ExpandBytes(b, unit, result, constant));
   const std::int32_t scale = layout.unit_weight_bytes_per_group();
   StorePair(b, result, kExpandedScale, LoadPairF16(b, unit, scale));
   if (nibbles) StorePair(b, result, kExpandedMinimum, LoadPairF16(b, unit, scale + kLine));

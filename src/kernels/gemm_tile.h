@@ -1,6 +1,7 @@
-// Builders of the contraction kernels: `rows` activation rows (1 .. kTileRows) times one unit of 32 packed columns, as vector IR.
-// Every tile computes an output with the same operations in the same order (see panel.h), so results do not depend on which tile
-// runs. The number of groups and all strides are constants of the kernel.
+// Builders of the contraction kernels: `rows` activation rows (1 .. kTileRows) times one unit of 32 packed
+// columns, as vector IR. Every tile computes an output with the same operations in the same order (see
+// panel.h), so results do not depend on which tile runs. The number of groups and all strides are constants
+// of the kernel.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +12,8 @@
 
 namespace vivace::kernels {
 
-/// Arguments of a tile kernel: the first of `rows` consecutive QuantizedRows{k} rows, the packed (or expanded) unit, and the result
-/// f32 [rows][32], rows c_stride bytes apart.
+/// Arguments of a tile kernel: the first of `rows` consecutive QuantizedRows{k} rows, the packed (or
+/// expanded) unit, and the result f32 [rows][32], rows c_stride bytes apart.
 enum TileArgument { kTileInput, kTileUnit, kTileResult, kTileArguments };
 /// Arguments of an expand kernel: the packed unit, and where the expanded unit goes.
 enum ExpandArgument { kExpandUnit, kExpandResult, kExpandArguments };
@@ -21,7 +22,7 @@ struct TileShape {
   tensor::DType type;  // of the weights, kQ4_1 or kQ8_0
   int k;
   int rows;
-  int c_stride;        // bytes
+  int c_stride;  // bytes
 };
 
 /// Reads nibbles or bytes as packed, and prefetches the weights ahead.

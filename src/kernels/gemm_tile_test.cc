@@ -31,7 +31,8 @@ struct Problem {
     const TileShape shape{layout.type, layout.k, rows, stride * 4};
     Guarded<float> result(static_cast<std::size_t>(rows - 1) * stride + kUnit);
     const std::byte* unit = expanded != nullptr ? expanded->data() : panels.data() + layout.unit_bytes();
-    const std::int64_t arguments[kTileArguments] = {reinterpret_cast<std::int64_t>(input.Row(first)), reinterpret_cast<std::int64_t>(unit),
+    const std::int64_t arguments[kTileArguments] = {reinterpret_cast<std::int64_t>(input.Row(first)),
+                                                    reinterpret_cast<std::int64_t>(unit),
                                                     reinterpret_cast<std::int64_t>(result.data())};
     codegen::Interpret(expanded != nullptr ? BuildExpandedTile(shape) : BuildDirectTile(shape), arguments);
     EXPECT_TRUE(result.Intact());
@@ -39,8 +40,9 @@ struct Problem {
   }
   Guarded<std::byte> Expand() const {
     Guarded<std::byte> expanded(layout.expanded_unit_bytes());
-    const std::int64_t arguments[kExpandArguments] = {reinterpret_cast<std::int64_t>(panels.data() + layout.unit_bytes()),
-                                                      reinterpret_cast<std::int64_t>(expanded.data())};
+    const std::int64_t arguments[kExpandArguments] = {
+        reinterpret_cast<std::int64_t>(panels.data() + layout.unit_bytes()),
+        reinterpret_cast<std::int64_t>(expanded.data())};
     codegen::Interpret(BuildExpand(layout.type, layout.k), arguments);
     EXPECT_TRUE(expanded.Intact());
     return expanded;
@@ -59,7 +61,8 @@ TEST_P(GemmTileTest, DirectTilesAgreeWithDoublePrecision) {
       for (int r = 0; r < rows; ++r) {
         const std::vector<double> x = RowValues(problem.input.layout, problem.input.Row(r));
         for (int c = 0; c < kUnit; c += 5) {
-          ASSERT_NEAR(result[r * kUnit + c], Dot(x, problem.weights.Values(kUnit + c)), 2e-5 * std::sqrt(k)) << r << ' ' << c;
+          ASSERT_NEAR(result[r * kUnit + c], Dot(x, problem.weights.Values(kUnit + c)), 2e-5 * std::sqrt(k))
+              << r << ' ' << c;
         }
       }
     }
@@ -83,7 +86,8 @@ TEST_P(GemmTileTest, ARowHasTheSameBitsAloneAndInATile) {
   for (int rows = 2; rows <= kTileRows; ++rows) {
     const Guarded<float> together = problem.Run(0, rows, nullptr);
     for (int r = 0; r < rows; ++r) {
-      EXPECT_EQ(std::memcmp(problem.Run(r, 1, nullptr).data(), together.data() + r * kUnit, kUnit * 4), 0) << rows << ' ' << r;
+      EXPECT_EQ(std::memcmp(problem.Run(r, 1, nullptr).data(), together.data() + r * kUnit, kUnit * 4), 0)
+          << rows << ' ' << r;
     }
   }
 }
@@ -113,7 +117,8 @@ TEST_P(GemmTileTest, ExtremeWeightsAndActivationsDoNotOverflow) {
     std::memcpy(row + 40, &sum, 4);
     for (int fill : {0x00, 0x7f, 0x80, 0xff}) {
       const int block = tensor::Row(GetParam()).block_bytes, header = GetParam() == DType::kQ4_1 ? 4 : 2;
-      for (int r = 0; r < 64; ++r) std::memset(&problem.weights.bytes[r * block + header], fill, block - header);
+      for (int r = 0; r < 64; ++r)
+        std::memset(&problem.weights.bytes[r * block + header], fill, block - header);
       problem.panels = Pack(problem.layout, ColumnOrder::kPlain, {{problem.weights.bytes.data(), 64}});
       const double expected = Dot(RowValues(problem.input.layout, row), problem.weights.Values(kUnit));
       EXPECT_NEAR(problem.Run(0, 1, nullptr)[0], expected, 1e-5 * std::abs(expected) + 1e-3);

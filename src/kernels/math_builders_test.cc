@@ -29,7 +29,8 @@ Function Elementwise(const char* name, F f) {
 std::vector<float> Apply(const Function& function, std::vector<float> in) {
   const FlushDenormals flush;
   std::vector<float> out(in.size());
-  const std::int64_t arguments[] = {reinterpret_cast<std::int64_t>(in.data()), reinterpret_cast<std::int64_t>(out.data()),
+  const std::int64_t arguments[] = {reinterpret_cast<std::int64_t>(in.data()),
+                                    reinterpret_cast<std::int64_t>(out.data()),
                                     static_cast<std::int64_t>(in.size() / 16)};
   codegen::Interpret(function, arguments);
   return out;
@@ -37,7 +38,8 @@ std::vector<float> Apply(const Function& function, std::vector<float> in) {
 
 TEST(MathBuilders, ExpIsAccurateOverItsRange) {
   std::vector<float> in(1 << 16);
-  for (std::size_t i = 0; i < in.size(); ++i) in[i] = -87.0f + 175.0f * static_cast<float>(i) / static_cast<float>(in.size());
+  for (std::size_t i = 0; i < in.size(); ++i)
+    in[i] = -87.0f + 175.0f * static_cast<float>(i) / static_cast<float>(in.size());
   const std::vector<float> out = Apply(Elementwise("exp", Exp), in);
   double worst = 0;
   for (std::size_t i = 0; i < in.size(); ++i) {
@@ -48,7 +50,8 @@ TEST(MathBuilders, ExpIsAccurateOverItsRange) {
 }
 
 TEST(MathBuilders, ExpClampsItsInputAndIsOneAtZero) {
-  const std::vector<float> in = {0.0f, -0.0f, -1000.0f, -INFINITY, 1000.0f, INFINITY, -87.0f, 88.0f, 0, 0, 0, 0, 0, 0, 0, 0};
+  const std::vector<float> in = {0.0f, -0.0f, -1000.0f, -INFINITY, 1000.0f, INFINITY, -87.0f, 88.0f,
+                                 0,    0,     0,        0,         0,       0,        0,      0};
   const std::vector<float> out = Apply(Elementwise("exp", Exp), in);
   EXPECT_EQ(out[0], 1.0f);
   EXPECT_EQ(out[1], 1.0f);
@@ -72,7 +75,9 @@ TEST(MathBuilders, SiluIsAccurateAndFiniteFarOut) {
 
 TEST(MathBuilders, ReciprocalSqrtIsRounded) {
   const std::vector<float> in = {1, 4, 0.25f, 2, 3, 1e-6f, 1e6f, 7, 1, 1, 1, 1, 1, 1, 1, 1};
-  const auto rsqrt = [](Builder& b, const ExpConstants& k, codegen::Vec x) { return ReciprocalSqrt(b, k.one, x); };
+  const auto rsqrt = [](Builder& b, const ExpConstants& k, codegen::Vec x) {
+    return ReciprocalSqrt(b, k.one, x);
+  };
   const std::vector<float> out = Apply(Elementwise("rsqrt", rsqrt), in);
   for (std::size_t i = 0; i < in.size(); ++i) EXPECT_EQ(out[i], 1.0f / std::sqrt(in[i]));
 }
@@ -93,7 +98,8 @@ struct QuantizedGroup {
                                 .sum_distance = kRow.sum_offset() - kRow.scale_offset(),
                                 .scratch = {b.Arg(2), 0}};
     QuantizeGroup(b, MakeQuantizeConstants(b), b.Load({in, 0}), b.Load({in, 64}), target);
-    const std::int64_t arguments[] = {reinterpret_cast<std::int64_t>(x.data()), reinterpret_cast<std::int64_t>(row.data()),
+    const std::int64_t arguments[] = {reinterpret_cast<std::int64_t>(x.data()),
+                                      reinterpret_cast<std::int64_t>(row.data()),
                                       reinterpret_cast<std::int64_t>(lanes.data())};
     codegen::Interpret(b.Take(), arguments);
     EXPECT_TRUE(row.Intact());
@@ -118,7 +124,8 @@ TEST(QuantizeBuilders, ValuesComeBackWithinHalfAStepAndZeroExactly) {
     x[7] = 0.0f;
     const QuantizedGroup group(x);
     const std::vector<double> back = RowValues(QuantizedGroup::kRow, group.row.data());
-    const double range = std::max(0.0f, *std::max_element(x.begin(), x.end())) - std::min(0.0f, *std::min_element(x.begin(), x.end()));
+    const double range = std::max(0.0f, *std::max_element(x.begin(), x.end())) -
+                         std::min(0.0f, *std::min_element(x.begin(), x.end()));
     EXPECT_NEAR(group.scale(), range / 255, 1e-6 * range);
     double sum = 0;
     for (int i = 0; i < 32; ++i) {

@@ -13,22 +13,26 @@ using tensor::PanelLayout;
 float PackedValue(const PanelLayout& layout, const std::byte* panels, int k, int column) {
   const bool nibbles = layout.type == DType::kQ4_1;
   const int group_bytes = nibbles ? 640 : 1088, lane = column % 32, in_group = k % 32;
-  const std::byte* group = panels + (static_cast<std::size_t>(column / 32) * layout.groups() + k / 32) * group_bytes;
+  const std::byte* group =
+      panels + (static_cast<std::size_t>(column / 32) * layout.groups() + k / 32) * group_bytes;
   const auto half = [&](int offset) {
     std::uint16_t bits;
     std::memcpy(&bits, group + offset, 2);
     return tensor::F16ToF32(bits);
   };
   if (!nibbles) {
-    return static_cast<float>(static_cast<std::int8_t>(group[in_group / 4 * 128 + lane * 4 + k % 4])) * half(1024 + 2 * lane);
+    return static_cast<float>(static_cast<std::int8_t>(group[in_group / 4 * 128 + lane * 4 + k % 4])) *
+           half(1024 + 2 * lane);
   }
   const auto byte = static_cast<unsigned>(group[in_group / 8 * 128 + lane * 4 + k % 4]);
   const unsigned value = in_group % 8 < 4 ? byte & 15u : byte >> 4;
   return static_cast<float>(value) * half(512 + 2 * lane) + half(576 + 2 * lane);
 }
 
-void ExpectColumn(const PanelLayout& layout, const Guarded<std::byte>& panels, int column, const std::vector<float>& expected) {
-  for (int k = 0; k < layout.k; ++k) ASSERT_EQ(PackedValue(layout, panels.data(), k, column), expected[k]) << k << ' ' << column;
+void ExpectColumn(const PanelLayout& layout, const Guarded<std::byte>& panels, int column,
+                  const std::vector<float>& expected) {
+  for (int k = 0; k < layout.k; ++k)
+    ASSERT_EQ(PackedValue(layout, panels.data(), k, column), expected[k]) << k << ' ' << column;
 }
 
 class PackPanelsTest : public testing::TestWithParam<DType> {};
@@ -39,7 +43,8 @@ TEST_P(PackPanelsTest, PlainColumnsAreTheRowsOfAllSourcesAndThePaddingIsZero) {
   for (const int k : {32, 96, 576}) {
     const CheckpointRows a(random, GetParam(), 70, k), b(random, GetParam(), 31, k);
     const PanelLayout layout{GetParam(), k, 101};
-    const auto panels = Pack(layout, ColumnOrder::kPlain, {{a.bytes.data(), a.rows}, {b.bytes.data(), b.rows}});
+    const auto panels =
+        Pack(layout, ColumnOrder::kPlain, {{a.bytes.data(), a.rows}, {b.bytes.data(), b.rows}});
     EXPECT_TRUE(panels.Intact());
     for (int c = 0; c < 70; ++c) ExpectColumn(layout, panels, c, a.Values(c));
     for (int c = 70; c < 101; ++c) ExpectColumn(layout, panels, c, b.Values(c - 70));
@@ -49,13 +54,18 @@ TEST_P(PackPanelsTest, PlainColumnsAreTheRowsOfAllSourcesAndThePaddingIsZero) {
 
 TEST_P(PackPanelsTest, RopePairsAreLaneAlignedWithinTheirUnit) {
   Random random(2);
-  const CheckpointRows q(random, GetParam(), 128, 64), kv(random, GetParam(), 64, 64), v(random, GetParam(), 64, 64);
+  const CheckpointRows q(random, GetParam(), 128, 64), kv(random, GetParam(), 64, 64),
+      v(random, GetParam(), 64, 64);
   const PanelLayout layout{GetParam(), 64, 256};
-  const auto panels = Pack(layout, ColumnOrder::kRopePairs,
-                           {{q.bytes.data(), q.rows}, {kv.bytes.data(), kv.rows}, {v.bytes.data(), v.rows}}, 192, 64);
+  const auto panels =
+      Pack(layout, ColumnOrder::kRopePairs,
+           {{q.bytes.data(), q.rows}, {kv.bytes.data(), kv.rows}, {v.bytes.data(), v.rows}}, 192, 64);
   for (int c = 0; c < 256; ++c) {
     const int row = c < 192 ? c / 32 * 32 + (c % 16) * 2 + (c % 32 >= 16 ? 1 : 0) : c;
-    ExpectColumn(layout, panels, c, row < 128 ? q.Values(row) : row < 192 ? kv.Values(row - 128) : v.Values(row - 192));
+    ExpectColumn(layout, panels, c,
+                 row < 128   ? q.Values(row)
+                 : row < 192 ? kv.Values(row - 128)
+                             : v.Values(row - 192));
   }
 }
 
@@ -63,7 +73,8 @@ TEST_P(PackPanelsTest, GateAndUpAlternateByUnits) {
   Random random(3);
   const CheckpointRows gate(random, GetParam(), 96, 64), up(random, GetParam(), 96, 64);
   const PanelLayout layout{GetParam(), 64, 192};
-  const auto panels = Pack(layout, ColumnOrder::kGateUpPairs, {{gate.bytes.data(), 96}, {up.bytes.data(), 96}});
+  const auto panels =
+      Pack(layout, ColumnOrder::kGateUpPairs, {{gate.bytes.data(), 96}, {up.bytes.data(), 96}});
   for (int c = 0; c < 192; ++c) {
     const int row = c / 64 * 32 + c % 32;
     ExpectColumn(layout, panels, c, c / 32 % 2 == 0 ? gate.Values(row) : up.Values(row));

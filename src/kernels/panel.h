@@ -38,9 +38,10 @@ enum class Epilogue : std::uint8_t {
   kLogits,  // * rs -> f32 [logit rows][n]                                    (input rows are step.logit_rows)
 };
 
-/// What one GEMM phase is made of. tile[r-1] takes exactly r rows (1..6) of one unit of 32 columns, reading packed weights;
-/// expanded[r-1] the same from an expanded unit; expand makes one. row_scale makes rs of rows, once per task (kResidualQuant has no use
-/// for it and repeats its epilogue there). kQkvRopeAppend has three epilogues, of units of q, k and v; the others use the first.
+/// What one GEMM phase is made of. tile[r-1] takes exactly r rows (1..6) of one unit of 32 columns, reading
+/// packed weights; expanded[r-1] the same from an expanded unit; expand makes one. row_scale makes rs of
+/// rows, once per task (kResidualQuant has no use for it and repeats its epilogue there). kQkvRopeAppend has
+/// three epilogues, of units of q, k and v; the others use the first.
 inline constexpr int kTileRows = 6;
 inline constexpr int kEpilogueParts = 3;
 template <class T>
@@ -63,9 +64,9 @@ struct PanelGemmSpec {
   int hidden =
       0;  // width that rs is taken over (kQkvRopeAppend, kSiluMulQuant, kLogits) or of x (kResidualQuant)
   float eps = 0;
-  int heads = 0;        // kQkvRopeAppend
+  int heads = 0;          // kQkvRopeAppend
   tensor::KvLayout kv{};  // kQkvRopeAppend: kv_heads, head_dim, type (blocks and layers are not used)
-  int output_k = 0;     // width of the quantised output rows, if any
+  int output_k = 0;       // width of the quantised output rows, if any
 };
 Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, codegen::KernelLibrary& library);
 

@@ -18,30 +18,39 @@ constexpr int kUnit = tensor::PanelLayout::kUnitColumns;
 
 Status CheckShape(const PanelGemmSpec& spec) {
   if (spec.type != tensor::DType::kQ4_1 && spec.type != tensor::DType::kQ8_0) {
-    return Unsupported("weights of type " + std::string(tensor::Row(spec.type).name) + " have no packed layout; run with -O0");
+    return Unsupported("weights of type " + std::string(tensor::Row(spec.type).name) +
+                       " have no packed layout; run with -O0");
   }
   if (spec.k <= 0 || spec.k % kUnit != 0 || spec.n <= 0) {
     return Unsupported("a weight of " + std::to_string(spec.n) + " x " + std::to_string(spec.k) +
                        " cannot be packed: the width must be a multiple of 32; run with -O0");
   }
   if (spec.epilogue == Epilogue::kQkvRopeAppend && spec.kv.head_dim % kUnit != 0) {
-    return Unsupported("head size " + std::to_string(spec.kv.head_dim) + " is not a multiple of 32; run with -O0");
+    return Unsupported("head size " + std::to_string(spec.kv.head_dim) +
+                       " is not a multiple of 32; run with -O0");
   }
   if (spec.epilogue == Epilogue::kResidualQuant && (spec.hidden != spec.n || spec.n % kUnit != 0)) {
-    return Unsupported("hidden size " + std::to_string(spec.hidden) + " is not a multiple of 32; run with -O0");
+    return Unsupported("hidden size " + std::to_string(spec.hidden) +
+                       " is not a multiple of 32; run with -O0");
   }
-  if (spec.epilogue == Epilogue::kSiluMulQuant && (spec.n != 2 * spec.output_k || spec.output_k % kUnit != 0)) {
-    return Unsupported("feed-forward size " + std::to_string(spec.output_k) + " is not a multiple of 32; run with -O0");
+  if (spec.epilogue == Epilogue::kSiluMulQuant &&
+      (spec.n != 2 * spec.output_k || spec.output_k % kUnit != 0)) {
+    return Unsupported("feed-forward size " + std::to_string(spec.output_k) +
+                       " is not a multiple of 32; run with -O0");
   }
   return Status::Ok();
 }
 
 Function BuildEpilogue(const PanelGemmSpec& spec, int part) {
   switch (spec.epilogue) {
-    case Epilogue::kQkvRopeAppend: return BuildQkv(static_cast<QkvPart>(part), spec.heads, spec.kv);
-    case Epilogue::kResidualQuant: return BuildResidualQuant(spec.hidden);
-    case Epilogue::kSiluMulQuant: return BuildSiluMulQuant(spec.output_k);
-    case Epilogue::kLogits: return BuildLogits(spec.n);
+    case Epilogue::kQkvRopeAppend:
+      return BuildQkv(static_cast<QkvPart>(part), spec.heads, spec.kv);
+    case Epilogue::kResidualQuant:
+      return BuildResidualQuant(spec.hidden);
+    case Epilogue::kSiluMulQuant:
+      return BuildSiluMulQuant(spec.output_k);
+    case Epilogue::kLogits:
+      return BuildLogits(spec.n);
   }
   return {};
 }
@@ -80,7 +89,9 @@ Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, KernelLibra
   return kernels;
 }
 
-Result<KernelId> CompileResidualQuantize(int hidden, KernelLibrary& library) { return library.Compile(BuildRowQuant(hidden)); }
+Result<KernelId> CompileResidualQuantize(int hidden, KernelLibrary& library) {
+  return library.Compile(BuildRowQuant(hidden));
+}
 
 PanelGemmCode Resolve(const PanelGemmKernels& kernels, const KernelLibrary& library) {
   PanelGemmCode code{};

@@ -24,7 +24,8 @@ float LoadF16(const std::byte* source) {
 
 // One group of column `lane` (0 .. 31) of a Q4_1 unit.
 void UnpackNibbles(const std::byte* group, int lane, float* out) {
-  const std::byte* parameters = group + PanelLayout{tensor::DType::kQ4_1, kGroup, 0}.unit_weight_bytes_per_group();
+  const std::byte* parameters =
+      group + PanelLayout{tensor::DType::kQ4_1, kGroup, 0}.unit_weight_bytes_per_group();
   const float scale = LoadF16(parameters + 2 * lane);
   const float minimum = LoadF16(parameters + 2 * PanelLayout::kUnitColumns + 2 * lane);
   for (int j = 0; j < 4; ++j) {
@@ -38,7 +39,8 @@ void UnpackNibbles(const std::byte* group, int lane, float* out) {
 
 // The same of a Q8_0 unit.
 void UnpackBytes(const std::byte* group, int lane, float* out) {
-  const float scale = LoadF16(group + PanelLayout{tensor::DType::kQ8_0, kGroup, 0}.unit_weight_bytes_per_group() + 2 * lane);
+  const float scale =
+      LoadF16(group + PanelLayout{tensor::DType::kQ8_0, kGroup, 0}.unit_weight_bytes_per_group() + 2 * lane);
   for (int k = 0; k < kGroup; ++k) {
     out[k] = static_cast<float>(static_cast<std::int8_t>(group[k / 4 * 128 + lane * 4 + k % 4])) * scale;
   }
@@ -56,7 +58,9 @@ void UnpackColumn(const PanelLayout& layout, const std::byte* weights, int colum
   }
 }
 
-int Grid(const void*, const tensor::StepView& step) { return step.rows; }
+int Grid(const void*, const tensor::StepView& step) {
+  return step.rows;
+}
 
 void Run(const void* arguments, int task, const TaskContext& context) {
   const auto& args = *static_cast<const PanelEmbedArgs*>(arguments);
@@ -79,6 +83,8 @@ void Run(const void* arguments, int task, const TaskContext& context) {
 
 }  // namespace
 
-TaskKernel PanelEmbedKernel() { return {Grid, Run}; }
+TaskKernel PanelEmbedKernel() {
+  return {Grid, Run};
+}
 
 }  // namespace vivace::kernels

@@ -1,5 +1,5 @@
-// For tests of the panel GEMM: random checkpoint rows and activations with their exact values, guarded buffers, and kernels that run
-// in the interpreter behind the address of a function.
+// For tests of the panel GEMM: random checkpoint rows and activations with their exact values, guarded
+// buffers, and kernels that run in the interpreter behind the address of a function.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -36,7 +36,8 @@ class FlushDenormals {
 template <class T>
 class Guarded {
  public:
-  explicit Guarded(std::size_t count) : bytes_(count * sizeof(T)), storage_(bytes_ + 3 * kLine, std::byte{0}) {
+  explicit Guarded(std::size_t count)
+      : bytes_(count * sizeof(T)), storage_(bytes_ + 3 * kLine, std::byte{0}) {
     const auto address = reinterpret_cast<std::uintptr_t>(storage_.data());
     start_ = (address + kLine - 1) / kLine * kLine - address + kLine;
     std::memset(storage_.data() + start_ - kLine, kCanary, kLine);
@@ -52,7 +53,9 @@ class Guarded {
   }
   bool Intact() const {
     for (std::size_t i = 0; i < kLine; ++i) {
-      if (storage_[start_ - kLine + i] != std::byte{kCanary} || storage_[start_ + bytes_ + i] != std::byte{kCanary}) return false;
+      if (storage_[start_ - kLine + i] != std::byte{kCanary} ||
+          storage_[start_ + bytes_ + i] != std::byte{kCanary})
+        return false;
     }
     return true;
   }
@@ -67,8 +70,12 @@ class Guarded {
 
 using Random = std::mt19937;
 
-inline float Uniform(Random& random, float low, float high) { return std::uniform_real_distribution<float>(low, high)(random); }
-inline int UniformInt(Random& random, int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); }
+inline float Uniform(Random& random, float low, float high) {
+  return std::uniform_real_distribution<float>(low, high)(random);
+}
+inline int UniformInt(Random& random, int low, int high) {
+  return std::uniform_int_distribution<int>(low, high)(random);
+}
 
 inline std::vector<float> RandomFloats(Random& random, std::size_t count, float low = -1, float high = 1) {
   std::vector<float> values(count);
@@ -83,7 +90,10 @@ struct CheckpointRows {
   std::vector<std::byte> bytes;
 
   CheckpointRows(Random& random, tensor::DType type_of_rows, int row_count, int row_width)
-      : type(type_of_rows), rows(row_count), k(row_width), bytes(tensor::RowBytes(type, std::int64_t{rows} * k)) {
+      : type(type_of_rows),
+        rows(row_count),
+        k(row_width),
+        bytes(tensor::RowBytes(type, std::int64_t{rows} * k)) {
     for (std::byte& b : bytes) b = static_cast<std::byte>(random() & 255u);
     const int block = tensor::Row(type).block_bytes;
     for (std::size_t at = 0; at < bytes.size(); at += block) {
@@ -102,8 +112,8 @@ struct CheckpointRows {
 };
 
 /// All panels of `sources`.
-inline Guarded<std::byte> Pack(const tensor::PanelLayout& layout, tensor::ColumnOrder order, const std::vector<PackSource>& sources,
-                               int rope_rows = 0, int head_dim = 64) {
+inline Guarded<std::byte> Pack(const tensor::PanelLayout& layout, tensor::ColumnOrder order,
+                               const std::vector<PackSource>& sources, int rope_rows = 0, int head_dim = 64) {
   Guarded<std::byte> panels(layout.bytes());
   PackPanels(layout, order, sources, rope_rows, head_dim, 0, layout.panels(), panels.data());
   return panels;
@@ -114,7 +124,8 @@ struct Activations {
   tensor::QuantizedRows layout;
   Guarded<std::byte> bytes;
 
-  Activations(Random& random, int k, int rows) : layout{k}, bytes(static_cast<std::size_t>(layout.row_stride()) * rows) {
+  Activations(Random& random, int k, int rows)
+      : layout{k}, bytes(static_cast<std::size_t>(layout.row_stride()) * rows) {
     for (int r = 0; r < rows; ++r) {
       std::byte* row = bytes.data() + r * layout.row_stride();
       for (int g = 0; g < layout.groups(); ++g) FillGroup(random, row, g);
@@ -135,7 +146,9 @@ struct Activations {
     std::memcpy(row + layout.negated_zero_offset() + 4 * g, &negated, 4);
     std::memcpy(row + layout.sum_offset() + 4 * g, &scaled_sum, 4);
   }
-  const std::byte* Row(int r) const { return bytes.data() + static_cast<std::ptrdiff_t>(r) * layout.row_stride(); }
+  const std::byte* Row(int r) const {
+    return bytes.data() + static_cast<std::ptrdiff_t>(r) * layout.row_stride();
+  }
 };
 
 /// Dequantised values of one row.
@@ -157,9 +170,11 @@ inline double Dot(const std::vector<double>& a, const std::vector<float>& b) {
   return sum;
 }
 
-/// Functions that run in the interpreter behind a KernelFn. They live as long as the process; one name is one function.
+/// Functions that run in the interpreter behind a KernelFn. They live as long as the process; one name is one
+/// function.
 class InterpretedKernels {
  public:
+  static void Clear() { Functions().clear(); }
   static codegen::KernelFn Address(const codegen::Function& function) {
     auto& functions = Functions();
     for (std::size_t i = 0; i < functions.size(); ++i) {
@@ -173,12 +188,13 @@ class InterpretedKernels {
     const auto functions = BuildPanelGemm(spec);
     EXPECT_TRUE(functions.ok()) << functions.status().message();
     PanelGemmCode code{};
-    ForEachMember(*functions, code, [](const codegen::Function& from, codegen::KernelFn& to) { to = Address(from); });
+    ForEachMember(*functions, code,
+                  [](const codegen::Function& from, codegen::KernelFn& to) { to = Address(from); });
     return code;
   }
 
  private:
-  static constexpr std::size_t kCapacity = 400;
+  static constexpr std::size_t kCapacity = 100;
   static std::vector<codegen::Function>& Functions() {
     static std::vector<codegen::Function> functions;
     return functions;

@@ -1,5 +1,6 @@
-// Drivers of the fused GEMM phases: split a phase into tasks of columns x rows, and run tiles and epilogues of one task. See panel.h.
-// Pure functions; a task writes what its arguments say and its worker's scratch, so tasks run on any worker at the same time.
+// Drivers of the fused GEMM phases: split a phase into tasks of columns x rows, and run tiles and epilogues
+// of one task. See panel.h. Pure functions; a task writes what its arguments say and its worker's scratch, so
+// tasks run on any worker at the same time.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -17,43 +18,64 @@ using tensor::StepView;
 namespace {
 
 constexpr int kUnit = PanelLayout::kUnitColumns;
-// Up to here tiles read packed weights; with more rows a unit is expanded first. Also the rows that one task takes at most, so that
-// the rows stay in the second cache level and row blocks are there to share when columns are few.
+// Up to here tiles read packed weights; with more rows a unit is expanded first. Also the rows that one task
+// takes at most, so that the rows stay in the second cache level and row blocks are there to share when
+// columns are few.
 constexpr int kDirectRows = 2 * kTileRows;
 constexpr int kRowBlock = 64 * kTileRows;
 // With many columns a task takes several units.
 constexpr int kManyColumns = 8192;
 constexpr int kUnitsPerTask = 8;
 
-// Scratch of a task: results of a tile | lanes | row scales | expanded units | gathered rows and squares (logits).
+// Scratch of a task: results of a tile | lanes | row scales | expanded units | gathered rows and squares
+// (logits).
 constexpr std::size_t kLaneOffset = kTileRows * 2 * kUnit * sizeof(float);
 constexpr std::size_t kRowScaleOffset = kLaneOffset + 128;
 constexpr std::size_t kExpandedOffset = kRowScaleOffset + (kRowBlock + 16) * sizeof(float);
 static_assert(kExpandedOffset % 64 == 0);
 
-std::int64_t Address(const void* pointer) { return reinterpret_cast<std::int64_t>(pointer); }
+std::int64_t Address(const void* pointer) {
+  return reinterpret_cast<std::int64_t>(pointer);
+}
 
 // A tile's units of 32 columns: gate and up go together.
-int TileUnits(const PanelGemmSpec& spec) { return spec.epilogue == Epilogue::kSiluMulQuant ? 2 : 1; }
+int TileUnits(const PanelGemmSpec& spec) {
+  return spec.epilogue == Epilogue::kSiluMulQuant ? 2 : 1;
+}
 
-PanelLayout Layout(const PanelGemmSpec& spec) { return {spec.type, spec.k, spec.n}; }
+PanelLayout Layout(const PanelGemmSpec& spec) {
+  return {spec.type, spec.k, spec.n};
+}
 
-int UnitCount(const PanelGemmSpec& spec) { return (spec.n + kUnit - 1) / kUnit; }
+int UnitCount(const PanelGemmSpec& spec) {
+  return (spec.n + kUnit - 1) / kUnit;
+}
 
-int TaskUnits(const PanelGemmSpec& spec) { return spec.n >= kManyColumns ? kUnitsPerTask : TileUnits(spec); }
+int TaskUnits(const PanelGemmSpec& spec) {
+  return spec.n >= kManyColumns ? kUnitsPerTask : TileUnits(spec);
+}
 
-int ColumnTasks(const PanelGemmSpec& spec) { return (UnitCount(spec) + TaskUnits(spec) - 1) / TaskUnits(spec); }
+int ColumnTasks(const PanelGemmSpec& spec) {
+  return (UnitCount(spec) + TaskUnits(spec) - 1) / TaskUnits(spec);
+}
 
-std::size_t ExpandedBytes(const PanelGemmSpec& spec) { return TileUnits(spec) * Layout(spec).expanded_unit_bytes(); }
+std::size_t ExpandedBytes(const PanelGemmSpec& spec) {
+  return TileUnits(spec) * Layout(spec).expanded_unit_bytes();
+}
 
-bool ExpandedFits(const PanelGemmSpec& spec) { return kExpandedOffset + ExpandedBytes(spec) <= kScratchBytes; }
+bool ExpandedFits(const PanelGemmSpec& spec) {
+  return kExpandedOffset + ExpandedBytes(spec) <= kScratchBytes;
+}
 
 // Bytes of one gathered row: its activations and its partial squares.
 std::size_t GatheredRowBytes(const PanelGemmSpec& spec) {
-  return static_cast<std::size_t>(QuantizedRows{spec.k}.row_stride()) + SquareStride(spec.hidden) * sizeof(float);
+  return static_cast<std::size_t>(QuantizedRows{spec.k}.row_stride()) +
+         SquareStride(spec.hidden) * sizeof(float);
 }
 
-std::size_t GatherOffset(const PanelGemmSpec& spec) { return kExpandedOffset + (ExpandedFits(spec) ? ExpandedBytes(spec) : 0); }
+std::size_t GatherOffset(const PanelGemmSpec& spec) {
+  return kExpandedOffset + (ExpandedFits(spec) ? ExpandedBytes(spec) : 0);
+}
 
 int MaximumBlockRows(const PanelGemmSpec& spec) {
   if (spec.epilogue != Epilogue::kLogits) return kRowBlock;
@@ -151,7 +173,8 @@ void FinishSiluMul(const Task& task, int unit, const TileRows& tile) {
   const PanelGemmArgs& args = task.args;
   const QuantizedRows rows{args.spec.output_k};
   const int group = unit / 2;  // gate and up units alternate
-  std::byte* output = args.output + static_cast<std::ptrdiff_t>(task.block.first + tile.first) * rows.row_stride();
+  std::byte* output =
+      args.output + static_cast<std::ptrdiff_t>(task.block.first + tile.first) * rows.row_stride();
   EpilogueArguments a = CommonArguments(task, tile);
   a[kOutput] = Address(output + group * kUnit);
   a[kParameters] = Address(output + rows.scale_offset() + group * sizeof(float));
@@ -183,10 +206,14 @@ void FinishLogits(const Task& task, int unit, const TileRows& tile) {
 template <Epilogue kKind>
 void Finish(const Task& task, int unit, const TileRows& tile) {
   switch (kKind) {
-    case Epilogue::kQkvRopeAppend: return FinishQkv(task, unit, tile);
-    case Epilogue::kResidualQuant: return FinishResidual(task, unit, tile);
-    case Epilogue::kSiluMulQuant: return FinishSiluMul(task, unit, tile);
-    case Epilogue::kLogits: return FinishLogits(task, unit, tile);
+    case Epilogue::kQkvRopeAppend:
+      return FinishQkv(task, unit, tile);
+    case Epilogue::kResidualQuant:
+      return FinishResidual(task, unit, tile);
+    case Epilogue::kSiluMulQuant:
+      return FinishSiluMul(task, unit, tile);
+    case Epilogue::kLogits:
+      return FinishLogits(task, unit, tile);
   }
 }
 
@@ -243,7 +270,8 @@ RowBlock LogitBlock(const PanelGemmArgs& args, const TaskContext& context, int f
   float* squares = reinterpret_cast<float*>(input + rows * row_stride);
   for (int r = 0; r < rows; ++r) {
     std::memcpy(input + r * row_stride, args.input + wanted[r] * row_stride, row_stride);
-    std::memcpy(squares + r * square_stride, args.squares_in + wanted[r] * square_stride, square_stride * sizeof(float));
+    std::memcpy(squares + r * square_stride, args.squares_in + wanted[r] * square_stride,
+                square_stride * sizeof(float));
   }
   return {input, squares, first, rows};
 }
@@ -280,10 +308,14 @@ void Run(const void* arguments, int index, const TaskContext& context) {
 
 TaskKernel PanelGemmKernel(Epilogue epilogue) {
   switch (epilogue) {
-    case Epilogue::kQkvRopeAppend: return {Grid, Run<Epilogue::kQkvRopeAppend>};
-    case Epilogue::kResidualQuant: return {Grid, Run<Epilogue::kResidualQuant>};
-    case Epilogue::kSiluMulQuant: return {Grid, Run<Epilogue::kSiluMulQuant>};
-    case Epilogue::kLogits: return {Grid, Run<Epilogue::kLogits>};
+    case Epilogue::kQkvRopeAppend:
+      return {Grid, Run<Epilogue::kQkvRopeAppend>};
+    case Epilogue::kResidualQuant:
+      return {Grid, Run<Epilogue::kResidualQuant>};
+    case Epilogue::kSiluMulQuant:
+      return {Grid, Run<Epilogue::kSiluMulQuant>};
+    case Epilogue::kLogits:
+      return {Grid, Run<Epilogue::kLogits>};
   }
   return {};
 }

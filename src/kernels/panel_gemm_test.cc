@@ -1,6 +1,6 @@
-#include <cmath>
-
 #include <gmock/gmock.h>
+
+#include <cmath>
 
 #include "kernels/gemm_epilogue.h"
 #include "kernels/panel_fixture.h"
@@ -35,7 +35,8 @@ struct Phase {
         input(random, spec.k, rows),
         squares(static_cast<std::size_t>(rows) * SquareStride(spec.hidden)) {
     for (int r = 0; r < rows; ++r) {
-      for (int u = 0; u < spec.hidden / 32; ++u) squares[r * SquareStride(spec.hidden) + u] = Uniform(random, 1, 50);
+      for (int u = 0; u < spec.hidden / 32; ++u)
+        squares[r * SquareStride(spec.hidden) + u] = Uniform(random, 1, 50);
     }
   }
   std::vector<PackSource> Sources(ColumnOrder order) const {
@@ -46,6 +47,7 @@ struct Phase {
   PanelGemmArgs Arguments() const {
     PanelGemmArgs args{};
     args.spec = spec;
+    InterpretedKernels::Clear();
     args.code = InterpretedKernels::Resolve(spec);
     args.weights = panels.data();
     args.input = input.bytes.data();
@@ -65,7 +67,9 @@ struct Phase {
 // The rows of `whole` from `first` on, run as a step of their own.
 template <class Output>
 void ExpectSameRows(const Output& whole, const Output& part, std::size_t row_elements, int first, int rows) {
-  EXPECT_EQ(std::memcmp(whole.data() + first * row_elements, part.data(), rows * row_elements * sizeof(*part.data())), 0)
+  EXPECT_EQ(std::memcmp(whole.data() + first * row_elements, part.data(),
+                        rows * row_elements * sizeof(*part.data())),
+            0)
       << "rows " << first << " .. " << first + rows - 1;
 }
 
@@ -78,8 +82,8 @@ struct ResidualOutputs {
         rows8(static_cast<std::size_t>(rows) * QuantizedRows{hidden}.row_stride()) {}
 };
 
-void RunResidual(const Phase& phase, const std::vector<float>& norm, const std::vector<float>& x, int first, int rows,
-                 ResidualOutputs& out) {
+void RunResidual(const Phase& phase, const std::vector<float>& norm, const std::vector<float>& x, int first,
+                 int rows, ResidualOutputs& out) {
   const FlushDenormals flush;
   const int hidden = phase.spec.hidden;
   PanelGemmArgs args = phase.Arguments();
@@ -102,13 +106,21 @@ TEST_P(PanelGemmTest, ResidualQuantAddsNormalisesAndQuantises) {
   Random random(1);
   for (const int rows : {1, 5, 14}) {
     const int hidden = 96;
-    const Phase phase(random, {.type = GetParam(), .k = 64, .n = hidden, .epilogue = Epilogue::kResidualQuant, .hidden = hidden, .output_k = hidden},
+    const Phase phase(random,
+                      {.type = GetParam(),
+                       .k = 64,
+                       .n = hidden,
+                       .epilogue = Epilogue::kResidualQuant,
+                       .hidden = hidden,
+                       .output_k = hidden},
                       ColumnOrder::kPlain, rows);
-    const std::vector<float> x = RandomFloats(random, rows * hidden), norm = RandomFloats(random, hidden, 0.5f, 1.5f);
+    const std::vector<float> x = RandomFloats(random, rows * hidden),
+                             norm = RandomFloats(random, hidden, 0.5f, 1.5f);
     ResidualOutputs out(rows, hidden);
     RunResidual(phase, norm, x, 0, rows, out);
     for (int r = 0; r < rows; ++r) {
-      const std::vector<double> back = RowValues({hidden}, out.rows8.data() + r * QuantizedRows{hidden}.row_stride());
+      const std::vector<double> back =
+          RowValues({hidden}, out.rows8.data() + r * QuantizedRows{hidden}.row_stride());
       for (int u = 0; u < hidden / 32; ++u) {
         double square = 0, low = 0, high = 0;
         for (int c = 32 * u; c < 32 * u + 32; ++c) {
@@ -123,7 +135,8 @@ TEST_P(PanelGemmTest, ResidualQuantAddsNormalisesAndQuantises) {
           ASSERT_NEAR(back[c], out.x[r * hidden + c] * norm[c], (high - low) / 255 * 1.01);
         }
       }
-      for (int u = hidden / 32; u < SquareStride(hidden); ++u) EXPECT_EQ(out.squares[r * SquareStride(hidden) + u], 0.0f);
+      for (int u = hidden / 32; u < SquareStride(hidden); ++u)
+        EXPECT_EQ(out.squares[r * SquareStride(hidden) + u], 0.0f);
     }
   }
 }
@@ -131,13 +144,21 @@ TEST_P(PanelGemmTest, ResidualQuantAddsNormalisesAndQuantises) {
 TEST_P(PanelGemmTest, RowsHaveTheSameBitsInAnyBatch) {
   Random random(2);
   const int hidden = 64, rows = 40;
-  const Phase phase(random, {.type = GetParam(), .k = 96, .n = hidden, .epilogue = Epilogue::kResidualQuant, .hidden = hidden, .output_k = hidden},
+  const Phase phase(random,
+                    {.type = GetParam(),
+                     .k = 96,
+                     .n = hidden,
+                     .epilogue = Epilogue::kResidualQuant,
+                     .hidden = hidden,
+                     .output_k = hidden},
                     ColumnOrder::kPlain, rows);
-  const std::vector<float> x = RandomFloats(random, rows * hidden), norm = RandomFloats(random, hidden, 0.5f, 1.5f);
+  const std::vector<float> x = RandomFloats(random, rows * hidden),
+                           norm = RandomFloats(random, hidden, 0.5f, 1.5f);
   ResidualOutputs whole(rows, hidden);
   RunResidual(phase, norm, x, 0, rows, whole);
   for (int round = 0; round < 12; ++round) {
-    const int count = round < 2 ? round + 1 : UniformInt(random, 1, rows), first = UniformInt(random, 0, rows - count);
+    const int count = round < 2 ? round + 1 : UniformInt(random, 1, rows),
+              first = UniformInt(random, 0, rows - count);
     ResidualOutputs part(count, hidden);
     RunResidual(phase, norm, x, first, count, part);
     ExpectSameRows(whole.x, part.x, hidden, first, count);
@@ -164,7 +185,13 @@ TEST_P(PanelGemmTest, SiluMulQuantMultipliesGateAndUp) {
   Random random(3);
   const int rows = 15, width = 96;
   const Phase phase(random,
-                    {.type = GetParam(), .k = 64, .n = 2 * width, .epilogue = Epilogue::kSiluMulQuant, .hidden = 64, .eps = kEps, .output_k = width},
+                    {.type = GetParam(),
+                     .k = 64,
+                     .n = 2 * width,
+                     .epilogue = Epilogue::kSiluMulQuant,
+                     .hidden = 64,
+                     .eps = kEps,
+                     .output_k = width},
                     ColumnOrder::kGateUpPairs, rows);
   const Guarded<std::byte> out = RunSiluMul(phase, 0, rows);
   for (int r = 0; r < rows; ++r) {
@@ -172,29 +199,35 @@ TEST_P(PanelGemmTest, SiluMulQuantMultipliesGateAndUp) {
     for (int group = 0; group < width; group += 32) {
       std::vector<double> expected;
       for (int c = group; c < group + 32; ++c) {
-        const double gate = phase.Product(r, c) * phase.Scale(r), up = phase.Product(r, width + c) * phase.Scale(r);
+        const double gate = phase.Product(r, c) * phase.Scale(r),
+                     up = phase.Product(r, width + c) * phase.Scale(r);
         expected.push_back(gate / (1 + std::exp(-gate)) * up);
       }
       const double range = std::max(0.0, *std::max_element(expected.begin(), expected.end())) -
                            std::min(0.0, *std::min_element(expected.begin(), expected.end()));
-      for (int c = 0; c < 32; ++c) ASSERT_NEAR(back[group + c], expected[c], range / 255 * 1.02) << r << ' ' << c;
+      for (int c = 0; c < 32; ++c)
+        ASSERT_NEAR(back[group + c], expected[c], range / 255 * 1.02) << r << ' ' << c;
     }
   }
   ExpectSameRows(out, RunSiluMul(phase, 4, 2), QuantizedRows{width}.row_stride(), 4, 2);
   ExpectSameRows(out, RunSiluMul(phase, 1, 13), QuantizedRows{width}.row_stride(), 1, 13);
 }
 
-// 3 query heads, 1 key and value head of 64; two blocks in the pool, rows at slots of the second and then the first.
+// 3 query heads, 1 key and value head of 64; two blocks in the pool, rows at slots of the second and then the
+// first.
 struct QkvCase {
   static constexpr int kHeads = 3, kHeadDim = 64, kRows = 16;
   KvLayout kv;
   std::vector<float> table;
   std::vector<std::int32_t> positions, slots;
 
-  QkvCase(Random& random, DType cache) : kv{.layers = 1, .kv_heads = 1, .head_dim = kHeadDim, .type = cache, .blocks = 2} {
+  QkvCase(Random& random, DType cache)
+      : kv{.layers = 1, .kv_heads = 1, .head_dim = kHeadDim, .type = cache, .blocks = 2} {
     for (int p = 0; p < 64; ++p) {
-      for (int i = 0; i < kHeadDim / 2; ++i) table.push_back(std::cos(static_cast<float>(p) * std::pow(100.0f, -static_cast<float>(i) / 32)));
-      for (int i = 0; i < kHeadDim / 2; ++i) table.push_back(std::sin(static_cast<float>(p) * std::pow(100.0f, -static_cast<float>(i) / 32)));
+      for (int i = 0; i < kHeadDim / 2; ++i)
+        table.push_back(std::cos(static_cast<float>(p) * std::pow(100.0f, -static_cast<float>(i) / 32)));
+      for (int i = 0; i < kHeadDim / 2; ++i)
+        table.push_back(std::sin(static_cast<float>(p) * std::pow(100.0f, -static_cast<float>(i) / 32)));
     }
     for (int r = 0; r < kRows; ++r) {
       positions.push_back(UniformInt(random, 0, 63));
@@ -202,7 +235,14 @@ struct QkvCase {
     }
   }
   PanelGemmSpec Spec(DType type) const {
-    return {.type = type, .k = 64, .n = (kHeads + 2) * kHeadDim, .epilogue = Epilogue::kQkvRopeAppend, .hidden = 64, .eps = kEps, .heads = kHeads, .kv = kv};
+    return {.type = type,
+            .k = 64,
+            .n = (kHeads + 2) * kHeadDim,
+            .epilogue = Epilogue::kQkvRopeAppend,
+            .hidden = 64,
+            .eps = kEps,
+            .heads = kHeads,
+            .kv = kv};
   }
   void Run(const Phase& phase, int first, int rows, Guarded<float>& q, Guarded<std::byte>& cache) const {
     const FlushDenormals flush;
@@ -222,8 +262,10 @@ struct QkvCase {
   // Element `packed` of a rotated head whose checkpoint rows start at `row0`.
   double Rotated(const Phase& phase, int r, int row0, int packed) const {
     const int pair = packed / 32 * 16 + packed % 16;
-    const double a = phase.Product(r, row0 + 2 * pair) * phase.Scale(r), b = phase.Product(r, row0 + 2 * pair + 1) * phase.Scale(r);
-    const double cosine = table[positions[r] * kHeadDim + pair], sine = table[positions[r] * kHeadDim + kHeadDim / 2 + pair];
+    const double a = phase.Product(r, row0 + 2 * pair) * phase.Scale(r),
+                 b = phase.Product(r, row0 + 2 * pair + 1) * phase.Scale(r);
+    const double cosine = table[positions[r] * kHeadDim + pair],
+                 sine = table[positions[r] * kHeadDim + kHeadDim / 2 + pair];
     return packed % 32 < 16 ? a * cosine - b * sine : a * sine + b * cosine;
   }
 };
@@ -252,12 +294,16 @@ TEST_P(PanelGemmQkvTest, RotatesQueriesAndKeysAndAppendsToTheCache) {
   c.Run(phase, 0, QkvCase::kRows, q, cache);
   const double relative = GetParam() == DType::kF16 ? 1e-3 : 1e-5;
   for (int r = 0; r < QkvCase::kRows; ++r) {
-    for (int i = 0; i < kWidth; ++i) ASSERT_NEAR(q[r * kWidth + i], c.Rotated(phase, r, i / kHeadDim * kHeadDim, i % kHeadDim), 1e-4);
+    for (int i = 0; i < kWidth; ++i)
+      ASSERT_NEAR(q[r * kWidth + i], c.Rotated(phase, r, i / kHeadDim * kHeadDim, i % kHeadDim), 1e-4);
     const std::size_t block = static_cast<std::size_t>(c.slots[r] / 16) * c.kv.block_stride();
     for (int d = 0; d < kHeadDim; ++d) {
-      const double key = c.Rotated(phase, r, kWidth, d), value = phase.Product(r, kWidth + kHeadDim + d) * phase.Scale(r);
-      ASSERT_NEAR(CacheValue(cache, GetParam(), block + c.kv.k_offset(0, d, c.slots[r] % 16)), key, relative * std::abs(key) + 1e-4);
-      ASSERT_NEAR(CacheValue(cache, GetParam(), block + c.kv.v_element_offset(0, c.slots[r] % 16, d)), value, relative * std::abs(value) + 1e-4);
+      const double key = c.Rotated(phase, r, kWidth, d),
+                   value = phase.Product(r, kWidth + kHeadDim + d) * phase.Scale(r);
+      ASSERT_NEAR(CacheValue(cache, GetParam(), block + c.kv.k_offset(0, d, c.slots[r] % 16)), key,
+                  relative * std::abs(key) + 1e-4);
+      ASSERT_NEAR(CacheValue(cache, GetParam(), block + c.kv.v_element_offset(0, c.slots[r] % 16, d)), value,
+                  relative * std::abs(value) + 1e-4);
     }
   }
   // A row alone: the same bits, and no other slot is written.
@@ -291,17 +337,24 @@ Guarded<float> RunLogits(const Phase& phase, const std::vector<std::int32_t>& wa
 TEST_P(PanelGemmTest, LogitsOfWantedRowsWithACutOffLastUnit) {
   Random random(5);
   const int rows = 30, n = 107;
-  const Phase phase(random, {.type = GetParam(), .k = 64, .n = n, .epilogue = Epilogue::kLogits, .hidden = 64, .eps = kEps}, ColumnOrder::kPlain, rows);
+  const Phase phase(
+      random, {.type = GetParam(), .k = 64, .n = n, .epilogue = Epilogue::kLogits, .hidden = 64, .eps = kEps},
+      ColumnOrder::kPlain, rows);
   std::vector<std::int32_t> all(rows);
   for (int r = 0; r < rows; ++r) all[r] = r;
   const Guarded<float> whole = RunLogits(phase, all);
   for (int r = 0; r < rows; ++r) {
-    for (int c = 0; c < n; ++c) ASSERT_NEAR(whole[r * n + c], phase.Product(r, c) * phase.Scale(r), 1e-4) << r << ' ' << c;
+    for (int c = 0; c < n; ++c)
+      ASSERT_NEAR(whole[r * n + c], phase.Product(r, c) * phase.Scale(r), 1e-4) << r << ' ' << c;
   }
-  for (const std::vector<std::int32_t>& wanted : {std::vector<std::int32_t>{29}, {3, 4, 5}, {0, 7, 8, 29}, {1, 2, 3, 5, 8, 9, 10, 11, 12, 13, 20, 21, 22, 28}}) {
+  for (const std::vector<std::int32_t>& wanted : {std::vector<std::int32_t>{29},
+                                                  {3, 4, 5},
+                                                  {0, 7, 8, 29},
+                                                  {1, 2, 3, 5, 8, 9, 10, 11, 12, 13, 20, 21, 22, 28}}) {
     const Guarded<float> some = RunLogits(phase, wanted);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-      EXPECT_EQ(std::memcmp(some.data() + i * n, whole.data() + wanted[i] * n, n * 4), 0) << "row " << wanted[i] << " of " << wanted.size();
+      EXPECT_EQ(std::memcmp(some.data() + i * n, whole.data() + wanted[i] * n, n * 4), 0)
+          << "row " << wanted[i] << " of " << wanted.size();
     }
   }
   EXPECT_EQ(RunLogits(phase, {}).bytes(), 0u);
@@ -318,8 +371,13 @@ TEST_P(PanelGemmTest, TheEmbeddingIsReadBackFromThePanelAndQuantisedLikeTheResid
   std::vector<std::int32_t> tokens = {0, 1, 15, 16, 31, 32, 63, 64, 74};
   ResidualOutputs out(rows, hidden);
   {
-    PanelEmbedArgs args{.layout = layout, .weights = panels.data(), .norm_weight = norm.data(), .residual = out.x.data(),
-                        .squares_out = out.squares.data(), .output = out.rows8.data(), .quantize = InterpretedKernels::Address(BuildRowQuant(hidden))};
+    PanelEmbedArgs args{.layout = layout,
+                        .weights = panels.data(),
+                        .norm_weight = norm.data(),
+                        .residual = out.x.data(),
+                        .squares_out = out.squares.data(),
+                        .output = out.rows8.data(),
+                        .quantize = InterpretedKernels::Address(BuildRowQuant(hidden))};
     StepView step;
     step.rows = rows;
     step.token_ids = tokens.data();
@@ -330,7 +388,14 @@ TEST_P(PanelGemmTest, TheEmbeddingIsReadBackFromThePanelAndQuantisedLikeTheResid
     EXPECT_EQ(std::memcmp(expected.data(), out.x.data() + r * hidden, hidden * 4), 0) << tokens[r];
   }
   // The residual epilogue, adding nothing to the same x, leaves the same bits.
-  Phase phase(random, {.type = GetParam(), .k = 32, .n = hidden, .epilogue = Epilogue::kResidualQuant, .hidden = hidden, .output_k = hidden}, ColumnOrder::kPlain, rows);
+  Phase phase(random,
+              {.type = GetParam(),
+               .k = 32,
+               .n = hidden,
+               .epilogue = Epilogue::kResidualQuant,
+               .hidden = hidden,
+               .output_k = hidden},
+              ColumnOrder::kPlain, rows);
   std::memset(phase.input.bytes.data(), 0, phase.input.bytes.bytes());
   ResidualOutputs same(rows, hidden);
   RunResidual(phase, norm, {out.x.data(), out.x.data() + rows * hidden}, 0, rows, same);
@@ -346,11 +411,23 @@ TEST(PanelGemm, WhatCannotBePackedIsRefused) {
     EXPECT_EQ(functions.status().code(), StatusCode::kUnsupported);
     return functions.status().message();
   };
-  EXPECT_THAT(message({.type = DType::kF16, .k = 64, .n = 64, .epilogue = Epilogue::kLogits}), testing::HasSubstr("f16"));
-  EXPECT_THAT(message({.type = DType::kQ8_0, .k = 48, .n = 64, .epilogue = Epilogue::kLogits}), testing::HasSubstr("64 x 48"));
-  EXPECT_THAT(message({.type = DType::kQ8_0, .k = 64, .n = 80, .epilogue = Epilogue::kQkvRopeAppend, .heads = 1, .kv = {.head_dim = 80}}), testing::HasSubstr("head size 80"));
-  EXPECT_THAT(message({.type = DType::kQ8_0, .k = 64, .n = 48, .epilogue = Epilogue::kResidualQuant, .hidden = 48}), testing::HasSubstr("hidden size 48"));
-  EXPECT_THAT(message({.type = DType::kQ8_0, .k = 64, .n = 96, .epilogue = Epilogue::kSiluMulQuant, .output_k = 48}), testing::HasSubstr("feed-forward size 48"));
+  EXPECT_THAT(message({.type = DType::kF16, .k = 64, .n = 64, .epilogue = Epilogue::kLogits}),
+              testing::HasSubstr("f16"));
+  EXPECT_THAT(message({.type = DType::kQ8_0, .k = 48, .n = 64, .epilogue = Epilogue::kLogits}),
+              testing::HasSubstr("64 x 48"));
+  EXPECT_THAT(message({.type = DType::kQ8_0,
+                       .k = 64,
+                       .n = 80,
+                       .epilogue = Epilogue::kQkvRopeAppend,
+                       .heads = 1,
+                       .kv = {.head_dim = 80}}),
+              testing::HasSubstr("head size 80"));
+  EXPECT_THAT(
+      message({.type = DType::kQ8_0, .k = 64, .n = 48, .epilogue = Epilogue::kResidualQuant, .hidden = 48}),
+      testing::HasSubstr("hidden size 48"));
+  EXPECT_THAT(
+      message({.type = DType::kQ8_0, .k = 64, .n = 96, .epilogue = Epilogue::kSiluMulQuant, .output_k = 48}),
+      testing::HasSubstr("feed-forward size 48"));
 }
 
 }  // namespace
