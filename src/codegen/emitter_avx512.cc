@@ -483,7 +483,7 @@ Result<MachineCode> EmitterAvx512::Emit(const Function& function, const Allocati
                                 Xbyak::ConvertErrorToString(error)));
   }
   return MachineCode{
-      {buffer_.data(), assembler_->getSize()}, assembler_->line_start(), assembler_->constants_start()};
+      {start_, assembler_->getSize()}, assembler_->line_start(), assembler_->constants_start()};
 }
 
 }  // namespace vivace::codegen
