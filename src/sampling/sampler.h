@@ -36,9 +36,10 @@ struct SampleResult {
 
 class Sampler {
  public:
-  /// Draws the next token from logits [vocabulary]. params.temperature 0 is greedy; equal logits go to the
-  /// lower id. params.logprobs >= 0 asks for the log-probability of the token and of the params.logprobs
-  /// likeliest. Errors: kInternal when a logit is not finite.
+  /// Draws the next token from logits [vocabulary]. params must be valid; temperature 0 is greedy, one
+  /// between 0 and 0.01 counts as 0.01; top_k is applied before top_p, both after the temperature. Equal
+  /// logits go to the lower id. params.logprobs >= 0 asks for the log-probability of the token and of the
+  /// params.logprobs likeliest. Errors: kInternal when there are no logits or one is not finite.
   Status Sample(std::span<const float> logits, const SamplingParams& params, const DrawKey& key,
                 SampleResult& result);
 
@@ -51,10 +52,19 @@ class Sampler {
     float logit;
     std::int32_t token;
   };
-  void SelectTopK(std::span<const float> logits, std::size_t count);
-  void SelectTopP(std::span<const float> logits, float maximum, const SamplingParams& params);
+
+  /// Makes candidates_ the `count` likeliest tokens, best first.
+  void KeepTopK(std::span<const float> logits, std::size_t count);
+  /// Makes candidates_ the fewest likeliest tokens that reach top_p, best first.
+  void KeepTopP(std::span<const float> logits, float maximum, float scale, double top_p);
+  /// Cuts candidates_, best first, after the first that reaches top_p of their own mass.
+  void CutTopP(float scale, double top_p);
+  void CutWhereReached(float maximum, float scale, double mass);
 
   std::vector<Candidate> candidates_;
+  std::vector<float> weights_;         // [vocabulary] exp of the scaled logits
+  std::vector<std::uint32_t> counts_;  // by bucket
+  std::vector<double> masses_;         // by bucket
 };
 
 }  // namespace vivace::sampling
