@@ -121,6 +121,9 @@ const HostileCase kKeyCases[] = {
     {"HugeStringArray",
      [](GgufTestFile& f) { f.Header(0, 1).ArrayKey("k", GgufType::kString, kHuge).Data(kPadding); }, kBroken,
      "array of 18446744073709551615 strings"},
+    {"StringArrayPastFile",
+     [](GgufTestFile& f) { f.Header(0, 1).ArrayKey("k", GgufType::kString, 600).Data(kPadding); }, kBroken,
+     "array of 600 strings"},
     {"StringArrayItemPastFile",
      [](GgufTestFile& f) {
        f.Header(0, 1).ArrayKey("k", GgufType::kString, 2).String("x").Put(kHuge).Data(kPadding);

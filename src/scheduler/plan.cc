@@ -21,10 +21,7 @@ const Plan& Scheduler::Next() {
   VIVACE_CHECK(!plan_outstanding_);
   plan_entries_.clear();
   plan_ = Plan();
-  const auto preemptions = stats_.preemptions;
-  const int budget = PlanRunning();
-  // What was just preempted for lack of blocks must not take them back in the same step.
-  if (stats_.preemptions == preemptions) AdmitWaiting(budget);
+  AdmitWaiting(PlanRunning());
   EmitEntries(true);
   EmitEntries(false);
   plan_.sequences = plan_entries_;
@@ -111,6 +108,8 @@ bool Scheduler::Admit(Sequence& sequence) {
     if (pool_.references(*block) == 0) ++needed;  // reviving it takes it from the free ones
   }
   if (!running_.empty()) needed += BlocksPromised() + static_cast<int>(running_.size());
+  // A sequence preempted in this step stays out: the pool was empty, and of what it gave an older one took
+  // some.
   if (needed > pool_.free_count()) return false;
   StartRunning(sequence, cached);
   return true;

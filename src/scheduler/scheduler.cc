@@ -110,7 +110,6 @@ void Scheduler::ReleaseBlocks(Sequence& sequence) {
   for (auto block = sequence.blocks.rbegin(); block != sequence.blocks.rend(); ++block) pool_.Release(*block);
   sequence.blocks.clear();
   sequence.computed = 0;
-  sequence.named_blocks = 0;
 }
 
 void Scheduler::Commit(const StepResult& result) {

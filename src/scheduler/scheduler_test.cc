@@ -150,6 +150,17 @@ TEST(Scheduler, SharesThePrefixOfAnotherSequence) {
   EXPECT_EQ(scheduler.pool().held_count(), 3);
 }
 
+TEST(Scheduler, EvictsTheEndOfAFinishedPrefixFirst) {
+  Scheduler scheduler(Config(4));
+  const SequenceId first = Add(scheduler, Prompt(48), 1);
+  Commit(scheduler, scheduler.Next(), {first});
+  const SequenceId second =
+      Add(scheduler, Prompt(20, 100), 1);  // takes the blank block and one of the first's
+  Commit(scheduler, scheduler.Next(), {second});
+  Add(scheduler, Prompt(49), 1);
+  EXPECT_EQ(scheduler.Next().sequences[0].cached_tokens, 32);
+}
+
 TEST(Scheduler, AlwaysComputesTheLastPromptToken) {
   Scheduler scheduler(Config());
   Add(scheduler, Prompt(32), 2);
@@ -206,6 +217,28 @@ TEST(Scheduler, PreemptsTheYoungestAndComputesItsTokensAgain) {
   while (scheduler.Tokens({0}).size() < 70) Step(scheduler);
   Commit(scheduler, scheduler.Next(), {SequenceId{0}});
   EXPECT_THAT(Shape(scheduler.Next()), ElementsAre(Row{1, 0, 33}));
+}
+
+TEST(Scheduler, CountsCachedBlocksAsTakenWhenItAdmits) {
+  Scheduler scheduler(Config(6));
+  const SequenceId first = Add(scheduler, Prompt(33), 1);
+  Commit(scheduler, scheduler.Next(), {first});  // leaves two cached blocks
+  Add(scheduler, Prompt(33, 100), 9);            // holds three others
+  Step(scheduler);
+  Add(scheduler, Prompt(49), 1);  // the two cached ones and two more: three are free
+  EXPECT_EQ(scheduler.Next().sequences.size(), 1u);
+  EXPECT_EQ(scheduler.stats().waiting, 1);
+}
+
+TEST(Scheduler, LeavesRunningPromptsTheBlocksTheyStillNeed) {
+  SchedulerConfig config = Config(8);
+  config.max_chunk_tokens = 16;
+  Scheduler scheduler(config);
+  Add(scheduler, Prompt(96), 2);  // six blocks, one chunk each
+  Step(scheduler);
+  Add(scheduler, Prompt(32, 100), 2);
+  EXPECT_EQ(scheduler.Next().sequences.size(), 1u);
+  EXPECT_EQ(scheduler.stats().waiting, 1);
 }
 
 TEST(Scheduler, RefusesWhatCanNeverFit) {
