@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadText{"q8_0", "q9_9", "line 3: there is no element type 'q9_9', at '[100, 64]'"},
         BadText{"add %x, %a", "add %x, %b", "line 13: %b is not defined before this line, at ''"},
         BadText{"%n: f32", "%x: f32", "line 8: %x is defined twice, at ''"},
-        BadText{"{eps", "{epz", "line 8: there is no attribute 'epz', at '= 1e-05}'"},
+        BadText{"{eps", "{epz", "line 8: there is no attribute 'epz', at '1e-05}'"},
         BadText{"-> %y, %kv2", "-> %z", "body 'layer' puts out %z, which it does not define"},
         BadText{"2 x layer", "2 x layr", "line 20: there is no body 'layr' above this line, at ''"},
         BadText{"layers 2 x", "layers 99999999 x",

@@ -1,0 +1,67 @@
+#include "models/weight_table.h"
+
+#include "base/status_macros.h"
+
+namespace vivace::models {
+namespace {
+
+std::string Dimensions(std::int64_t rows, std::int64_t width) {
+  return rows == 0 ? "[" + std::to_string(width) + "]"
+                   : "[" + std::to_string(rows) + ", " + std::to_string(width) + "]";
+}
+
+}  // namespace
+
+WeightTable::WeightTable(std::span<const WeightInfo> weights) : weights_(weights) {
+  entries_.reserve(weights.size());
+  for (const WeightInfo& info : weights) entries_.emplace(info.name, Entry{&info});
+}
+
+Result<const WeightTable::Entry*> WeightTable::Find(std::string_view name) const {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) {
+    return DataLoss("the checkpoint has no tensor '" + std::string(name) +
+                    "', which its architecture needs. Fetch or convert it again.");
+  }
+  return &found->second;
+}
+
+Result<graph::Type> WeightTable::Take(std::string_view name, std::int64_t rows, std::int64_t width) {
+  VIVACE_ASSIGN_OR_RETURN(const Entry* entry, Find(name));
+  const WeightInfo& info = *entry->info;
+  const std::string what = "tensor '" + info.name + "'";
+  if (info.rows != rows || info.width != width) {
+    return DataLoss(what + " has dimensions " + Dimensions(info.rows, info.width) + ", expected " +
+                    Dimensions(rows, width) + " from the metadata. Convert the checkpoint again.");
+  }
+  const tensor::DTypeRow& type = tensor::Row(info.dtype);
+  if (rows == 0 && info.dtype != tensor::DType::kF32) {
+    return Unsupported(what + " is of type " + std::string(type.name) + "; this build knows only f32 here.");
+  }
+  if (type.gguf_id < 0 || info.dtype == tensor::DType::kI32 || width % type.block_elements != 0) {
+    return Unsupported(what + " is of type " + std::string(type.name) + " with rows of " +
+                       std::to_string(width) + "; this build cannot compute with it.");
+  }
+  entries_.find(name)->second.taken = true;
+  return graph::Type::Matrix(info.dtype, static_cast<int>(rows), static_cast<int>(width));
+}
+
+Result<std::int64_t> WeightTable::Rows(std::string_view name) const {
+  VIVACE_ASSIGN_OR_RETURN(const Entry* entry, Find(name));
+  return entry->info->rows;
+}
+
+Status WeightTable::CheckAllTaken() const {
+  for (const WeightInfo& info : weights_) {
+    const auto found = entries_.find(info.name);
+    if (found->second.info != &info) return DataLoss("the checkpoint has tensor '" + info.name + "' twice.");
+    if (!found->second.taken) {
+      return Unsupported("tensor '" + info.name +
+                         "' is not part of the architecture as this build knows it; the model may need a "
+                         "feature that is not built yet.");
+    }
+  }
+  return Status::Ok();
+}
+
+}  // namespace vivace::models
