@@ -1,0 +1,347 @@
+// Parse: reads the text form back. Errors name the line. The result is not verified and has no machine code.
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <unordered_map>
+
+#include "base/status_macros.h"
+#include "base/text_scanner.h"
+#include "program/program.h"
+#include "program/text_tables.h"
+
+namespace vivace::program {
+namespace {
+
+constexpr std::int64_t kMaxInt = std::numeric_limits<std::int32_t>::max();
+constexpr int kMaxLayers = 1 << 16;
+
+class Parser {
+ public:
+  explicit Parser(std::string_view text) : scan_(text) {}
+  Result<Program> Run();
+
+ private:
+  Status Header();
+  Status Kv();
+  Status BufferLine();
+  Status ParseBody();
+  Status Slot();
+  Status PhaseLine();
+  Status Computes();
+  Status PhaseAttribute(std::string_view name, Phase& phase);
+  Status RunLine();
+  Status Bindings(const Body& body, std::vector<Weight>& weights);
+  void AddLayer(Layer layer, const std::vector<Weight>& weights);
+  Result<BufferId> BufferByName();
+  Result<tensor::DType> Type();
+  Result<int> Integer() {
+    VIVACE_ASSIGN_OR_RETURN(const std::int64_t value, scan_.Integer(0, kMaxInt));
+    return static_cast<int>(value);
+  }
+  /// "{name = <value>, ...}", or nothing. `read` takes a name and reads its value.
+  template <class Read>
+  Status Attributes(const Read& read);
+  Body& body() { return program_.bodies.back(); }
+
+  base::TextScanner scan_;
+  Program program_;
+  std::vector<std::vector<Weight>> slot_packing_;  // [body][slot]: packed, layout, order
+  std::unordered_map<std::string, WeightId> weight_ids_;
+};
+
+template <class Read>
+Status Parser::Attributes(const Read& read) {
+  if (!scan_.Accept("{")) return Status::Ok();
+  do {
+    VIVACE_ASSIGN_OR_RETURN(const std::string_view name, scan_.Word());
+    VIVACE_RETURN_IF_ERROR(scan_.Expect("="));
+    VIVACE_RETURN_IF_ERROR(read(name));
+  } while (scan_.Accept(","));
+  return scan_.Expect("}");
+}
+
+Result<Program> Parser::Run() {
+  if (!scan_.NextLine()) return InvalidArgument("the program's text is empty");
+  VIVACE_RETURN_IF_ERROR(Header());
+  bool more = scan_.NextLine();
+  while (more) {
+    if (scan_.Accept("kv")) {
+      VIVACE_RETURN_IF_ERROR(Kv());
+    } else if (scan_.Accept("buffer")) {
+      VIVACE_RETURN_IF_ERROR(BufferLine());
+    } else if (scan_.Accept("logits")) {
+      VIVACE_ASSIGN_OR_RETURN(program_.logits, BufferByName());
+    } else if (scan_.Accept("body")) {
+      VIVACE_RETURN_IF_ERROR(ParseBody());  // leaves the scanner at the line after the body
+      if (scan_.LineDone()) break;
+      continue;
+    } else if (scan_.Accept("run")) {
+      VIVACE_RETURN_IF_ERROR(RunLine());  // likewise
+      if (scan_.LineDone()) break;
+      continue;
+    } else {
+      return scan_.Error("expected kv, buffer, logits, body or run");
+    }
+    VIVACE_RETURN_IF_ERROR(scan_.ExpectLineDone());
+    more = scan_.NextLine();
+  }
+  return std::move(program_);
+}
+
+Status Parser::Header() {
+  VIVACE_RETURN_IF_ERROR(scan_.Expect("program"));
+  VIVACE_ASSIGN_OR_RETURN(program_.name, scan_.Word());
+  VIVACE_RETURN_IF_ERROR(Attributes([&](std::string_view name) -> Status {
+    for (const auto& [field, member] : kProgramFields) {
+      if (field != name) continue;
+      VIVACE_ASSIGN_OR_RETURN(program_.*member, Integer());
+      return Status::Ok();
+    }
+    if (name != "rope_theta") return scan_.Error("a program has no '" + std::string(name) + "'");
+    VIVACE_ASSIGN_OR_RETURN(program_.rope_theta, scan_.Number());
+    return Status::Ok();
+  }));
+  return scan_.ExpectLineDone();
+}
+
+Status Parser::Kv() {
+  return Attributes([&](std::string_view name) -> Status {
+    tensor::KvLayout& kv = program_.kv;
+    if (name == "type") {
+      VIVACE_ASSIGN_OR_RETURN(kv.type, Type());
+      return Status::Ok();
+    }
+    int* field = name == "layers"     ? &kv.layers
+                 : name == "kv_heads" ? &kv.kv_heads
+                 : name == "head_dim" ? &kv.head_dim
+                                      : nullptr;
+    if (field == nullptr) return scan_.Error("the KV cache has no '" + std::string(name) + "'");
+    VIVACE_ASSIGN_OR_RETURN(*field, Integer());
+    return Status::Ok();
+  });
+}
+
+Status Parser::BufferLine() {
+  Buffer buffer;
+  VIVACE_ASSIGN_OR_RETURN(buffer.name, scan_.Word());
+  for (const Buffer& other : program_.buffers) {
+    if (other.name == buffer.name) return scan_.Error("buffer " + buffer.name + " is declared twice");
+  }
+  VIVACE_RETURN_IF_ERROR(Attributes([&](std::string_view name) -> Status {
+    VIVACE_ASSIGN_OR_RETURN(const int value, Integer());
+    if (name == "bytes_per_row") {
+      buffer.bytes_per_row = value;
+    } else if (name == "logit_rows") {
+      buffer.logit_rows = value != 0;
+    } else {
+      return scan_.Error("a buffer has no '" + std::string(name) + "'");
+    }
+    return Status::Ok();
+  }));
+  program_.buffers.push_back(std::move(buffer));
+  return Status::Ok();
+}
+
+Result<BufferId> Parser::BufferByName() {
+  VIVACE_ASSIGN_OR_RETURN(const std::string_view name, scan_.Word());
+  for (std::size_t i = 0; i < program_.buffers.size(); ++i) {
+    if (program_.buffers[i].name == name) return BufferId{static_cast<std::int32_t>(i)};
+  }
+  return scan_.Error("there is no buffer " + std::string(name));
+}
+
+Result<tensor::DType> Parser::Type() {
+  VIVACE_ASSIGN_OR_RETURN(const std::string_view name, scan_.Word());
+  const std::optional<tensor::DType> type = tensor::DTypeFromName(name);
+  if (!type) return scan_.Error("there is no element type '" + std::string(name) + "'");
+  return *type;
+}
+
+Status Parser::ParseBody() {
+  VIVACE_ASSIGN_OR_RETURN(const std::string_view name, scan_.Word());
+  VIVACE_RETURN_IF_ERROR(scan_.ExpectLineDone());
+  program_.bodies.push_back({std::string(name), {}, {}});
+  slot_packing_.emplace_back();
+  while (scan_.NextLine()) {
+    if (scan_.Peek("body") || scan_.Peek("run")) break;
+    if (scan_.Accept("slot")) {
+      VIVACE_RETURN_IF_ERROR(Slot());
+    } else if (scan_.Accept("computes")) {
+      VIVACE_RETURN_IF_ERROR(Computes());
+    } else {
+      VIVACE_RETURN_IF_ERROR(PhaseLine());
+    }
+    VIVACE_RETURN_IF_ERROR(scan_.ExpectLineDone());
+  }
+  return Status::Ok();
+}
+
+Status Parser::Slot() {
+  VIVACE_ASSIGN_OR_RETURN(const std::string_view slot_name, scan_.Word());
+  Weight packing;
+  VIVACE_RETURN_IF_ERROR(Attributes([&](std::string_view name) -> Status {
+    packing.packed = true;
+    if (name == "type") {
+      VIVACE_ASSIGN_OR_RETURN(packing.layout.type, Type());
+      return Status::Ok();
+    }
+    if (name == "order") {
+      VIVACE_ASSIGN_OR_RETURN(const std::string_view order, scan_.Word());
+      const auto* found = std::find(std::begin(kColumnOrders), std::end(kColumnOrders), order);
+      if (found == std::end(kColumnOrders))
+        return scan_.Error("there is no order '" + std::string(order) + "'");
+      packing.order = static_cast<tensor::ColumnOrder>(found - std::begin(kColumnOrders));
+      return Status::Ok();
+    }
+    int* field = name == "k"           ? &packing.layout.k
+                 : name == "n"         ? &packing.layout.n
+                 : name == "rope_rows" ? &packing.rope_rows
+                 : name == "head_dim"  ? &packing.head_dim
+                                       : nullptr;
+    if (field == nullptr) return scan_.Error("a slot has no '" + std::string(name) + "'");
+    VIVACE_ASSIGN_OR_RETURN(*field, Integer());
+    return Status::Ok();
+  }));
+  body().slots.emplace_back(slot_name);
+  slot_packing_.back().push_back(std::move(packing));
+  return Status::Ok();
+}
+
+Status Parser::PhaseLine() {
+  VIVACE_ASSIGN_OR_RETURN(const std::string_view kind_name, scan_.Word());
+  const std::optional<PhaseKind> kind = PhaseKindFromName(kind_name);
+  if (!kind) return scan_.Error("there is no phase kind '" + std::string(kind_name) + "'");
+  Phase phase{};
+  phase.kind = *kind;
+  VIVACE_ASSIGN_OR_RETURN(phase.label, scan_.Word());
+  VIVACE_RETURN_IF_ERROR(scan_.Expect(":"));
+  const OperandCounts counts = Operands(phase.kind);
+  for (int i = 0; i < counts.reads; ++i) {
+    if (i > 0) VIVACE_RETURN_IF_ERROR(scan_.Expect(","));
+    VIVACE_ASSIGN_OR_RETURN(const BufferId id, BufferByName());
+    phase.reads.push_back(id);
+  }
+  VIVACE_RETURN_IF_ERROR(scan_.Expect("->"));
+  for (int i = 0; i < counts.writes; ++i) {
+    if (i > 0) VIVACE_RETURN_IF_ERROR(scan_.Expect(","));
+    VIVACE_ASSIGN_OR_RETURN(const BufferId id, BufferByName());
+    phase.writes.push_back(id);
+  }
+  for (int i = 0; i < counts.weights; ++i) {
+    VIVACE_RETURN_IF_ERROR(scan_.Expect(i == 0 ? "with" : ","));
+    VIVACE_ASSIGN_OR_RETURN(const std::string_view slot, scan_.Word());
+    const auto found = std::find(body().slots.begin(), body().slots.end(), slot);
+    if (found == body().slots.end()) return scan_.Error("the body has no slot " + std::string(slot));
+    phase.weights.push_back(SlotId{static_cast<std::int32_t>(found - body().slots.begin())});
+  }
+  VIVACE_RETURN_IF_ERROR(Attributes([&](std::string_view name) { return PhaseAttribute(name, phase); }));
+  SetSpec(program_, phase);
+  body().phases.push_back(std::move(phase));
+  return Status::Ok();
+}
+
+Status Parser::PhaseAttribute(std::string_view name, Phase& phase) {
+  for (const auto& [field, member] : kIntegerFields) {
+    if (field != name) continue;
+    VIVACE_ASSIGN_OR_RETURN(phase.*member, Integer());
+    return Status::Ok();
+  }
+  for (const auto& [field, member] : kFloatFields) {
+    if (field != name) continue;
+    VIVACE_ASSIGN_OR_RETURN(phase.*member, scan_.Number());
+    return Status::Ok();
+  }
+  if (name == "type") {
+    VIVACE_ASSIGN_OR_RETURN(phase.type, Type());
+    return Status::Ok();
+  }
+  if (name != "logit_rows") return scan_.Error("a phase has no '" + std::string(name) + "'");
+  VIVACE_ASSIGN_OR_RETURN(const int value, Integer());
+  phase.logit_rows = value != 0;
+  return Status::Ok();
+}
+
+Status Parser::Computes() {
+  if (body().phases.empty()) return scan_.Error("no phase above this line");
+  do {
+    VIVACE_ASSIGN_OR_RETURN(const std::string_view node, scan_.Word());
+    body().phases.back().fused.emplace_back(node);
+  } while (scan_.Accept(","));
+  return Status::Ok();
+}
+
+Status Parser::RunLine() {
+  VIVACE_ASSIGN_OR_RETURN(const std::string_view name, scan_.Word());
+  Layer layer;
+  layer.body = -1;
+  for (std::size_t i = 0; i < program_.bodies.size(); ++i) {
+    if (program_.bodies[i].name == name) layer.body = static_cast<int>(i);
+  }
+  if (layer.body < 0) return scan_.Error("there is no body '" + std::string(name) + "' above this line");
+  int count = 1;
+  if (scan_.Accept("x")) {
+    VIVACE_ASSIGN_OR_RETURN(const std::int64_t value,
+                            scan_.Integer(1, kMaxLayers - static_cast<int>(program_.layers.size())));
+    count = static_cast<int>(value);
+    for (const char* word : {"from", "kv", "layer"}) VIVACE_RETURN_IF_ERROR(scan_.Expect(word));
+    VIVACE_ASSIGN_OR_RETURN(const std::int64_t first, scan_.Integer(0, kMaxLayers));
+    layer.kv_layer = static_cast<int>(first);
+  }
+  VIVACE_RETURN_IF_ERROR(scan_.ExpectLineDone());
+  std::vector<Weight> weights = slot_packing_[static_cast<std::size_t>(layer.body)];
+  VIVACE_RETURN_IF_ERROR(Bindings(program_.bodies[static_cast<std::size_t>(layer.body)], weights));
+  for (int i = 0; i < count; ++i) {
+    AddLayer(layer, weights);
+    ++layer.kv_layer;
+  }
+  return Status::Ok();
+}
+
+/// One line per slot, in the slots' order: name = source, or name = packed weight, from source, ...
+Status Parser::Bindings(const Body& body, std::vector<Weight>& weights) {
+  std::size_t slot = 0;
+  while (scan_.NextLine()) {
+    if (scan_.Peek("run") || scan_.Peek("body")) break;
+    if (slot == weights.size()) return scan_.Error("body '" + body.name + "' has no more slots");
+    VIVACE_RETURN_IF_ERROR(scan_.Expect(body.slots[slot]));
+    VIVACE_RETURN_IF_ERROR(scan_.Expect("="));
+    Weight& weight = weights[slot++];
+    VIVACE_ASSIGN_OR_RETURN(weight.name, scan_.Word());
+    if (!weight.packed) {
+      weight.sources = {weight.name};
+    } else {
+      VIVACE_RETURN_IF_ERROR(scan_.Expect(","));
+      VIVACE_RETURN_IF_ERROR(scan_.Expect("from"));
+      do {
+        VIVACE_ASSIGN_OR_RETURN(const std::string_view source, scan_.Word());
+        weight.sources.emplace_back(source);
+      } while (scan_.Accept(","));
+    }
+    VIVACE_RETURN_IF_ERROR(scan_.ExpectLineDone());
+  }
+  if (slot == weights.size()) return Status::Ok();
+  return scan_.Error("body '" + body.name + "' needs a weight for slot " + body.slots[slot]);
+}
+
+void Parser::AddLayer(Layer layer, const std::vector<Weight>& weights) {
+  for (Weight weight : weights) {
+    if (layer.kv_layer >= 0) {
+      weight.name = base::UnfoldNumber(weight.name, layer.kv_layer);
+      for (std::string& source : weight.sources) source = base::UnfoldNumber(source, layer.kv_layer);
+    }
+    const WeightId fresh{static_cast<std::int32_t>(program_.weights.size())};
+    const auto [found, inserted] = weight_ids_.emplace(weight.name, fresh);
+    if (inserted) program_.weights.push_back(std::move(weight));
+    layer.weights.push_back(found->second);
+  }
+  program_.layers.push_back(std::move(layer));
+}
+
+}  // namespace
+
+Result<Program> Parse(std::string_view text) {
+  return Parser(text).Run();
+}
+
+}  // namespace vivace::program

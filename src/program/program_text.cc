@@ -1,0 +1,150 @@
+// Print: the text form of a program, as shown in program.h.
+
+#include <iterator>
+
+#include "base/text_scanner.h"
+#include "program/program.h"
+#include "program/text_tables.h"
+
+namespace vivace::program {
+namespace {
+
+/// Collects "name = value" pairs into " {a = 1, b = 2}".
+class AttributeText {
+ public:
+  void Add(std::string_view name, const std::string& value) {
+    text_ += (text_.empty() ? " {" : ", ") + std::string(name) + " = " + value;
+  }
+  void Add(std::string_view name, int value) {
+    if (value != 0) Add(name, std::to_string(value));
+  }
+  void Add(std::string_view name, float value) {
+    if (value != 0) Add(name, base::ShortFloat(value));
+  }
+  std::string Take() const { return text_.empty() ? "" : text_ + "}"; }
+
+ private:
+  std::string text_;
+};
+
+std::string BufferList(const Program& program, const std::vector<BufferId>& ids) {
+  std::string text;
+  for (const BufferId id : ids) {
+    text += (text.empty() ? "" : ", ") + program.buffers[static_cast<std::size_t>(id.value)].name;
+  }
+  return text;
+}
+
+std::string List(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string PhaseText(const Program& program, const Body& body, const Phase& phase) {
+  std::string text = "  " + std::string(Name(phase.kind)) + " " + phase.label + ":";
+  if (!phase.reads.empty()) text += " " + BufferList(program, phase.reads);
+  text += " ->";
+  if (!phase.writes.empty()) text += " " + BufferList(program, phase.writes);
+  for (std::size_t i = 0; i < phase.weights.size(); ++i) {
+    text += (i == 0 ? " with " : ", ") + body.slots[static_cast<std::size_t>(phase.weights[i].value)];
+  }
+  AttributeText attributes;
+  for (const auto& [name, member] : kIntegerFields) attributes.Add(name, phase.*member);
+  for (const auto& [name, member] : kFloatFields) attributes.Add(name, phase.*member);
+  if (HasWeightType(phase.kind)) attributes.Add("type", std::string(tensor::Row(phase.type).name));
+  attributes.Add("logit_rows", static_cast<int>(phase.logit_rows));
+  text += attributes.Take() + "\n";
+  if (!phase.fused.empty()) text += "    computes " + List(phase.fused) + "\n";
+  return text;
+}
+
+/// How a slot's weights are packed, from the first layer that runs the body.
+std::string SlotText(const Program& program, int body, std::size_t slot) {
+  for (const Layer& layer : program.layers) {
+    if (layer.body != body) continue;
+    const Weight& weight = program.weights[static_cast<std::size_t>(layer.weights[slot].value)];
+    if (!weight.packed) return "";
+    AttributeText attributes;
+    attributes.Add("type", std::string(tensor::Row(weight.layout.type).name));
+    attributes.Add("k", weight.layout.k);
+    attributes.Add("n", weight.layout.n);
+    attributes.Add("order", std::string(kColumnOrders[static_cast<std::size_t>(weight.order)]));
+    attributes.Add("rope_rows", weight.rope_rows);
+    attributes.Add("head_dim", weight.head_dim);
+    return attributes.Take();
+  }
+  return "";
+}
+
+std::string BodyText(const Program& program, std::size_t index) {
+  const Body& body = program.bodies[index];
+  std::string text = "body " + body.name + "\n";
+  for (std::size_t slot = 0; slot < body.slots.size(); ++slot) {
+    text += "  slot " + body.slots[slot] + SlotText(program, static_cast<int>(index), slot) + "\n";
+  }
+  for (const Phase& phase : body.phases) text += PhaseText(program, body, phase);
+  return text;
+}
+
+std::string BindingsText(const Program& program, const Layer& layer) {
+  const Body& body = program.bodies[static_cast<std::size_t>(layer.body)];
+  std::string text;
+  for (std::size_t slot = 0; slot < body.slots.size(); ++slot) {
+    const Weight& weight = program.weights[static_cast<std::size_t>(layer.weights[slot].value)];
+    text += "  " + body.slots[slot] + " = ";
+    text += (weight.packed ? weight.name + ", from " : "") + List(weight.sources) + "\n";
+  }
+  return text;
+}
+
+/// Consecutive layers of one body whose bindings differ only in the number of their KV layer are one run.
+std::string RunsText(const Program& program) {
+  std::string text;
+  std::size_t first = 0;
+  while (first < program.layers.size()) {
+    const Layer& layer = program.layers[first];
+    std::string bindings = BindingsText(program, layer);
+    std::size_t end = first + 1;
+    if (layer.kv_layer >= 0) {
+      bindings = base::FoldNumber(bindings, layer.kv_layer);
+      while (end < program.layers.size() && program.layers[end].body == layer.body &&
+             program.layers[end].kv_layer == layer.kv_layer + static_cast<int>(end - first) &&
+             base::FoldNumber(BindingsText(program, program.layers[end]), program.layers[end].kv_layer) ==
+                 bindings) {
+        ++end;
+      }
+    }
+    text += "run " + program.bodies[static_cast<std::size_t>(layer.body)].name;
+    if (layer.kv_layer >= 0) {
+      text += " x " + std::to_string(end - first) + " from kv layer " + std::to_string(layer.kv_layer);
+    }
+    text += "\n" + bindings;
+    first = end;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string Print(const Program& program) {
+  AttributeText header;
+  for (const auto& [name, member] : kProgramFields) header.Add(name, std::to_string(program.*member));
+  header.Add("rope_theta", program.rope_theta);
+  std::string text = "program " + program.name + header.Take() + "\n";
+  AttributeText kv;
+  kv.Add("layers", std::to_string(program.kv.layers));
+  kv.Add("kv_heads", std::to_string(program.kv.kv_heads));
+  kv.Add("head_dim", std::to_string(program.kv.head_dim));
+  kv.Add("type", std::string(tensor::Row(program.kv.type).name));
+  text += "kv" + kv.Take() + "\n";
+  for (const Buffer& buffer : program.buffers) {
+    text += "buffer " + buffer.name + " {bytes_per_row = " + std::to_string(buffer.bytes_per_row) +
+            (buffer.logit_rows ? ", logit_rows = 1}\n" : "}\n");
+  }
+  text += "logits " + program.buffers[static_cast<std::size_t>(program.logits.value)].name + "\n";
+  for (std::size_t i = 0; i < program.bodies.size(); ++i) text += BodyText(program, i);
+  return text + RunsText(program);
+}
+
+}  // namespace vivace::program

@@ -1,0 +1,43 @@
+// The names in the text form: phase attributes and column orders, each in one list that Print and Parse
+// share.
+#pragma once
+
+#include <string_view>
+
+#include "program/program.h"
+
+namespace vivace::program {
+
+struct IntegerField {
+  std::string_view name;
+  int Phase::*member;
+};
+struct FloatField {
+  std::string_view name;
+  float Phase::*member;
+};
+
+inline constexpr IntegerField kIntegerFields[] = {
+    {"k", &Phase::k}, {"n", &Phase::n}, {"heads", &Phase::heads}, {"head_dim", &Phase::head_dim}};
+inline constexpr FloatField kFloatFields[] = {
+    {"eps", &Phase::eps}, {"scale", &Phase::scale}, {"theta", &Phase::theta}};
+
+struct ProgramField {
+  std::string_view name;
+  int Program::*member;
+};
+inline constexpr ProgramField kProgramFields[] = {
+    {"level", &Program::level},       {"vocabulary", &Program::vocabulary},
+    {"hidden", &Program::hidden},     {"max_positions", &Program::max_positions},
+    {"rope_dim", &Program::rope_dim}, {"attention_tile_rows", &Program::attention_tile_rows}};
+
+inline constexpr std::string_view kColumnOrders[] = {"plain", "rope_pairs", "gate_up_pairs"};
+
+/// True for the kinds whose phases have a weight type worth printing.
+constexpr bool HasWeightType(PhaseKind kind) {
+  return kind == PhaseKind::kEmbed || kind == PhaseKind::kLinear || kind == PhaseKind::kPanelEmbed ||
+         kind == PhaseKind::kQkv || kind == PhaseKind::kProjectResidual || kind == PhaseKind::kGateUp ||
+         kind == PhaseKind::kLogits;
+}
+
+}  // namespace vivace::program
