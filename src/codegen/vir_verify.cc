@@ -14,6 +14,10 @@ namespace {
 constexpr int kMaxLoopDepth = 16;
 constexpr std::int64_t kMaxArguments = 64;
 
+bool IsKnown(Op op) {
+  return static_cast<int>(op) <= static_cast<int>(Op::kEnd);
+}
+
 class Verifier {
  public:
   explicit Verifier(const Function& function)
@@ -25,7 +29,7 @@ class Verifier {
     }
     for (line_ = 0; line_ < function_.code.size(); ++line_) {
       const Instruction& instruction = function_.code[line_];
-      if (static_cast<std::size_t>(instruction.op) > static_cast<std::size_t>(Op::kEnd)) {
+      if (!IsKnown(instruction.op)) {
         return Fail(fmt::format("operation number {} does not exist", static_cast<int>(instruction.op)));
       }
       VIVACE_RETURN_IF_ERROR(CheckOperands(instruction));
@@ -38,8 +42,9 @@ class Verifier {
 
  private:
   Status Fail(std::string_view what) const {
-    const std::string_view text =
-        line_ < function_.code.size() ? Row(function_.code[line_].op).text : "end of function";
+    std::string_view text = "end of function";
+    if (line_ < function_.code.size())
+      text = IsKnown(function_.code[line_].op) ? Row(function_.code[line_].op).text : "?";
     return InvalidArgument(
         fmt::format("vector IR '{}', instruction {} ({}): {}", function_.name, line_ + 1, text, what));
   }

@@ -1,0 +1,329 @@
+// Each operation alone: machine code against the interpreter, over edge values and over every way in which
+// its operands can share a register; then what only whole kernels show.
+#include "codegen/emitter_avx512.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "codegen/differential.h"
+#include "codegen/interpreter.h"
+#include "codegen/kernel_library.h"
+
+namespace vivace::codegen {
+namespace {
+
+constexpr std::size_t kInputBytes = 1024;
+constexpr std::size_t kOutputBytes = 1024;
+
+// Ordinary numbers, denormals, infinities, ties, conversion limits, and NaN (the default one, so that it does
+// not matter which of two NaN operands an instruction passes on).
+constexpr std::array<std::uint32_t, 32> kEdges = {
+    0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x3f000000, 0x3fc00000, 0x40200000, 0xbf000000,
+    0x00000001, 0x807fffff, 0x00800000, 0x80800000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000,
+    0x4f000000, 0xcf000000, 0x4effffff, 0x4b000001, 0x477fe000, 0x477ff000, 0x477fefff, 0x33000000,
+    0x33000001, 0x387fc000, 0xffc00000, 0x42fe0000, 0x437f0000, 0x43800000, 0x80ff7f01, 0x7fff8000};
+
+// A kernel with the operation `op` once. Its vector operands are drawn from three registers and its scalars
+// from three, so that they alias; results are stored, and in half of the programs the sources, too, so that
+// they do not die at the operation.
+Function OneOperation(Op op, std::mt19937_64& random) {
+  Builder builder(std::string("one_") + std::string(Row(op).text));
+  const Scalar in = builder.Arg(0);
+  const Scalar out = builder.Arg(1);
+  std::array<Vec, 3> vectors{};
+  std::array<Scalar, 3> scalars{};
+  for (int i = 0; i < 3; ++i) {
+    vectors[static_cast<std::size_t>(i)] = builder.Load({in, static_cast<int>(random() % 15) * 64});
+    scalars[static_cast<std::size_t>(i)] = builder.Load64({in, static_cast<int>(random() % 120) * 8});
+  }
+  Instruction instruction{op};
+  const bool fresh_destination = random() % 2 == 0;
+  const Vec new_vector = builder.NewVec();
+  const Scalar new_scalar = builder.NewScalar();
+  std::size_t operand = 0;
+  std::size_t result = 3;  // which of the sources, or none
+  for (const char letter : Row(op).pattern) {
+    const std::size_t pick = random() % 3;
+    std::uint16_t& id = instruction.operands[operand];
+    if (letter == 'i') continue;
+    ++operand;
+    if (letter == 'D') id = fresh_destination ? new_vector.id : vectors[pick].id;
+    if (letter == 'd') id = fresh_destination ? new_scalar.id : scalars[pick].id;
+    if (letter == 'M' || letter == 'V') id = vectors[pick].id;
+    if (letter == 's') id = scalars[pick].id;
+    if (letter == 'a') id = Row(op).pattern[0] == 'a' ? out.id : in.id;
+    if (operand == 1 && (letter == 'D' || letter == 'd')) result = fresh_destination ? 3 : pick;
+  }
+  const bool has_address = Row(op).pattern.find('a') != std::string_view::npos;
+  const bool has_immediate = Row(op).pattern.find('i') != std::string_view::npos;
+  if (has_address) instruction.immediate = static_cast<int>(random() % 64) * 4;
+  if (has_immediate) instruction.immediate = static_cast<int>(random() % 32);
+  Function function = builder.Take();
+  function.code.push_back(instruction);
+  const char first = Row(op).pattern.empty() ? ' ' : Row(op).pattern[0];
+  const auto append = [&](Op store, std::uint16_t id, int offset) {
+    function.code.push_back({store, {out.id, id}, offset});
+  };
+  if (first == 'D' && result == 3) append(Op::kStore, new_vector.id, 512);
+  if (first == 'd' && result == 3) append(Op::kScalarStore64, new_scalar.id, 512);
+  const bool keep_sources = random() % 2 == 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (keep_sources || first == 'M' || i == result) {
+      append(Op::kStore, vectors[i].id, 576 + static_cast<int>(i) * 64);
+      append(Op::kScalarStore64, scalars[i].id, 768 + static_cast<int>(i) * 8);
+    }
+  }
+  return function;
+}
+
+void FillWithEdges(std::span<std::uint32_t> words, std::mt19937_64& random) {
+  for (std::uint32_t& word : words) {
+    word = random() % 4 == 0 ? static_cast<std::uint32_t>(random()) & 0xff7fffffu
+                             : kEdges[random() % kEdges.size()];
+  }
+}
+
+class OperationTest : public testing::TestWithParam<int> {};
+
+TEST_P(OperationTest, MachineCodeEqualsInterpreter) {
+  const Op op = static_cast<Op>(GetParam());
+  std::mt19937_64 random(static_cast<std::uint64_t>(GetParam()));
+  const GuardedBuffer input(kInputBytes);
+  const GuardedBuffer output(kOutputBytes);
+  const std::array<std::span<std::byte>, 1> buffers = {output.bytes()};
+  std::vector<std::int64_t> arguments(32, 0x123456789abcdef);
+  arguments[0] = input.address();
+  arguments[1] = output.address();
+  for (int repeat = 0; repeat < 150; ++repeat) {
+    FillWithEdges(input.as<std::uint32_t>(), random);
+    const Function function = OneOperation(op, random);
+    const Status status = CompareWithInterpreter(function, arguments, buffers);
+    ASSERT_TRUE(status.ok()) << status.message() << "\n" << Print(function);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, OperationTest, testing::Range(0, static_cast<int>(Op::kLoop)),
+                         [](const testing::TestParamInfo<int>& row) {
+                           std::string name(Row(static_cast<Op>(row.param)).text);
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+// Runs the kernel both ways on `output` and checks that they agree; then the caller looks at the values.
+void RunBoth(const Function& function, const std::vector<std::int64_t>& arguments,
+             const GuardedBuffer& output) {
+  const std::array<std::span<std::byte>, 1> buffers = {output.bytes()};
+  const Status status = CompareWithInterpreter(function, arguments, buffers);
+  ASSERT_TRUE(status.ok()) << status.message() << "\n" << Print(function);
+}
+
+TEST(Emitter, LanesSumInTheOrderOfTheTree) {
+  Builder builder("tree");
+  const Scalar out = builder.Arg(0);
+  builder.Store({out, 64}, builder.Unary(Op::kSumLanes, builder.Load({out})));
+  const GuardedBuffer output(128);
+  std::span<float> values = output.as<float>();
+  for (std::size_t i = 0; i < 16; ++i)
+    values[i] = i == 0 ? 1e8f : i == 8 ? -1e8f : static_cast<float>(i) * 0.1f;
+  std::array<float, 16> tree{};
+  std::copy_n(values.begin(), 16, tree.begin());
+  for (std::size_t step = 8; step > 0; step /= 2) {
+    for (std::size_t i = 0; i < step; ++i) tree[i] += tree[i + step];
+  }
+  RunBoth(builder.Take(), {output.address()}, output);
+  for (std::size_t i = 0; i < 16; ++i) EXPECT_EQ(values[16 + i], tree[0]);
+}
+
+TEST(Emitter, LoopsRunCountTimesAndNotAtAllForZeroOrLess) {
+  Builder builder("count");
+  const Scalar out = builder.Arg(0);
+  const Scalar outer = builder.Arg(1);
+  const Scalar inner = builder.Arg(2);
+  const Scalar runs = builder.ScalarConst(0);
+  builder.Loop(outer);
+  builder.Loop(inner);
+  builder.Bump(runs, 1);
+  builder.End();
+  builder.Bump(runs, 1000);
+  builder.End();
+  builder.Store64({out}, runs);
+  builder.Store64({out, 8}, outer);
+  builder.Store64({out, 16}, inner);
+  const Function function = builder.Take();
+  const GuardedBuffer output(24);
+  for (const std::int64_t outer_count : {-5, 0, 1, 3}) {
+    for (const std::int64_t inner_count : {-1, 0, 1, 7}) {
+      RunBoth(function, {output.address(), outer_count, inner_count}, output);
+      const std::int64_t expected =
+          std::max<std::int64_t>(outer_count, 0) * (1000 + std::max<std::int64_t>(inner_count, 0));
+      EXPECT_EQ(output.as<std::int64_t>()[0], expected);
+      EXPECT_EQ(output.as<std::int64_t>()[1], outer_count);
+      EXPECT_EQ(output.as<std::int64_t>()[2], inner_count);
+    }
+  }
+}
+
+TEST(Emitter, WritingTheCountInTheBodyDoesNotChangeTheLoop) {
+  Builder builder("count_written");
+  const Scalar out = builder.Arg(0);
+  const Scalar count = builder.Arg(1);
+  const Scalar runs = builder.ScalarConst(0);
+  builder.Loop(count);
+  builder.Bump(count, 100);
+  builder.Bump(runs, 1);
+  builder.End();
+  builder.Store64({out}, runs);
+  builder.Store64({out, 8}, count);
+  const GuardedBuffer output(16);
+  RunBoth(builder.Take(), {output.address(), 4}, output);
+  EXPECT_EQ(output.as<std::int64_t>()[0], 4);
+  EXPECT_EQ(output.as<std::int64_t>()[1], 404);
+}
+
+TEST(Emitter, OffsetsOfEverySizeReachTheirAddress) {
+  constexpr int kBytes = 1 << 16;
+  const GuardedBuffer output(kBytes);
+  for (const int offset : {0, 4, 60, 64, 127, 128, 8128, 8192, 8191, kBytes / 2}) {
+    Builder builder("offset");
+    const Scalar base = builder.Arg(0);
+    const Vec iota = builder.Iota();
+    builder.Store({base, offset - 4096}, iota);
+    builder.Store({builder.AddImm(base, 1 << 20), offset - (1 << 20) + 64},
+                  builder.Load({base, offset - 4096}));
+    RunBoth(builder.Take(), {output.address() + 4096}, output);
+  }
+}
+
+TEST(Emitter, ScalarConstantsOfEveryWidth) {
+  const std::vector<std::int64_t> values = {
+      0,         1,        -1, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, -0x80000000ll, -0x80000001ll,
+      INT64_MAX, INT64_MIN};
+  Builder builder("constants");
+  const Scalar out = builder.Arg(0);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    builder.Store64({out, static_cast<int>(8 * i)}, builder.ScalarConst(values[i]));
+  }
+  const GuardedBuffer output(8 * values.size());
+  RunBoth(builder.Take(), {output.address()}, output);
+  for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(output.as<std::int64_t>()[i], values[i]);
+}
+
+TEST(Emitter, EqualConstantsAreLaidDownOnce) {
+  const auto code_bytes = [](bool same) {
+    Builder builder("pool");
+    const Scalar out = builder.Arg(0);
+    for (int i = 0; i < 10; ++i)
+      builder.Store({out}, builder.Const(same ? 1.5f : 1.5f + static_cast<float>(i)));
+    KernelLibrary library;
+    return library.info(*library.Compile(builder.Take())).code_bytes;
+  };
+  EXPECT_EQ(code_bytes(false) - code_bytes(true), 9 * sizeof(float));
+}
+
+TEST(Emitter, AKernelMayBeLong) {
+  Builder builder("long");
+  const Scalar out = builder.Arg(0);
+  const Vec sum = builder.ConstInt(0);
+  const Scalar count = builder.Arg(1);
+  builder.Loop(count);
+  for (int i = 0; i < 5000; ++i) builder.BinaryTo(Op::kAddInt, sum, sum, builder.ConstInt(i % 17));
+  builder.End();
+  builder.Store({out}, sum);
+  const GuardedBuffer output(64);
+  RunBoth(builder.Take(), {output.address(), 2}, output);
+  int expected = 0;
+  for (int i = 0; i < 5000; ++i) expected += 2 * (i % 17);
+  EXPECT_EQ(output.as<std::int32_t>()[15], expected);
+}
+
+// Calls kernel(arguments) with known values in the callee-saved registers and writes to saved[6] what is in
+// them afterwards.
+extern "C" void CallAndReadCalleeSaved(KernelFn kernel, const std::int64_t* arguments, std::uint64_t* saved);
+asm(R"(
+  .text
+  .globl CallAndReadCalleeSaved
+  .type CallAndReadCalleeSaved, @function
+CallAndReadCalleeSaved:
+  pushq %rbx
+  pushq %rbp
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  pushq %rdx
+  movq %rdi, %rax
+  movq %rsi, %rdi
+  movq $101, %rbx
+  movq $102, %rbp
+  movq $103, %r12
+  movq $104, %r13
+  movq $105, %r14
+  movq $106, %r15
+  callq *%rax
+  popq %rdx
+  movq %rbx, (%rdx)
+  movq %rbp, 8(%rdx)
+  movq %r12, 16(%rdx)
+  movq %r13, 24(%rdx)
+  movq %r14, 32(%rdx)
+  movq %r15, 40(%rdx)
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbp
+  popq %rbx
+  retq
+  .size CallAndReadCalleeSaved, .-CallAndReadCalleeSaved
+)");
+
+TEST(Emitter, CalleeSavedRegistersArePreserved) {
+  if (!KernelLibrary::Supported()) GTEST_SKIP() << "this CPU cannot run the machine code";
+  Builder builder("all_scalars");
+  const Scalar out = builder.Arg(0);
+  std::vector<Scalar> scalars;
+  for (int i = 0; i < 13; ++i) scalars.push_back(builder.ScalarConst(1000 + i));
+  builder.Loop(3);
+  for (const Scalar s : scalars) builder.Bump(s, 1);
+  builder.End();
+  for (int i = 0; i < 13; ++i) builder.Store64({out, 8 * i}, scalars[static_cast<std::size_t>(i)]);
+  KernelLibrary library;
+  const Result<KernelId> id = library.Compile(builder.Take());
+  ASSERT_TRUE(id.ok()) << id.status().message();
+  EXPECT_EQ(library.info(*id).scalars_used, 15);
+  ASSERT_TRUE(library.Seal().ok());
+  std::array<std::int64_t, 13> output{};
+  const std::int64_t argument = std::bit_cast<std::int64_t>(output.data());
+  std::array<std::uint64_t, 6> saved{};
+  CallAndReadCalleeSaved(library.Get(*id), &argument, saved.data());
+  EXPECT_EQ(saved, (std::array<std::uint64_t, 6>{101, 102, 103, 104, 105, 106}));
+  for (std::size_t i = 0; i < output.size(); ++i) EXPECT_EQ(output[i], 1003 + static_cast<std::int64_t>(i));
+}
+
+TEST(Emitter, VectorRegistersUpToTheLimitCompile) {
+  const auto compile = [](int alive) {
+    Builder builder("pressure");
+    const Scalar in = builder.Arg(0);
+    std::vector<Vec> vectors;
+    for (int i = 0; i < alive; ++i) vectors.push_back(builder.Load({in, 64 * i}));
+    for (const Vec v : vectors) builder.Store({in}, v);
+    KernelLibrary library;
+    return library.Compile(builder.Take()).status();
+  };
+  EXPECT_TRUE(compile(30).ok());
+  const Status refused = compile(31);
+  EXPECT_EQ(refused.code(), StatusCode::kUnsupported);
+  EXPECT_NE(
+      refused.message().find("does not fit the 30 vector registers at instruction 32 'v30 = ld [s0 + 1920]'"),
+      std::string::npos)
+      << refused.message();
+}
+
+}  // namespace
+}  // namespace vivace::codegen

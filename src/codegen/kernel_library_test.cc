@@ -1,0 +1,159 @@
+#include "codegen/kernel_library.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "codegen/random_program.h"
+
+namespace vivace::codegen {
+namespace {
+
+struct Mapping {
+  std::uint64_t begin = 0, end = 0;
+  std::string permissions;
+};
+
+std::vector<Mapping> Mappings() {
+  std::vector<Mapping> out;
+  std::ifstream file("/proc/self/maps");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    Mapping mapping;
+    char dash = 0;
+    words >> std::hex >> mapping.begin >> dash >> mapping.end >> mapping.permissions;
+    out.push_back(mapping);
+  }
+  return out;
+}
+
+int WritableAndExecutable() {
+  int count = 0;
+  for (const Mapping& mapping : Mappings()) {
+    count += mapping.permissions.find('w') != std::string::npos &&
+             mapping.permissions.find('x') != std::string::npos;
+  }
+  return count;
+}
+
+std::size_t ResidentPages() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t total = 0;
+  std::size_t resident = 0;
+  file >> total >> resident;
+  return resident;
+}
+
+// out[0] = value
+Function StoreConstant(const std::string& name, std::int64_t value) {
+  Builder builder(name);
+  const Scalar out = builder.Arg(0);
+  builder.Store64({out}, builder.ScalarConst(value));
+  return builder.Take();
+}
+
+TEST(KernelLibrary, CompiledKernelsRunAfterSeal) {
+  if (!KernelLibrary::Supported()) GTEST_SKIP() << "this CPU cannot run the machine code";
+  KernelLibrary library;
+  std::vector<KernelId> ids;
+  for (int i = 0; i < 10; ++i)
+    ids.push_back(*library.Compile(StoreConstant("store_" + std::to_string(i), 100 + i)));
+  ASSERT_TRUE(library.Seal().ok());
+  for (int i = 0; i < 10; ++i) {
+    std::int64_t out = 0;
+    const std::int64_t argument = std::bit_cast<std::int64_t>(&out);
+    library.Get(ids[static_cast<std::size_t>(i)])(&argument);
+    EXPECT_EQ(out, 100 + i);
+  }
+}
+
+TEST(KernelLibrary, TheSameTextGivesTheSameKernel) {
+  KernelLibrary library;
+  const KernelId first = *library.Compile(StoreConstant("a", 1));
+  EXPECT_EQ(*library.Compile(StoreConstant("a", 1)), first);
+  EXPECT_NE(*library.Compile(StoreConstant("a", 2)), first);
+  EXPECT_NE(*library.Compile(StoreConstant("b", 1)), first);
+  EXPECT_EQ(library.size(), 3);
+  EXPECT_EQ(library.info(first).name, "a");
+}
+
+TEST(KernelLibrary, AnInvalidFunctionIsRefused) {
+  KernelLibrary library;
+  Builder builder("bad");
+  builder.Loop(3);
+  const Result<KernelId> id = library.Compile(builder.Take());
+  ASSERT_FALSE(id.ok());
+  EXPECT_EQ(id.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(library.size(), 0);
+}
+
+TEST(KernelLibrary, NoPageIsEverWritableAndExecutable) {
+  if (!KernelLibrary::Supported()) GTEST_SKIP() << "this CPU cannot run the machine code";
+  const int before = WritableAndExecutable();
+  KernelLibrary library;
+  const KernelId id = *library.Compile(StoreConstant("a", 1));
+  EXPECT_EQ(WritableAndExecutable(), before);
+  ASSERT_TRUE(library.Seal().ok());
+  EXPECT_EQ(WritableAndExecutable(), before);
+  const auto address = std::bit_cast<std::uint64_t>(library.Get(id));
+  std::string permissions;
+  for (const Mapping& mapping : Mappings()) {
+    if (mapping.begin <= address && address < mapping.end) permissions = mapping.permissions;
+  }
+  EXPECT_EQ(permissions, "r-xp");
+}
+
+TEST(KernelLibrary, AThousandKernelsComeAndGoWithoutGrowth) {
+  const auto round = [](int base) {
+    KernelLibrary library;
+    for (int i = 0; i < 100; ++i) {
+      const Result<KernelId> id =
+          library.Compile(MakeRandomProgram(static_cast<std::uint64_t>(base + i), 60));
+      ASSERT_TRUE(id.ok()) << id.status().message();
+    }
+    if (KernelLibrary::Supported()) {
+      ASSERT_TRUE(library.Seal().ok());
+    }
+  };
+  round(0);
+  round(100);
+  const std::size_t mappings = Mappings().size();
+  const std::size_t pages = ResidentPages();
+  for (int i = 0; i < 10; ++i) round(100 * i);
+  EXPECT_LE(Mappings().size(), mappings + 2);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LE(ResidentPages(), pages + 256);
+#else
+  static_cast<void>(pages);
+#endif
+}
+
+TEST(KernelLibrary, DumpShowsBytesBesideTheInstructions) {
+  KernelLibrary library;
+  Builder builder("dumped");
+  const Scalar out = builder.Arg(1);
+  builder.Store({out, 64}, builder.Const(1.0f));
+  const KernelId id = *library.Compile(builder.Take());
+  EXPECT_EQ(library.Text(id), R"(kernel dumped vectors=1 scalars=1
+  s0 = arg 1
+  v0 = const 0x3f800000
+  st [s0 + 64], v0
+)");
+  std::string dump = library.Dump(id);
+  dump.erase(0, dump.find('\n') + 1);  // the line with the time
+  EXPECT_EQ(dump, R"(00000  48 8b 47 08                          ; s0 = arg 1
+00004  62 f2 7d 48 18 05 0e 00 00 00        ; v0 = const 0x3f800000
+0000e  62 f1 7c 48 11 40 01                 ; st [s0 + 64], v0
+00015  c5 f8 77 c3 cc cc cc                 ; return
+0001c  00 00 80 3f                          ; constants
+)");
+  EXPECT_EQ(library.CodeBytes(id).size(), library.info(id).code_bytes);
+}
+
+}  // namespace
+}  // namespace vivace::codegen
