@@ -1,0 +1,214 @@
+#include "server/connection.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+#include "server/sse.h"
+
+namespace vivace::server {
+
+Connection::Connection(boost::asio::ip::tcp::socket socket, Service& service, const ConnectionLimits& limits,
+                       ClosedCallback on_closed)
+    : socket_(std::move(socket)),
+      service_(service),
+      limits_(limits),
+      on_closed_(std::move(on_closed)),
+      parser_(limits.http) {}
+
+Connection::~Connection() {
+  if (call_ != nullptr) call_->Abandon();
+}
+
+void Connection::Start() {
+  boost::system::error_code ignored;
+  socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  request_start_ = last_write_ = Clock::now();
+  Read();
+}
+
+void Connection::BeginDrain() {
+  draining_ = true;
+  const bool waits_for_request = state_ == State::kReading && parser_.idle();
+  if (waits_for_request || (state_ == State::kClosing && writes_.empty())) Close();
+}
+
+void Connection::Close() {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  if (call_ != nullptr) std::exchange(call_, nullptr)->Abandon();
+  boost::system::error_code ignored;
+  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  on_closed_(*this);
+}
+
+// ---- reading ----
+
+void Connection::Read() {
+  if (reading_ || state_ == State::kClosed) return;
+  // While an answer is under way only so much is read ahead; the client waits.
+  if (state_ == State::kAnswering && parser_.buffered() >= limits_.pipelined_bytes) return;
+  reading_ = true;
+  socket_.async_read_some(boost::asio::buffer(read_buffer_),
+                          [self = shared_from_this()](boost::system::error_code error, std::size_t bytes) {
+                            self->OnRead(error, bytes);
+                          });
+}
+
+void Connection::OnRead(boost::system::error_code error, std::size_t bytes) {
+  reading_ = false;
+  if (state_ == State::kClosed) return;
+  if (error) return Close();  // the client left, or half of it: nobody waits for the answer
+  if (state_ != State::kClosing) {
+    if (state_ == State::kReading && parser_.idle()) request_start_ = body_start_ = Clock::now();
+    parser_.Append({read_buffer_.data(), bytes});
+    if (state_ == State::kReading) Advance();
+  }
+  Read();
+}
+
+void Connection::Advance() {
+  const bool had_header = parser_.header_done();
+  switch (parser_.Advance()) {
+    case HttpParser::Progress::kContinue:
+      Write("HTTP/1.1 100 Continue\r\n\r\n");
+      [[fallthrough]];
+    case HttpParser::Progress::kNeedMore:
+      if (!had_header && parser_.header_done()) body_start_ = Clock::now();
+      return;
+    case HttpParser::Progress::kError:
+      return RefuseAndClose(parser_.error());
+    case HttpParser::Progress::kComplete:
+      return StartRequest();
+  }
+}
+
+void Connection::RefuseAndClose(const HttpReply& reply) {
+  // What follows is not understood. The connection closes once the refusal is written, and what the client
+  // still sends until then is dropped, so that it can read why.
+  state_ = State::kClosing;
+  keep_alive_ = false;
+  answer_complete_ = true;
+  request_start_ = Clock::now();
+  Write(SerializeReply(reply, false, false));
+}
+
+void Connection::StartRequest() {
+  const HttpRequest request = parser_.Take();
+  state_ = State::kAnswering;
+  answer_complete_ = false;
+  streaming_ = false;
+  keep_alive_ = request.keep_alive && !draining_;
+  chunked_ = request.chunked_allowed;
+  head_only_ = request.method == "HEAD";
+  last_write_ = Clock::now();
+  auto call = service_.Handle(request, *this);
+  if (!answer_complete_ && state_ == State::kAnswering) call_ = std::move(call);
+}
+
+Clock::time_point Connection::ReadDeadline() const {
+  if (parser_.idle()) return request_start_ + limits_.idle_timeout;
+  if (!parser_.header_done()) return request_start_ + limits_.header_timeout;
+  const auto earned =
+      std::chrono::milliseconds(parser_.body_received() * 1000 / limits_.body_bytes_per_second);
+  return body_start_ + limits_.body_grace + earned;
+}
+
+void Connection::OnTick(Clock::time_point now) {
+  if (state_ == State::kClosed) return;
+  if (!writes_.empty()) {
+    if (now > last_write_ + limits_.write_timeout) Close();
+    return;
+  }
+  if (state_ == State::kReading && now > ReadDeadline()) {
+    if (parser_.idle()) return Close();
+    return RefuseAndClose(ErrorReply(
+        {.status = 408, .message = "the request did not arrive in time", .code = "request_timeout"}));
+  }
+  if (state_ == State::kClosing && now > request_start_ + limits_.header_timeout) return Close();
+  if (state_ == State::kAnswering && streaming_ && now > last_write_ + limits_.ping_interval) {
+    StreamWrite(kSsePing);
+  }
+}
+
+// ---- answering ----
+
+void Connection::Reply(HttpReply reply) {
+  answer_complete_ = true;
+  keep_alive_ = keep_alive_ && !draining_;
+  Write(SerializeReply(reply, keep_alive_, head_only_));
+}
+
+void Connection::BeginStream() {
+  streaming_ = true;
+  keep_alive_ = keep_alive_ && !draining_ && chunked_;
+  Write(StreamHeader(keep_alive_, chunked_));
+}
+
+void Connection::StreamWrite(std::string_view data) {
+  Write(chunked_ ? EncodeChunk(data) : std::string(data));
+}
+
+void Connection::EndStream() {
+  answer_complete_ = true;
+  streaming_ = false;
+  Write(chunked_ ? std::string(kLastChunk) : std::string());
+}
+
+// The answer is written: the next request, or the end.
+void Connection::AnswerDone() {
+  call_ = nullptr;
+  answer_complete_ = false;
+  if (!keep_alive_ || draining_) {
+    if (state_ == State::kClosing) {
+      // Let the client read the refusal: no reset while it still sends.
+      boost::system::error_code ignored;
+      socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+      return;
+    }
+    return Close();
+  }
+  state_ = State::kReading;
+  request_start_ = body_start_ = Clock::now();
+  if (!parser_.idle()) Advance();
+  Read();
+}
+
+void Connection::Write(std::string data) {
+  if (state_ == State::kClosed) return;
+  write_bytes_ += data.size();
+  if (writes_.size() > 1 && writes_.back().size() < read_buffer_.size()) {
+    writes_.back() += data;  // small pieces that wait travel together
+  } else {
+    writes_.push_back(std::move(data));
+  }
+  if (write_bytes_ > limits_.unread_bytes && streaming_) {
+    // The client asks for tokens and takes none. Not from inside the call that writes.
+    boost::asio::post(socket_.get_executor(), [self = shared_from_this()] { self->Close(); });
+    return;
+  }
+  if (writes_.size() == 1) {
+    last_write_ = Clock::now();
+    WriteNext();
+  }
+}
+
+void Connection::WriteNext() {
+  boost::asio::async_write(
+      socket_, boost::asio::buffer(writes_.front()),
+      [self = shared_from_this()](boost::system::error_code error, std::size_t) { self->OnWritten(error); });
+}
+
+void Connection::OnWritten(boost::system::error_code error) {
+  if (state_ == State::kClosed) return;
+  if (error) return Close();
+  write_bytes_ -= writes_.front().size();
+  writes_.pop_front();
+  last_write_ = Clock::now();
+  if (!writes_.empty()) return WriteNext();
+  if (answer_complete_) AnswerDone();
+}
+
+}  // namespace vivace::server

@@ -1,0 +1,223 @@
+#include "server/http_server.h"
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "server/background_thread.h"
+
+namespace vivace::server {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+namespace {
+
+constexpr std::chrono::milliseconds kTick{250};
+constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::milliseconds kLastWords{300};  // for error events to leave before sockets close
+
+}  // namespace
+
+struct HttpServer::Impl {
+  Impl(HttpServer& server, const ServerConfig& server_config)
+      : config(server_config),
+        acceptor(loop),
+        tick_timer(loop),
+        drain_timer(loop),
+        pause_timer(loop),
+        service(server, config.service) {}
+
+  Status Listen();
+  void Accept();
+  void OnAccepted(boost::system::error_code error, tcp::socket socket);
+  void ScheduleTick();
+  void WaitForSignal();
+  void Drain();
+  void EndAll();
+  void StopWhenIdle();
+
+  const ServerConfig config;
+  asio::io_context loop{1};
+  tcp::acceptor acceptor;
+  asio::steady_timer tick_timer, drain_timer, pause_timer;
+  std::optional<asio::signal_set> signals;
+  Service service;
+  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
+  bool draining = false;
+  bool ending = false;  // the drain time is over
+  // Last: its jobs use what is above, and it is joined first.
+  std::optional<BackgroundThread> background{std::in_place};
+};
+
+Status HttpServer::Impl::Listen() {
+  const std::string where = config.host + ":" + std::to_string(config.port);
+  boost::system::error_code error;
+  tcp::resolver resolver(loop);
+  const auto found = resolver.resolve(config.host, std::to_string(config.port),
+                                      tcp::resolver::passive | tcp::resolver::numeric_service, error);
+  if (error || found.empty()) {
+    return InvalidArgument("--host is '" + config.host + "': there is no such address (" + error.message() +
+                           ")");
+  }
+  const tcp::endpoint endpoint = found.begin()->endpoint();
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) return Status::Ok();
+  if (error == asio::error::address_in_use) {
+    return Unavailable("port " + std::to_string(config.port) + " on " + config.host +
+                       " is in use by another program; stop it or choose another with --port");
+  }
+  return Unavailable("cannot listen on " + where + ": " + error.message());
+}
+
+void HttpServer::Impl::Accept() {
+  acceptor.async_accept(
+      [this](boost::system::error_code error, tcp::socket socket) { OnAccepted(error, std::move(socket)); });
+}
+
+void HttpServer::Impl::OnAccepted(boost::system::error_code error, tcp::socket socket) {
+  if (!acceptor.is_open()) return;
+  if (error) {
+    // Out of file descriptors, say: try again when some may be free, without spinning.
+    pause_timer.expires_after(kAcceptPause);
+    pause_timer.async_wait([this](boost::system::error_code cancelled) {
+      if (!cancelled && acceptor.is_open()) Accept();
+    });
+    return;
+  }
+  if (connections.size() < config.max_connections) {
+    auto connection = std::make_shared<Connection>(std::move(socket), service, config.connection,
+                                                   [this](Connection& closed) {
+                                                     connections.erase(&closed);
+                                                     StopWhenIdle();
+                                                   });
+    connections.emplace(connection.get(), connection);
+    connection->Start();
+  }
+  Accept();
+}
+
+void HttpServer::Impl::ScheduleTick() {
+  tick_timer.expires_after(kTick);
+  tick_timer.async_wait([this](boost::system::error_code cancelled) {
+    if (cancelled) return;
+    const auto now = Clock::now();
+    // A copy: a tick may close a connection.
+    std::vector<std::shared_ptr<Connection>> all;
+    all.reserve(connections.size());
+    for (const auto& [key, connection] : connections) all.push_back(connection);
+    for (const auto& connection : all) connection->OnTick(now);
+    ScheduleTick();
+  });
+}
+
+void HttpServer::Impl::WaitForSignal() {
+  signals->async_wait([this](boost::system::error_code cancelled, int) {
+    if (cancelled) return;
+    if (draining) {
+      // The promise of one second holds even when something below does not end.
+      std::signal(SIGALRM, [](int) { ::_exit(1); });
+      ::alarm(1);
+      return EndAll();
+    }
+    Drain();
+    WaitForSignal();
+  });
+}
+
+void HttpServer::Impl::Drain() {
+  if (draining) return;
+  draining = true;
+  service.BeginDrain();
+  boost::system::error_code ignored;
+  acceptor.close(ignored);
+  std::vector<std::shared_ptr<Connection>> all;
+  for (const auto& [key, connection] : connections) all.push_back(connection);
+  for (const auto& connection : all) connection->BeginDrain();
+  drain_timer.expires_after(config.shutdown_timeout);
+  drain_timer.async_wait([this](boost::system::error_code cancelled) {
+    if (!cancelled) EndAll();
+  });
+  StopWhenIdle();
+}
+
+void HttpServer::Impl::EndAll() {
+  if (ending) return;
+  ending = true;
+  service.FailAll(FromStatus(Unavailable("the server is shutting down and this answer is not complete")));
+  drain_timer.expires_after(kLastWords);
+  drain_timer.async_wait([this](boost::system::error_code) { loop.stop(); });
+  StopWhenIdle();
+}
+
+void HttpServer::Impl::StopWhenIdle() {
+  if (draining && connections.empty()) loop.stop();
+}
+
+HttpServer::HttpServer(const ServerConfig& config) : impl_(std::make_unique<Impl>(*this, config)) {}
+
+HttpServer::~HttpServer() {
+  CloseAll();
+}
+
+void HttpServer::CloseAll() {
+  impl_->background.reset();
+  // Handlers that never ran keep connections; closing ends their calls while the service still stands.
+  auto connections = std::exchange(impl_->connections, {});
+  for (auto& [key, connection] : connections) connection->Close();
+}
+
+Status HttpServer::Listen() {
+  const Status status = impl_->Listen();
+  if (status.ok()) {
+    impl_->Accept();
+    impl_->ScheduleTick();
+  }
+  return status;
+}
+
+int HttpServer::port() const {
+  boost::system::error_code error;
+  return impl_->acceptor.local_endpoint(error).port();
+}
+
+void HttpServer::SetBackend(Backend& backend) {
+  PostToLoop([this, &backend] { impl_->service.SetBackend(backend); });
+}
+
+void HttpServer::HandleSignals() {
+  impl_->signals.emplace(impl_->loop, SIGINT, SIGTERM);
+  impl_->WaitForSignal();
+}
+
+void HttpServer::Run() {
+  impl_->loop.run();
+  impl_->signals.reset();
+}
+
+void HttpServer::Drain() {
+  PostToLoop([this] { impl_->Drain(); });
+}
+
+void HttpServer::Stop() {
+  impl_->loop.stop();
+}
+
+void HttpServer::PostToLoop(std::function<void()> job) {
+  asio::post(impl_->loop, std::move(job));
+}
+
+void HttpServer::PostToBackground(std::function<void()> job) {
+  impl_->background->Post(std::move(job));
+}
+
+}  // namespace vivace::server

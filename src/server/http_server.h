@@ -1,0 +1,55 @@
+// The event loop: listens, owns the connections, the service and the background thread, drains on a signal.
+//
+// Threads: Run() is the event loop; PostToLoop and PostToBackground may be called from any thread, everything
+// else before Run or on the loop. Ownership: owns the service and the connections; the backend is the
+// caller's and must outlive Run().
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "server/connection.h"
+#include "server/service.h"
+
+namespace vivace::server {
+
+struct ServerConfig {
+  std::string host = "127.0.0.1";
+  int port = 8000;  // 0: any free one
+  std::chrono::milliseconds shutdown_timeout{30'000};
+  std::size_t max_connections = 4096;
+  ServiceLimits service;
+  ConnectionLimits connection;
+};
+
+class HttpServer : public Executor {
+ public:
+  explicit HttpServer(const ServerConfig& config);
+  ~HttpServer() override;
+
+  /// Binds and listens; clients may connect from now on. kUnavailable names the port and the remedy.
+  Status Listen();
+  int port() const;
+  /// The backend answers from now on; until then clients are told that the model loads. Any thread.
+  void SetBackend(Backend& backend);
+  /// SIGTERM and SIGINT drain; a second one ends within a second.
+  void HandleSignals();
+  /// Serves until drained or stopped; signals then have their usual effect again.
+  void Run();
+  /// After Run: abandons what is left, so that the backend may go.
+  void CloseAll();
+  /// Stops accepting, lets answers under way finish for the configured time. Any thread.
+  void Drain();
+  /// Ends at once. Any thread.
+  void Stop();
+
+  void PostToLoop(std::function<void()> job) override;
+  void PostToBackground(std::function<void()> job) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vivace::server

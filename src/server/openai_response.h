@@ -1,0 +1,65 @@
+// The JSON of answers: whole replies, stream chunks, the model list. Free functions that write text; the
+// token texts come from a callback so that nothing here knows an engine.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/openai_request.h"
+#include "vivace/engine.h"
+#include "vivace/request.h"
+
+namespace vivace::server {
+
+using TokenTextFunction = std::function<std::string(std::int32_t)>;
+
+/// What every reply and every chunk of one request repeats.
+struct ReplyFrame {
+  ApiKind kind = ApiKind::kCompletion;
+  std::string id;
+  std::int64_t created = 0;  // seconds since 1970
+  std::string model;
+};
+
+/// A choice, or what is new of it in one chunk.
+struct ChoicePart {
+  int index = 0;
+  std::string text;
+  bool with_logprobs = false;
+  std::vector<std::int32_t> echo_ids;       // prompt tokens whose log-probabilities come first
+  std::vector<TokenLogprob> echo_logprobs;  // entry i is of echo_ids[i + 1]
+  std::vector<TokenLogprob> logprobs;       // of the generated tokens
+  std::int64_t text_offset = 0;             // characters of this choice before this part
+  bool with_token_ids = false;
+  std::vector<std::int32_t> prompt_token_ids;  // written when not empty
+  std::vector<std::int32_t> token_ids;
+  FinishReason finish_reason = FinishReason::kNone;
+  std::string stop_reason;
+  bool with_role = false;  // the first delta of a chat choice
+};
+
+struct Usage {
+  std::int64_t prompt_tokens = 0, completion_tokens = 0, cached_tokens = 0;
+};
+
+std::string WholeReply(const ReplyFrame& frame, std::span<const ChoicePart> choices, const Usage& usage,
+                       const TokenTextFunction& token_text);
+/// One chunk with one choice; `usage_follows` adds "usage": null, as clients that asked for usage expect.
+std::string ChunkReply(const ReplyFrame& frame, const ChoicePart& part, bool usage_follows,
+                       const TokenTextFunction& token_text);
+/// The last chunk: no choices, the usage.
+std::string UsageChunk(const ReplyFrame& frame, const Usage& usage);
+
+std::string ModelCard(const ModelInfo& model, std::int64_t created);
+std::string ModelList(const ModelInfo& model, std::int64_t created);
+
+/// "stop", "length"; empty while unfinished.
+std::string_view FinishReasonText(FinishReason reason);
+/// Characters that begin in `bytes`: what a token adds to a text's length.
+std::int64_t CountCharacters(std::string_view bytes);
+
+}  // namespace vivace::server
