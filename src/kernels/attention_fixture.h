@@ -98,6 +98,16 @@ class AttentionFixture {
     return out;
   }
 
+  /// Makes V of one position NaN in all heads: whatever is multiplied with it shows, even by a weight of
+  /// zero.
+  void PoisonValues(int sequence, int position) {
+    std::byte* block = pool_.data() + blocks_[sequence][position / 16] * layout_.block_stride();
+    const std::size_t row_bytes = static_cast<std::size_t>(layout_.head_dim) * layout_.element_bytes();
+    for (int head = 0; head < layout_.kv_heads; ++head) {
+      std::memset(block + layout_.v_element_offset(head, position % 16, 0), 0xff, row_bytes);
+    }
+  }
+
   const tensor::KvLayout& layout() const { return layout_; }
   const std::byte* layer() const { return pool_.data(); }
   int heads() const { return heads_; }

@@ -153,6 +153,17 @@ TEST_F(PagedAttention, InterpretedBitsDoNotDependOnTilesChunksOrBatch) {
   ExpectSameBitsInABatch(InterpretedCode(SpecOf(batch)), batch);
 }
 
+TEST_F(PagedAttention, LaterPositionsOfATileAreNeverTouched) {
+  for (const int position : {5, 16, 256}) {
+    AttentionFixture fixture(3, 1, 32, DType::kF16, {position + 1}, 13);
+    const PagedAttentionCode code = InterpretedCode(SpecOf(fixture));
+    fixture.PoisonValues(0, position);
+    std::vector<std::byte> tile = Attend(fixture, code, {{0, position - 1, 2}}, 2);
+    tile.resize(tile.size() / 2);
+    EXPECT_EQ(tile, Attend(fixture, code, {{0, position - 1, 1}}, 1)) << position;
+  }
+}
+
 /// Machine code of one specification.
 struct Compiled {
   explicit Compiled(const PagedAttentionSpec& spec) {
