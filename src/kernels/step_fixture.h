@@ -9,8 +9,8 @@
 
 namespace vivace::kernels {
 
-/// All tasks of a phase, last task first, each with NaN in the scratch that it may use first: neither the order nor what scratch
-/// held may matter.
+/// All tasks of a phase, last task first, each with NaN in the scratch that it may use first: neither the
+/// order nor what scratch held may matter.
 inline void RunPhase(const TaskKernel& kernel, const void* arguments, const tensor::StepView& step) {
   struct alignas(64) Scratch {
     std::byte bytes[kScratchBytes];
