@@ -1,0 +1,45 @@
+// What the options mean for one engine: checked across options, levels and units resolved. Plain data,
+// immutable once resolved.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "compiler/compiler.h"
+#include "tensor/dtype.h"
+#include "vivace/options.h"
+#include "vivace/status.h"
+
+namespace vivace::engine {
+
+struct EngineConfig {
+  std::string model;  // path of the checkpoint
+  std::string served_name;
+  int level = 2;                                // the level that is built: 0 or 2
+  tensor::DType kv_type = tensor::DType::kF16;  // kF16 or kF32
+  std::optional<int> max_model_len;             // unset: the model's
+  int max_num_seqs = 64;
+  int max_batched_tokens = 512;
+  int max_chunk_tokens = 0;  // 0: as many as the step has room for
+  int max_queued = 1024;
+  std::optional<std::int64_t> kv_bytes;  // unset: what max_num_seqs sequences can need, within max_kv_bytes
+  std::int64_t max_kv_bytes = 0;
+  bool prefix_caching = true;
+  int threads = 1;
+  std::optional<std::int64_t> seed;
+  compiler::DumpSet dumps;
+  std::string dump_dir;
+  base::LogLevel log_level = base::LogLevel::kInfo;
+  std::vector<std::string> notes;  // one line each, for the log: what runs differently than asked
+};
+
+/// kInvalidArgument: no model, or words of --dump that do not exist.
+Result<EngineConfig> ResolveConfig(const Options& options);
+
+/// Cores that this process may run on; at least 1.
+int AvailableCores();
+
+}  // namespace vivace::engine

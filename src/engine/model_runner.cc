@@ -1,0 +1,125 @@
+#include "engine/model_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <utility>
+
+#include "base/checked_math.h"
+#include "base/status_macros.h"
+#include "compiler/compiler.h"
+#include "engine/stopwatch.h"
+#include "models/model_families.h"
+
+namespace vivace::engine {
+namespace {
+
+constexpr int kLogitRows = 64;  // rows of logits that are kept at once: 12 MiB for a vocabulary of 49152
+
+Status WriteDump(const std::string& directory, std::string_view name, const std::string& text) {
+  if (text.empty()) return Status::Ok();
+  const std::string path = fmt::format("{}/{}", directory, name);
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.flush();
+  if (file) return Status::Ok();
+  return InvalidArgument(fmt::format("cannot write '{}': --dump-dir must be a folder that can be written to", path));
+}
+
+Status WriteDumps(const std::string& directory, const compiler::CompileReport& report) {
+  VIVACE_RETURN_IF_ERROR(WriteDump(directory, "graph.txt", report.graph_text));
+  VIVACE_RETURN_IF_ERROR(WriteDump(directory, "phase.txt", report.phase_text));
+  VIVACE_RETURN_IF_ERROR(WriteDump(directory, "vir.txt", report.vir_text));
+  return WriteDump(directory, "asm.txt", report.assembly_text);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::GgufFile& file,
+                                                         const EngineConfig& config, const base::Log& log) {
+  std::unique_ptr<ModelRunner> runner(new ModelRunner(config.threads));
+  VIVACE_RETURN_IF_ERROR(runner->Compile(file, config, log));
+  VIVACE_RETURN_IF_ERROR(runner->ResolveLength(config));
+
+  Stopwatch watch;
+  VIVACE_ASSIGN_OR_RETURN(runtime::WeightStore weights,
+                          runtime::WeightStore::Create(runner->program_, file, runner->team_));
+  runner->weights_ = std::make_unique<runtime::WeightStore>(std::move(weights));
+  runner->times_.weights = watch.Lap();
+  if (const std::size_t bytes = runner->weights_->packed_bytes(); bytes > 0) {
+    log.Info(fmt::format("packed {:.1f} MB of weights in {:.1f} ms ({:.1f} GB/s)",
+                         static_cast<double>(bytes) / 1e6, runner->times_.weights * 1e3,
+                         static_cast<double>(bytes) / 1e9 / runner->times_.weights));
+  }
+
+  runtime::ExecutorConfig executor;
+  executor.max_rows = config.max_batched_tokens;
+  executor.max_sequences = config.max_num_seqs;
+  executor.max_logit_rows = std::min(config.max_batched_tokens, std::max(kLogitRows, config.max_num_seqs));
+  executor.max_positions = runner->max_model_len_;
+  executor.capture = runner->level() == 0 ? runtime::CaptureMode::kNone : runtime::CaptureMode::kFull;
+  VIVACE_ASSIGN_OR_RETURN(executor.kv_blocks, runner->CountBlocks(config, log));
+  VIVACE_ASSIGN_OR_RETURN(
+      runner->executor_,
+      runtime::Executor::Create(runner->program_, *runner->weights_, runner->team_, executor));
+  runner->times_.bind = watch.Lap();
+  return runner;
+}
+
+Status ModelRunner::Compile(const checkpoint::GgufFile& file, const EngineConfig& config,
+                            const base::Log& log) {
+  Stopwatch watch;
+  VIVACE_ASSIGN_OR_RETURN(model_, models::ReadConfig(file));
+  VIVACE_ASSIGN_OR_RETURN(const auto weights, models::ReadWeights(file));
+  VIVACE_ASSIGN_OR_RETURN(graph::Graph graph, models::BuildGraph(model_, weights));
+  times_.graph = watch.Lap();
+  compiler::CompileOptions options;
+  options.level = config.level;
+  options.kv_type = config.kv_type;
+  options.dumps = config.dumps;
+  compiler::CompileReport report;
+  VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), options, &report));
+  times_.compile = watch.Lap();
+  for (const std::string& note : report.notes) log.Warning(note);
+  log.Info(fmt::format("compiled {} layers at -O{} in {:.2f} ms: {} kernels, {} bytes of code",
+                       program_.layers.size(), program_.level, times_.compile * 1e3, report.kernels,
+                       report.code_bytes));
+  fingerprint_ = fmt::format("{} -O{} kv {} {}", file.name(), program_.level,
+                             tensor::Row(config.kv_type).name, fmt::ptr(this));
+  return WriteDumps(config.dump_dir, report);
+}
+
+Status ModelRunner::ResolveLength(const EngineConfig& config) {
+  max_model_len_ = config.max_model_len.value_or(program_.max_positions);
+  if (max_model_len_ <= program_.max_positions) return Status::Ok();
+  return InvalidArgument(fmt::format("--max-model-len is {}: this model was made for at most {} tokens",
+                                     max_model_len_, program_.max_positions));
+}
+
+Result<int> ModelRunner::CountBlocks(const EngineConfig& config, const base::Log& log) {
+  constexpr int kTokens = tensor::KvLayout::kBlockTokens;
+  const auto block_bytes = static_cast<std::int64_t>(program_.kv.block_stride()) * program_.kv.layers;
+  const std::int64_t per_sequence = (max_model_len_ + kTokens - 1) / kTokens;
+  std::int64_t blocks = 0;
+  if (config.kv_bytes) {
+    blocks = *config.kv_bytes / block_bytes;
+  } else {
+    const std::int64_t limit = config.max_kv_bytes / block_bytes;
+    blocks = std::max(std::min(per_sequence * config.max_num_seqs, limit), per_sequence);
+  }
+  if (blocks < 1) {
+    return InvalidArgument(fmt::format("--kv-cache-memory-bytes is {}: {} tokens of this model take {} bytes",
+                                       *config.kv_bytes, kTokens, block_bytes));
+  }
+  blocks = std::min<std::int64_t>(blocks, std::numeric_limits<std::int32_t>::max() / kTokens);
+  if (blocks < per_sequence) {
+    max_model_len_ = static_cast<int>(blocks) * kTokens;
+    log.Warning(fmt::format("the KV cache holds {} tokens: requests are limited to that, prompt and answer together",
+                            max_model_len_));
+  }
+  return static_cast<int>(blocks);
+}
+
+}  // namespace vivace::engine

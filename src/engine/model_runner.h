@@ -1,0 +1,68 @@
+// A loaded and compiled model that computes steps: checkpoint, program, weights and executor in one. Knows no
+// requests and no text. Ownership: owns all of it, the worker team included; the checkpoint must outlive the
+// runner. Thread safety: Run and Logits on one thread at a time (worker 0 of the team); the facts are
+// immutable.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/log.h"
+#include "base/worker_team.h"
+#include "checkpoint/gguf_file.h"
+#include "engine/engine_config.h"
+#include "models/model_config.h"
+#include "program/program.h"
+#include "runtime/executor.h"
+#include "runtime/weight_store.h"
+#include "tensor/step_view.h"
+#include "vivace/status.h"
+
+namespace vivace::engine {
+
+/// Where the start-up time went, in seconds.
+struct LoadTimes {
+  double graph = 0;    // metadata to graph
+  double compile = 0;  // graph to program
+  double weights = 0;  // mapping and packing
+  double bind = 0;     // executor
+};
+
+class ModelRunner {
+ public:
+  /// Compiles the model of `file` and makes it ready to run. Writes the dumps that config asks for. Errors
+  /// name the tensor, the option or the file.
+  static Result<std::unique_ptr<ModelRunner>> Create(const checkpoint::GgufFile& file,
+                                                     const EngineConfig& config, const base::Log& log);
+
+  /// Computes a step of at most max_rows rows; see runtime::Executor.
+  void Run(const tensor::StepView& step) { executor_->Run(step); }
+  std::span<const float> Logits(int index) { return executor_->Logits(index); }
+
+  const models::ModelConfig& model() const { return model_; }
+  int level() const { return program_.level; }
+  int vocabulary() const { return program_.vocabulary; }
+  int max_model_len() const { return max_model_len_; }
+  int kv_blocks() const { return executor_->kv().blocks; }
+  const LoadTimes& times() const { return times_; }
+  /// What computes the KV cache: equal only when cached keys and values have equal bits.
+  const std::string& fingerprint() const { return fingerprint_; }
+
+ private:
+  explicit ModelRunner(int threads) : team_(threads) {}
+  Status Compile(const checkpoint::GgufFile& file, const EngineConfig& config, const base::Log& log);
+  Status ResolveLength(const EngineConfig& config);
+  Result<int> CountBlocks(const EngineConfig& config, const base::Log& log);
+
+  models::ModelConfig model_;
+  program::Program program_;
+  base::WorkerTeam team_;
+  std::unique_ptr<runtime::WeightStore> weights_;
+  std::unique_ptr<runtime::Executor> executor_;
+  int max_model_len_ = 0;
+  std::string fingerprint_;
+  LoadTimes times_;
+};
+
+}  // namespace vivace::engine
