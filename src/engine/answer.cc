@@ -46,7 +46,9 @@ void Answer::End(FinishReason reason, Status status) {
   piece_.status = std::move(status);
 }
 
-RequestOutput Answer::TakePiece() { return std::exchange(piece_, RequestOutput()); }
+RequestOutput Answer::TakePiece() {
+  return std::exchange(piece_, RequestOutput());
+}
 
 // The text that was held back comes out; a stop string may still complete in it.
 void Answer::EndText(FinishReason reason) {

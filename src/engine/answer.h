@@ -1,5 +1,5 @@
-// One answer as it grows: tokens to text, stop conditions, log-probabilities, and the pieces to deliver. Knows
-// no scheduler and no model. Thread safety: one thread. The tokenizer must outlive it.
+// One answer as it grows: tokens to text, stop conditions, log-probabilities, and the pieces to deliver.
+// Knows no scheduler and no model. Thread safety: one thread. The tokenizer must outlive it.
 #pragma once
 
 #include <cstdint>

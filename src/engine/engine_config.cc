@@ -45,8 +45,7 @@ Result<EngineConfig> ResolveConfig(const Options& options) {
   config.served_name =
       options.IsSet("served-model-name") ? options.Text("served-model-name") : options.Text("model");
   config.level = BuiltLevel(options.Integer("optimization-level"), config.notes);
-  config.kv_type =
-      options.Text("kv-cache-dtype") == "float32" ? tensor::DType::kF32 : tensor::DType::kF16;
+  config.kv_type = options.Text("kv-cache-dtype") == "float32" ? tensor::DType::kF32 : tensor::DType::kF16;
   if (const auto length = IfSet(options, "max-model-len")) config.max_model_len = static_cast<int>(*length);
   config.max_num_seqs = static_cast<int>(options.Integer("max-num-seqs"));
   config.max_batched_tokens = static_cast<int>(options.Integer("max-num-batched-tokens"));

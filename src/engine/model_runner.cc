@@ -25,7 +25,8 @@ Status WriteDump(const std::string& directory, std::string_view name, const std:
   file << text;
   file.flush();
   if (file) return Status::Ok();
-  return InvalidArgument(fmt::format("cannot write '{}': --dump-dir must be a folder that can be written to", path));
+  return InvalidArgument(
+      fmt::format("cannot write '{}': --dump-dir must be a folder that can be written to", path));
 }
 
 Status WriteDumps(const std::string& directory, const compiler::CompileReport& report) {
@@ -61,9 +62,8 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::GgufF
   executor.max_positions = runner->max_model_len_;
   executor.capture = runner->level() == 0 ? runtime::CaptureMode::kNone : runtime::CaptureMode::kFull;
   VIVACE_ASSIGN_OR_RETURN(executor.kv_blocks, runner->CountBlocks(config, log));
-  VIVACE_ASSIGN_OR_RETURN(
-      runner->executor_,
-      runtime::Executor::Create(runner->program_, *runner->weights_, runner->team_, executor));
+  VIVACE_ASSIGN_OR_RETURN(runner->executor_, runtime::Executor::Create(runner->program_, *runner->weights_,
+                                                                       runner->team_, executor));
   runner->times_.bind = watch.Lap();
   return runner;
 }
@@ -116,8 +116,9 @@ Result<int> ModelRunner::CountBlocks(const EngineConfig& config, const base::Log
   blocks = std::min<std::int64_t>(blocks, std::numeric_limits<std::int32_t>::max() / kTokens);
   if (blocks < per_sequence) {
     max_model_len_ = static_cast<int>(blocks) * kTokens;
-    log.Warning(fmt::format("the KV cache holds {} tokens: requests are limited to that, prompt and answer together",
-                            max_model_len_));
+    log.Warning(
+        fmt::format("the KV cache holds {} tokens: requests are limited to that, prompt and answer together",
+                    max_model_len_));
   }
   return static_cast<int>(blocks);
 }

@@ -15,20 +15,16 @@ Result<std::optional<std::int32_t>> OptionalToken(const checkpoint::GgufFile& fi
   return std::optional(static_cast<std::int32_t>(id));
 }
 
-// The arrays that the views of a Vocabulary point to.
-struct VocabularyArrays {
-  std::vector<std::int32_t> types;
-};
-
-Result<tokenizer::Vocabulary> ReadVocabulary(const checkpoint::GgufFile& file, VocabularyArrays& arrays) {
+// The result's views point into the file and into `types`.
+Result<tokenizer::Vocabulary> ReadVocabulary(const checkpoint::GgufFile& file,
+                                             std::vector<std::int64_t>& types) {
   tokenizer::Vocabulary vocabulary;
   VIVACE_ASSIGN_OR_RETURN(vocabulary.model, file.String("tokenizer.ggml.model"));
   VIVACE_ASSIGN_OR_RETURN(vocabulary.pre_tokenizer, file.StringOr("tokenizer.ggml.pre", ""));
   VIVACE_ASSIGN_OR_RETURN(vocabulary.tokens, file.Strings("tokenizer.ggml.tokens"));
   if (file.Has("tokenizer.ggml.token_type")) {
-    VIVACE_ASSIGN_OR_RETURN(const std::vector<std::int64_t> types, file.Integers("tokenizer.ggml.token_type"));
-    arrays.types.assign(types.begin(), types.end());
-    vocabulary.token_types = arrays.types;
+    VIVACE_ASSIGN_OR_RETURN(types, file.Integers("tokenizer.ggml.token_type"));
+    vocabulary.token_types = types;
   }
   if (file.Has("tokenizer.ggml.merges")) {
     VIVACE_ASSIGN_OR_RETURN(vocabulary.merges, file.Strings("tokenizer.ggml.merges"));
@@ -47,8 +43,8 @@ std::string TokenOrEmpty(const tokenizer::Tokenizer& tokenizer, std::optional<st
 }  // namespace
 
 Result<std::unique_ptr<ModelText>> ModelText::Create(const checkpoint::GgufFile& file) {
-  VocabularyArrays arrays;
-  VIVACE_ASSIGN_OR_RETURN(const tokenizer::Vocabulary vocabulary, ReadVocabulary(file, arrays));
+  std::vector<std::int64_t> types;
+  VIVACE_ASSIGN_OR_RETURN(const tokenizer::Vocabulary vocabulary, ReadVocabulary(file, types));
   VIVACE_ASSIGN_OR_RETURN(tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::Create(vocabulary));
   std::unique_ptr<ModelText> text(new ModelText(std::move(tokenizer)));
   if (vocabulary.eos_id) text->end_tokens_.push_back(*vocabulary.eos_id);

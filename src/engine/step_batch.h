@@ -14,8 +14,8 @@ class StepBatch {
  public:
   StepBatch(int max_rows, int max_sequences);
 
-  /// The view points into this object and into the plan's page tables: valid until the next Fill or the plan's
-  /// end.
+  /// The view points into this object and into the plan's page tables: valid until the next Fill or the
+  /// plan's end.
   const tensor::StepView& Fill(const scheduler::Plan& plan);
 
  private:

@@ -1,0 +1,153 @@
+// vivace::Engine: loads the parts, puts them together and passes calls on.
+#include "vivace/engine.h"
+
+#include <fmt/format.h>
+
+#include <new>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "engine/engine_config.h"
+#include "engine/engine_loop.h"
+#include "engine/model_runner.h"
+#include "engine/model_text.h"
+#include "engine/stopwatch.h"
+
+namespace vivace {
+
+struct Engine::Impl {
+  explicit Impl(checkpoint::GgufFile opened) : file(std::move(opened)) {}
+
+  checkpoint::GgufFile file;
+  std::unique_ptr<engine::ModelText> text;
+  std::unique_ptr<engine::ModelRunner> runner;
+  std::unique_ptr<engine::EngineLoop> loop;
+  ModelInfo info;
+  double load_s = 0;
+};
+
+namespace {
+
+std::uint64_t DrawSeed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+engine::LoopConfig MakeLoopConfig(const engine::EngineConfig& config, const engine::ModelRunner& runner) {
+  engine::LoopConfig loop;
+  loop.scheduler.blocks = runner.kv_blocks();
+  loop.scheduler.max_model_len = runner.max_model_len();
+  loop.scheduler.max_batched_tokens = config.max_batched_tokens;
+  loop.scheduler.max_num_seqs = config.max_num_seqs;
+  loop.scheduler.max_chunk_tokens = config.max_chunk_tokens;
+  loop.scheduler.prefix_caching = config.prefix_caching;
+  loop.scheduler.program_fingerprint = runner.fingerprint();
+  loop.max_queued = config.max_queued;
+  loop.seed = config.seed ? static_cast<std::uint64_t>(*config.seed) : DrawSeed();
+  return loop;
+}
+
+// Builds the tokenizer on a thread of its own while the model compiles and packs.
+Status LoadParts(const checkpoint::GgufFile& file, const engine::EngineConfig& config, const base::Log& log,
+                 std::unique_ptr<engine::ModelText>& text, std::unique_ptr<engine::ModelRunner>& runner) {
+  Result<std::unique_ptr<engine::ModelText>> made_text = Internal("the tokenizer was not built");
+  std::thread thread([&] {
+    try {
+      made_text = engine::ModelText::Create(file);
+    } catch (const std::bad_alloc&) {
+      made_text = ResourceExhausted("memory ran out while the tokenizer was built");
+    }
+  });
+  auto made_runner = [&]() -> Result<std::unique_ptr<engine::ModelRunner>> {
+    try {
+      return engine::ModelRunner::Create(file, config, log);
+    } catch (const std::bad_alloc&) {
+      return ResourceExhausted("memory ran out while the model was loaded");
+    }
+  }();
+  thread.join();
+  VIVACE_ASSIGN_OR_RETURN(runner, std::move(made_runner));
+  VIVACE_ASSIGN_OR_RETURN(text, std::move(made_text));
+  return Status::Ok();
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
+  const engine::Stopwatch watch;
+  VIVACE_ASSIGN_OR_RETURN(const engine::EngineConfig config, engine::ResolveConfig(options));
+  const base::Log log(config.log_level);
+  for (const std::string& note : config.notes) log.Warning(note);
+  VIVACE_ASSIGN_OR_RETURN(checkpoint::GgufFile file, checkpoint::GgufFile::Open(config.model));
+  auto impl = std::make_unique<Impl>(std::move(file));
+  VIVACE_RETURN_IF_ERROR(LoadParts(impl->file, config, log, impl->text, impl->runner));
+  const engine::ModelRunner& runner = *impl->runner;
+  if (impl->text->tokenizer().size() != runner.vocabulary()) {
+    return DataLoss(fmt::format("'{}' has {} tokens but its embedding has {} rows: fetch it again",
+                                config.model, impl->text->tokenizer().size(), runner.vocabulary()));
+  }
+  impl->info = {config.served_name,     config.model,        runner.model().architecture,
+                runner.max_model_len(), runner.vocabulary(), runner.level()};
+  impl->loop =
+      std::make_unique<engine::EngineLoop>(*impl->runner, *impl->text, MakeLoopConfig(config, runner), log);
+  impl->load_s = watch.Seconds();
+  log.Info(
+      fmt::format("ready in {:.1f} ms: {} at -O{}, {} threads, {} tokens a request, KV cache of {} tokens",
+                  impl->load_s * 1e3, config.served_name, runner.level(), config.threads,
+                  runner.max_model_len(), runner.kv_blocks() * tensor::KvLayout::kBlockTokens));
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+} catch (const std::bad_alloc&) {
+  return ResourceExhausted("memory ran out while the model was loaded");
+}
+
+const ModelInfo& Engine::model() const {
+  return impl_->info;
+}
+
+EngineStats Engine::stats() const {
+  EngineStats stats = impl_->loop->stats();
+  stats.load_s = impl_->load_s;
+  stats.compile_s = impl_->runner->times().compile;
+  stats.pack_s = impl_->runner->times().weights;
+  return stats;
+}
+
+Result<std::vector<std::int32_t>> Engine::Tokenize(std::string_view text, bool add_bos,
+                                                   bool parse_special) const {
+  return impl_->text->Tokenize(text, add_bos, parse_special);
+}
+
+std::string Engine::TokenText(std::int32_t token) const {
+  return impl_->text->tokenizer().TokenText(token);
+}
+
+std::string Engine::Detokenize(const std::vector<std::int32_t>& tokens) const {
+  return impl_->text->tokenizer().Decode(tokens, true);
+}
+
+Result<std::vector<std::int32_t>> Engine::RenderChat(const std::vector<ChatMessage>& messages,
+                                                     bool add_generation_prompt) const {
+  return impl_->text->RenderChat(messages, add_generation_prompt);
+}
+
+Result<RequestId> Engine::Submit(Request request, OutputCallback on_output) try {
+  return impl_->loop->Submit(std::move(request), std::move(on_output));
+} catch (const std::bad_alloc&) {
+  return ResourceExhausted("memory ran out while the request was queued");
+}
+
+void Engine::Cancel(RequestId id) {
+  impl_->loop->Cancel(id);
+}
+
+bool Engine::Drain(double timeout_s) {
+  return impl_->loop->Drain(timeout_s);
+}
+
+}  // namespace vivace

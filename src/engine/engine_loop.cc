@@ -1,0 +1,169 @@
+// The side of the loop that other threads call, and how work comes in. The steps are in engine_step.cc.
+#include "engine/engine_loop.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace vivace::engine {
+namespace {
+
+// SplitMix64: well-mixed seeds from consecutive numbers.
+std::uint64_t Mix(std::uint64_t value) {
+  value += 0x9E3779B97F4A7C15u;
+  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9u;
+  value = (value ^ (value >> 27)) * 0x94D049BB133111EBu;
+  return value ^ (value >> 31);
+}
+
+}  // namespace
+
+EngineLoop::EngineLoop(ModelRunner& runner, const ModelText& text, const LoopConfig& config, base::Log log)
+    : runner_(runner),
+      text_(text),
+      config_(config),
+      log_(std::move(log)),
+      scheduler_(config.scheduler),
+      batch_(config.scheduler.max_batched_tokens, config.scheduler.max_num_seqs) {
+  const auto sequences = static_cast<std::size_t>(config.scheduler.max_num_seqs);
+  results_.reserve(sequences);
+  to_deliver_.reserve(sequences);
+  PublishStats();
+  thread_ = std::thread([this] { ThreadMain(); });
+}
+
+EngineLoop::~EngineLoop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = draining_ = true;
+  }
+  work_.notify_all();
+  thread_.join();
+}
+
+Status EngineLoop::Check(const Request& request) const {
+  if (request.prompt.empty()) return InvalidArgument("the prompt is empty: give at least one token");
+  const int vocabulary = runner_.vocabulary();
+  for (const std::int32_t token : request.prompt) {
+    if (token < 0 || token >= vocabulary) {
+      return InvalidArgument(
+          fmt::format("prompt token {}: ids of this model are 0 to {}", token, vocabulary - 1));
+    }
+  }
+  const int length = config_.scheduler.max_model_len;
+  if (request.prompt.size() >= static_cast<std::size_t>(length)) {
+    return InvalidArgument(fmt::format(
+        "the prompt has {} tokens, but the model length is {} tokens, prompt and answer together: shorten it",
+        request.prompt.size(), length));
+  }
+  return sampling::Validate(request.sampling, vocabulary);
+}
+
+Result<RequestId> EngineLoop::Submit(Request request, OutputCallback on_output) {
+  if (const Status status = Check(request); !status.ok()) return status;
+  const int room = config_.scheduler.max_model_len - static_cast<int>(request.prompt.size());
+  request.sampling.max_tokens = std::min(request.sampling.max_tokens, room);
+  auto live = std::make_unique<LiveRequest>(std::move(request), std::move(on_output), text_.tokenizer(),
+                                            text_.end_tokens());
+  RequestId id = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (draining_) return Unavailable("the engine is shutting down");
+    if (unfinished_ >= config_.scheduler.max_num_seqs + config_.max_queued) {
+      return ResourceExhausted(
+          fmt::format("{} requests are running or waiting: try again later", unfinished_));
+    }
+    id = live->id = next_id_;
+    arrivals_.push_back(std::move(live));
+    ++next_id_;
+    ++unfinished_;
+  }
+  work_.notify_one();
+  return id;
+}
+
+void EngineLoop::Cancel(RequestId id) {
+  {
+    const std::lock_guard lock(mutex_);
+    cancels_.push_back(id);
+  }
+  work_.notify_one();
+}
+
+bool EngineLoop::Drain(double timeout_s) {
+  std::unique_lock lock(mutex_);
+  draining_ = true;
+  return drained_.wait_for(lock, std::chrono::duration<double>(timeout_s),
+                           [this] { return unfinished_ == 0; });
+}
+
+EngineStats EngineLoop::stats() const {
+  const std::lock_guard lock(mutex_);
+  EngineStats stats = stats_;
+  stats.waiting += static_cast<int>(arrivals_.size());
+  return stats;
+}
+
+void EngineLoop::ThreadMain() {
+  while (TakeWork()) {
+    for (auto& live : arrived_) Begin(std::move(live));
+    for (const RequestId id : cancelled_) CancelLive(id);
+    arrived_.clear();
+    cancelled_.clear();
+    Step();
+  }
+  for (auto& live : arrived_) Begin(std::move(live));
+  std::vector<RequestId> ids;
+  for (const auto& [id, sequence] : sequence_of_) ids.push_back(id);
+  for (const RequestId id : ids) CancelLive(id);
+}
+
+// Waits for something to do and takes what has come; false when the loop is to end.
+bool EngineLoop::TakeWork() {
+  std::unique_lock lock(mutex_);
+  work_.wait(lock,
+             [this] { return stopping_ || !arrivals_.empty() || !cancels_.empty() || !scheduler_.idle(); });
+  arrived_.swap(arrivals_);
+  cancelled_.swap(cancels_);
+  return !stopping_;
+}
+
+void EngineLoop::Begin(std::unique_ptr<LiveRequest> live) {
+  const Request& request = live->request;
+  live->seed = request.sampling.seed ? static_cast<std::uint64_t>(*request.sampling.seed)
+                                     : Mix(config_.seed ^ Mix(live->id));
+  const auto added = AddToScheduler(request);
+  if (!added.ok()) {
+    live->answer.End(FinishReason::kError, added.status());
+    Deliver(*live);
+    return;
+  }
+  live->sequence = *added;
+  const auto index = static_cast<std::size_t>(added->value);
+  if (live_.size() <= index) live_.resize(index + 1);
+  sequence_of_.emplace(live->id, *added);
+  live_[index] = std::move(live);
+}
+
+Result<scheduler::SequenceId> EngineLoop::AddToScheduler(const Request& request) try {
+  return scheduler_.Add({.prompt = request.prompt,
+                         .max_tokens = request.sampling.max_tokens,
+                         .cache_salt = request.cache_salt,
+                         .all_prompt_logits = request.sampling.prompt_logprobs >= 0});
+} catch (const std::bad_alloc&) {
+  return ResourceExhausted("memory ran out while the request was queued");
+}
+
+void EngineLoop::CancelLive(RequestId id) {
+  const auto found = sequence_of_.find(id);
+  if (found == sequence_of_.end()) return;
+  LiveRequest& live = Live(found->second);
+  scheduler_.Cancel(live.sequence);
+  live.answer.End(FinishReason::kCancelled);
+  PublishStats();
+  Retire(live);
+}
+
+}  // namespace vivace::engine

@@ -1,0 +1,137 @@
+// One step of the loop: plan, run, sample, commit, deliver. All on the loop's thread.
+#include <fmt/format.h>
+
+#include <new>
+#include <utility>
+
+#include "engine/engine_loop.h"
+
+namespace vivace::engine {
+
+void EngineLoop::Step() {
+  const scheduler::Plan& plan = scheduler_.Next();
+  if (plan.empty()) return;
+  results_.clear();
+  to_deliver_.clear();
+  try {
+    runner_.Run(batch_.Fill(plan));
+    SampleAll(plan);
+  } catch (const std::bad_alloc&) {
+    FailStep(plan);
+    return;
+  }
+  scheduler_.Commit({results_});
+  PublishStats();
+  for (LiveRequest* live : to_deliver_) {
+    if (live->answer.finish_reason() == FinishReason::kNone) {
+      Deliver(*live);
+    } else {
+      Retire(*live);
+    }
+  }
+}
+
+void EngineLoop::SampleAll(const scheduler::Plan& plan) {
+  int first_logit = 0;
+  for (const scheduler::SequencePlan& sequence : plan.sequences) {
+    LiveRequest& live = Live(sequence.id);
+    if (!live.started) {
+      live.started = true;
+      live.timing.queued = live.since_submit.Seconds();
+      live.cached_prompt_tokens = sequence.cached_tokens;
+      prompt_tokens_ += static_cast<std::int64_t>(live.request.prompt.size());
+    }
+    SampleSequence(sequence, first_logit);
+    first_logit += sequence.logit_rows;
+  }
+}
+
+// Rows before the last give prompt log-probabilities; the last gives the next token when the plan says so.
+void EngineLoop::SampleSequence(const scheduler::SequencePlan& plan, int first_logit) {
+  LiveRequest& live = Live(plan.id);
+  const int scored = plan.samples ? plan.logit_rows - 1 : plan.logit_rows;
+  const int first_position = plan.first_position + plan.rows - plan.logit_rows;
+  for (int i = 0; i < scored; ++i) {
+    const std::int32_t next = live.request.prompt.at(static_cast<std::size_t>(first_position + i + 1));
+    const Status status = sampler_.Score(runner_.Logits(first_logit + i), next,
+                                         live.request.sampling.prompt_logprobs, sampled_);
+    // A sequence ends only where it samples; its own logits will not be finite either, or it goes on.
+    if (status.ok()) live.answer.PushPromptLogprob(sampled_);
+  }
+  if (!plan.samples) return;
+  const bool more = SampleNext(live, plan, first_logit + plan.logit_rows - 1);
+  results_.push_back({plan.id, sampled_.chosen.token, !more});
+  to_deliver_.push_back(&live);
+}
+
+// Draws the next token. False when the answer ends.
+bool EngineLoop::SampleNext(LiveRequest& live, const scheduler::SequencePlan& plan, int logit) {
+  const sampling::DrawKey key{live.seed, static_cast<std::uint32_t>(live.request.choice_index),
+                              static_cast<std::uint64_t>(plan.first_position + plan.rows)};
+  const Status status = sampler_.Sample(runner_.Logits(logit), live.request.sampling, key, sampled_);
+  if (!status.ok()) {
+    log_.Error(fmt::format("request {}: {}", live.id, status.message()));
+    live.answer.End(FinishReason::kError, status);
+    return false;
+  }
+  ++generation_tokens_;
+  live.timing.last_token = live.since_submit.Seconds();
+  if (live.answer.generated() == 0) live.timing.first_token = live.timing.last_token;
+  return live.answer.Push(sampled_);
+}
+
+// Memory ran out in the middle: the requests of this step end, the others go on.
+void EngineLoop::FailStep(const scheduler::Plan& plan) {
+  std::vector<LiveRequest*> failed;
+  failed.reserve(plan.sequences.size());
+  for (const scheduler::SequencePlan& sequence : plan.sequences) failed.push_back(&Live(sequence.id));
+  scheduler_.Discard();
+  log_.Error(fmt::format("memory ran out: {} requests end", failed.size()));
+  for (LiveRequest* live : failed) {
+    scheduler_.Cancel(live->sequence);
+    live->answer.End(FinishReason::kError,
+                     ResourceExhausted("memory ran out while this request was running"));
+    PublishStats();
+    Retire(*live);
+  }
+}
+
+void EngineLoop::PublishStats() {
+  const scheduler::SchedulerStats now = scheduler_.stats();
+  const std::lock_guard lock(mutex_);
+  stats_.running = now.running;
+  stats_.waiting = now.waiting;
+  stats_.blocks_total = now.blocks_total;
+  stats_.blocks_used = now.blocks_held;
+  stats_.prefix_queries = now.prefix_queries;
+  stats_.prefix_hits = now.prefix_hits;
+  stats_.preemptions = now.preemptions;
+  stats_.finished = now.finished;
+  stats_.cancelled = now.cancelled;
+  stats_.prompt_tokens = prompt_tokens_;
+  stats_.generation_tokens = generation_tokens_;
+}
+
+// Hands out what is new. After the last piece the request counts as finished.
+void EngineLoop::Deliver(LiveRequest& live) {
+  RequestOutput output = live.answer.TakePiece();
+  const bool last = output.finish_reason != FinishReason::kNone;
+  output.cached_prompt_tokens = live.cached_prompt_tokens;
+  output.timing = live.timing;
+  live.on_output(std::move(output));
+  if (!last) return;
+  {
+    const std::lock_guard lock(mutex_);
+    --unfinished_;
+  }
+  drained_.notify_all();
+}
+
+// The last piece, then the request is gone.
+void EngineLoop::Retire(LiveRequest& live) {
+  sequence_of_.erase(live.id);
+  const std::unique_ptr<LiveRequest> owned = std::move(live_[static_cast<std::size_t>(live.sequence.value)]);
+  Deliver(*owned);
+}
+
+}  // namespace vivace::engine
