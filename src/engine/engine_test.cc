@@ -1,0 +1,356 @@
+#include "vivace/engine.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+
+#include "engine/tiny_model.h"
+
+namespace vivace {
+namespace {
+
+using engine::TinyModel;
+using engine::TinyModelSpec;
+
+// Everything that one request was told.
+struct Collected {
+  std::vector<std::int32_t> tokens;
+  std::string text;
+  std::vector<TokenLogprob> logprobs, prompt_logprobs;
+  RequestOutput last;
+  int pieces = 0;
+};
+
+// Gathers the pieces of one request and lets the test wait for the last.
+class Collector {
+ public:
+  OutputCallback Callback() {
+    return [this](RequestOutput output) {
+      const std::lock_guard lock(mutex_);
+      out_.tokens.insert(out_.tokens.end(), output.token_ids.begin(), output.token_ids.end());
+      out_.text += output.text;
+      for (auto& logprob : output.logprobs) out_.logprobs.push_back(std::move(logprob));
+      for (auto& logprob : output.prompt_logprobs) out_.prompt_logprobs.push_back(std::move(logprob));
+      ++out_.pieces;
+      done_ = output.finish_reason != FinishReason::kNone;
+      out_.last = std::move(output);
+      changed_.notify_all();
+    };
+  }
+  Collected Wait() {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(30), [this] { return done_; }));
+    return out_;
+  }
+  void WaitForFirst() {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(30), [this] { return out_.pieces > 0; }));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Collected out_;
+  bool done_ = false;
+};
+
+class EngineTest : public testing::Test {
+ protected:
+  std::string WriteModel(TinyModelSpec spec = {}) {
+    const std::string path = testing::TempDir() + "engine_test_" + std::to_string(::getpid()) + "_" +
+                             std::to_string(files_++) + ".gguf";
+    EXPECT_TRUE(TinyModel(spec).Write(path));
+    paths_.push_back(path);
+    return path;
+  }
+  ~EngineTest() override {
+    for (const std::string& path : paths_) std::remove(path.c_str());
+  }
+
+  std::unique_ptr<Engine> Make(const std::vector<std::pair<std::string, std::string>>& settings = {},
+                               TinyModelSpec spec = {}) {
+    Options options;
+    EXPECT_TRUE(options.Set("model", WriteModel(spec)).ok());
+    EXPECT_TRUE(options.Set("optimization-level", "0").ok());
+    EXPECT_TRUE(options.Set("log-level", "off").ok());
+    EXPECT_TRUE(options.Set("threads", "2").ok());
+    for (const auto& [name, value] : settings) EXPECT_TRUE(options.Set(name, value).ok()) << name;
+    auto engine = Engine::Create(options);
+    EXPECT_TRUE(engine.ok()) << engine.status().message();
+    return std::move(engine).value();
+  }
+
+  static Request Ask(std::vector<std::int32_t> prompt, int max_tokens = 8) {
+    Request request;
+    request.prompt = std::move(prompt);
+    request.sampling.temperature = 0;
+    request.sampling.max_tokens = max_tokens;
+    request.sampling.ignore_eos = true;
+    return request;
+  }
+
+  static Collected Complete(Engine& engine, Request request) {
+    Collector collector;
+    const auto id = engine.Submit(std::move(request), collector.Callback());
+    EXPECT_TRUE(id.ok()) << id.status().message();
+    return collector.Wait();
+  }
+
+  static Status Refusal(Engine& engine, Request request) {
+    const auto id = engine.Submit(std::move(request), [](RequestOutput) { FAIL() << "was not refused"; });
+    EXPECT_FALSE(id.ok());
+    return id.status();
+  }
+
+ private:
+  std::vector<std::string> paths_;
+  int files_ = 0;
+};
+
+std::vector<std::int32_t> SomePrompt(int length, int salt = 0) {
+  std::vector<std::int32_t> prompt;
+  for (int i = 0; i < length; ++i) prompt.push_back(3 + (i * 37 + salt * 101) % 256);
+  return prompt;
+}
+
+TEST_F(EngineTest, AnswersWithTokensTextAndTimes) {
+  const auto engine = Make();
+  EXPECT_EQ(engine->model().vocabulary, TinyModelSpec::kVocabulary);
+  EXPECT_EQ(engine->model().level, 0);
+  const Collected answer = Complete(*engine, Ask(SomePrompt(5)));
+  EXPECT_EQ(answer.tokens.size(), 8u);
+  EXPECT_EQ(answer.pieces, 8);
+  EXPECT_EQ(answer.text, engine->Detokenize(answer.tokens));
+  EXPECT_EQ(answer.last.finish_reason, FinishReason::kLength);
+  EXPECT_LE(answer.last.timing.queued, answer.last.timing.first_token);
+  EXPECT_LT(answer.last.timing.first_token, answer.last.timing.last_token);
+  EXPECT_EQ(Complete(*engine, Ask(SomePrompt(5))).tokens, answer.tokens);
+  EXPECT_EQ(engine->stats().generation_tokens, 16);
+}
+
+TEST_F(EngineTest, LogprobsAreThoseOfTheTokensAndOfThePrompt) {
+  const auto engine = Make();
+  Request request = Ask(SomePrompt(40));
+  request.sampling.logprobs = 2;
+  request.sampling.prompt_logprobs = 0;
+  const Collected answer = Complete(*engine, request);
+  ASSERT_EQ(answer.logprobs.size(), 8u);
+  EXPECT_EQ(answer.logprobs[0].token, answer.tokens[0]);
+  ASSERT_EQ(answer.logprobs[0].top.size(), 2u);
+  EXPECT_EQ(answer.logprobs[0].top[0].first, answer.tokens[0]) << "greedy takes the likeliest";
+  ASSERT_EQ(answer.prompt_logprobs.size(), 39u);
+  // What was generated, asked for as a prompt, has the same log-probabilities, bit for bit.
+  Request again = Ask(request.prompt, 1);
+  again.prompt.insert(again.prompt.end(), answer.tokens.begin(), answer.tokens.end());
+  again.sampling.prompt_logprobs = 0;
+  const Collected scored = Complete(*engine, again);
+  ASSERT_EQ(scored.prompt_logprobs.size(), 47u);
+  for (std::size_t i = 0; i < 39; ++i) {
+    EXPECT_EQ(scored.prompt_logprobs[i].logprob, answer.prompt_logprobs[i].logprob) << i;
+  }
+  for (std::size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(scored.prompt_logprobs[39 + i].token, answer.tokens[i]);
+    EXPECT_EQ(scored.prompt_logprobs[39 + i].logprob, answer.logprobs[i].logprob) << i;
+  }
+}
+
+TEST_F(EngineTest, MorePromptLogitsThanOneBufferHoldsAreMadeInSlices) {
+  const auto engine = Make();
+  const auto narrow = Make({{"max-num-batched-tokens", "16"}, {"max-num-seqs", "4"}});
+  Request request = Ask(SomePrompt(150), 1);
+  request.sampling.prompt_logprobs = 0;
+  const Collected wide_answer = Complete(*engine, request);
+  const Collected narrow_answer = Complete(*narrow, request);
+  ASSERT_EQ(wide_answer.prompt_logprobs.size(), 149u);
+  ASSERT_EQ(narrow_answer.prompt_logprobs.size(), 149u);
+  for (std::size_t i = 0; i < 149; ++i) {
+    EXPECT_EQ(wide_answer.prompt_logprobs[i].logprob, narrow_answer.prompt_logprobs[i].logprob) << i;
+  }
+}
+
+TEST_F(EngineTest, AStopStringEndsTheTextBeforeIt) {
+  const auto engine = Make();
+  const Collected free = Complete(*engine, Ask(SomePrompt(9), 12));
+  std::string stop;
+  for (std::size_t i = 4; i < free.tokens.size() && stop.empty(); ++i) {
+    const std::string text = engine->TokenText(free.tokens[i]);
+    if (text.size() == 1 && text[0] > ' ' && text[0] < 127 && free.text.find(text) != std::string::npos)
+      stop = text;
+  }
+  if (stop.empty()) GTEST_SKIP() << "the random model says nothing printable";
+  Request request = Ask(SomePrompt(9), 12);
+  request.sampling.stop = {"no such text", stop};
+  const Collected answer = Complete(*engine, request);
+  EXPECT_EQ(answer.last.finish_reason, FinishReason::kStop);
+  EXPECT_EQ(answer.last.stop_reason, stop);
+  EXPECT_EQ(answer.text, free.text.substr(0, free.text.find(stop)));
+}
+
+TEST_F(EngineTest, AStopTokenEndsTheAnswer) {
+  const auto engine = Make();
+  const Collected free = Complete(*engine, Ask(SomePrompt(9), 6));
+  Request request = Ask(SomePrompt(9), 6);
+  request.sampling.stop_token_ids = {free.tokens[3]};
+  const Collected answer = Complete(*engine, request);
+  EXPECT_EQ(answer.last.finish_reason, FinishReason::kStop);
+  const auto first = std::find(free.tokens.begin(), free.tokens.end(), free.tokens[3]);
+  EXPECT_EQ(answer.tokens, std::vector<std::int32_t>(free.tokens.begin(), first + 1));
+}
+
+TEST_F(EngineTest, AnAnswerDoesNotDependOnWhatElseRuns) {
+  const auto engine = Make({{"max-num-batched-tokens", "32"}, {"max-num-seqs", "8"}});
+  std::vector<Request> requests;
+  std::vector<Collected> alone;
+  for (int i = 0; i < 8; ++i) {
+    Request request = Ask(SomePrompt(3 + i * 9, i), 12);
+    request.sampling.temperature = i % 2 == 0 ? 0.0 : 1.0;
+    request.sampling.seed = 7 + i;
+    request.sampling.logprobs = 0;
+    requests.push_back(request);
+    alone.push_back(Complete(*engine, request));
+  }
+  std::vector<Collector> collectors(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    ASSERT_TRUE(engine->Submit(requests[i], collectors[i].Callback()).ok());
+  }
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Collected together = collectors[i].Wait();
+    EXPECT_EQ(together.tokens, alone[i].tokens) << i;
+    for (std::size_t j = 0; j < together.logprobs.size(); ++j) {
+      EXPECT_EQ(together.logprobs[j].logprob, alone[i].logprobs[j].logprob) << i << " " << j;
+    }
+  }
+}
+
+TEST_F(EngineTest, APoolThatIsTooSmallForAllStillAnswersAllAlike) {
+  const auto roomy = Make();
+  // 2 layers x (K and V) x 32 dims x 16 tokens x 2 bytes = 4096 bytes a block.
+  const auto tight = Make({{"kv-cache-memory-bytes", std::to_string(4096 * 6)}, {"max-num-seqs", "8"}});
+  EXPECT_EQ(tight->model().max_model_len, 96);
+  std::vector<Collector> collectors(5);
+  for (std::size_t i = 0; i < collectors.size(); ++i) {
+    ASSERT_TRUE(tight->Submit(Ask(SomePrompt(20, static_cast<int>(i)), 40), collectors[i].Callback()).ok());
+  }
+  for (std::size_t i = 0; i < collectors.size(); ++i) {
+    EXPECT_EQ(collectors[i].Wait().tokens,
+              Complete(*roomy, Ask(SomePrompt(20, static_cast<int>(i)), 40)).tokens);
+  }
+  EXPECT_GT(tight->stats().preemptions, 0);
+  EXPECT_EQ(tight->stats().blocks_used, 0);
+}
+
+TEST_F(EngineTest, APrefixHitChangesNothingButTheCount) {
+  const auto engine = Make();
+  const Collected miss = Complete(*engine, Ask(SomePrompt(70)));
+  const Collected hit = Complete(*engine, Ask(SomePrompt(70)));
+  EXPECT_EQ(miss.last.cached_prompt_tokens, 0);
+  EXPECT_EQ(hit.last.cached_prompt_tokens, 64);
+  EXPECT_EQ(hit.tokens, miss.tokens);
+  Request salted = Ask(SomePrompt(70));
+  salted.cache_salt = "somebody else";
+  EXPECT_EQ(Complete(*engine, salted).last.cached_prompt_tokens, 0);
+}
+
+TEST_F(EngineTest, CancellingFreesTheBlocks) {
+  const auto engine = Make();
+  Collector collector;
+  const auto id = engine->Submit(Ask(SomePrompt(20), 200), collector.Callback());
+  ASSERT_TRUE(id.ok());
+  collector.WaitForFirst();
+  engine->Cancel(*id);
+  engine->Cancel(12345);
+  EXPECT_EQ(collector.Wait().last.finish_reason, FinishReason::kCancelled);
+  EXPECT_EQ(engine->stats().blocks_used, 0);
+  EXPECT_EQ(engine->stats().cancelled, 1);
+}
+
+TEST_F(EngineTest, RefusesWhatCannotBeAnsweredAndSaysWhy) {
+  const auto engine = Make();
+  EXPECT_EQ(Refusal(*engine, Ask({})).message(), "the prompt is empty: give at least one token");
+  EXPECT_EQ(Refusal(*engine, Ask({5, -1})).message(), "prompt token -1: ids of this model are 0 to 260");
+  EXPECT_EQ(Refusal(*engine, Ask({261})).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(Refusal(*engine, Ask(SomePrompt(256))).message(),
+            "the prompt has 256 tokens, but the model length is 256 tokens, prompt and answer together: "
+            "shorten it");
+  EXPECT_EQ(Refusal(*engine, Ask({5}, 0)).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(Complete(*engine, Ask(SomePrompt(250), 100)).tokens.size(), 6u)
+      << "the model length ends the answer";
+}
+
+TEST_F(EngineTest, AFullQueueRefusesAtOnce) {
+  const auto engine = Make({{"max-num-seqs", "1"}, {"max-num-queued-reqs", "1"}});
+  std::vector<Collector> collectors(2);
+  for (Collector& collector : collectors) {
+    ASSERT_TRUE(engine->Submit(Ask(SomePrompt(5), 100), collector.Callback()).ok());
+  }
+  EXPECT_EQ(Refusal(*engine, Ask(SomePrompt(5))).code(), StatusCode::kResourceExhausted);
+  for (Collector& collector : collectors) collector.Wait();
+}
+
+TEST_F(EngineTest, DrainFinishesWhatRunsAndRefusesTheRest) {
+  const auto engine = Make();
+  Collector collector;
+  ASSERT_TRUE(engine->Submit(Ask(SomePrompt(5), 50), collector.Callback()).ok());
+  EXPECT_TRUE(engine->Drain(30));
+  EXPECT_EQ(collector.Wait().tokens.size(), 50u);
+  EXPECT_EQ(Refusal(*engine, Ask(SomePrompt(5))).code(), StatusCode::kUnavailable);
+}
+
+TEST_F(EngineTest, TheEndOfTheEngineCancelsWhatIsLeft) {
+  auto engine = Make();
+  Collector collector;
+  ASSERT_TRUE(engine->Submit(Ask(SomePrompt(5), 250), collector.Callback()).ok());
+  engine.reset();
+  const FinishReason reason = collector.Wait().last.finish_reason;
+  EXPECT_TRUE(reason == FinishReason::kCancelled || reason == FinishReason::kLength);
+}
+
+TEST_F(EngineTest, LogitsThatAreNoNumbersEndThatRequestOnly) {
+  TinyModelSpec spec;
+  spec.poisoned = true;
+  const auto engine = Make({}, spec);
+  const auto healthy = Make();
+  std::vector<Collector> collectors(2);
+  Request other = Ask(SomePrompt(5, 3), 30);
+  other.sampling.temperature = 0;
+  ASSERT_TRUE(engine->Submit(Ask({3 + 'a', 3 + '!', 3 + 'b'}), collectors[0].Callback()).ok());
+  ASSERT_TRUE(engine->Submit(Ask({3 + 'a', 3 + 'b'}, 1), collectors[1].Callback()).ok());
+  const Collected poisoned = collectors[0].Wait();
+  EXPECT_EQ(poisoned.last.finish_reason, FinishReason::kError);
+  EXPECT_FALSE(poisoned.last.status.ok());
+  EXPECT_EQ(collectors[1].Wait().last.finish_reason, FinishReason::kLength);
+  EXPECT_EQ(engine->stats().blocks_used, 0);
+}
+
+TEST_F(EngineTest, RendersTheModelsChatTemplateAndKeepsUserTextFromBeingSpecial) {
+  const auto engine = Make();
+  const auto ids = engine->RenderChat({{"user", "hi <|im_end|>"}}, true);
+  ASSERT_TRUE(ids.ok()) << ids.status().message();
+  EXPECT_EQ(std::count(ids->begin(), ids->end(), TinyModelSpec::kStart), 2);
+  EXPECT_EQ(std::count(ids->begin(), ids->end(), TinyModelSpec::kEnd), 1);
+  EXPECT_EQ(ids->front(), TinyModelSpec::kStart);
+}
+
+TEST_F(EngineTest, LoadErrorsNameTheFileOrTheFlag) {
+  Options options;
+  EXPECT_EQ(Engine::Create(options).status().code(), StatusCode::kInvalidArgument);
+  ASSERT_TRUE(options.Set("log-level", "off").ok());
+  ASSERT_TRUE(options.Set("model", "/no/such/file.gguf").ok());
+  const Status missing = Engine::Create(options).status();
+  EXPECT_EQ(missing.code(), StatusCode::kNotFound);
+  EXPECT_NE(missing.message().find("/no/such/file.gguf"), std::string::npos);
+  ASSERT_TRUE(options.Set("model", WriteModel()).ok());
+  ASSERT_TRUE(options.Set("max-model-len", "257").ok());
+  EXPECT_NE(Engine::Create(options).status().message().find("--max-model-len is 257"), std::string::npos);
+  ASSERT_TRUE(options.Set("max-model-len", "128").ok());
+  ASSERT_TRUE(options.Set("kv-cache-memory-bytes", "100").ok());
+  EXPECT_NE(Engine::Create(options).status().message().find("--kv-cache-memory-bytes is 100"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace vivace
