@@ -20,7 +20,7 @@ struct TinyModelSpec {
   int layers = 2, hidden = 64, heads = 2, kv_heads = 1, ffn = 96, context = 256;
   tensor::DType matrix = tensor::DType::kQ4_1;  // of all matrices but the embedding, which is Q8_0
   std::uint64_t seed = 1;
-  bool poisoned = false;  // the embedding of the token "!" is not a number
+  bool poisoned = false;  // the embedding of the token "!" is not a number, and the output has its own matrix
   static constexpr std::int32_t kEndOfText = 0, kStart = 1, kEnd = 2, kFirstByte = 3;
   static constexpr int kVocabulary = 3 + 256 + 2;
 };
@@ -170,6 +170,9 @@ class TinyModel {
       AddMatrix(name + "ffn_down.weight", spec_.matrix, hidden, spec_.ffn, size);
     }
     AddVector("output_norm.weight", hidden);
+    if (spec_.poisoned) {
+      AddMatrix("output.weight", tensor::DType::kQ8_0, TinyModelSpec::kVocabulary, hidden, 1.0f);
+    }
   }
 
   // A byte in the printable alphabet of byte-level BPE, as UTF-8.
