@@ -1,19 +1,129 @@
 #include "compiler/compiler.h"
 
+#include <chrono>
+#include <optional>
+
 #include "base/status_macros.h"
 #include "compiler/lowering.h"
+#include "compiler/make_kernels.h"
+#include "compiler/pass_runner.h"
 
 namespace vivace::compiler {
+namespace {
 
-Result<program::Program> Compile(graph::Graph graph, const CompileOptions& options, CompileReport* report) {
-  if (options.kv_type != tensor::DType::kF16 && options.kv_type != tensor::DType::kF32) {
-    return InvalidArgument("kv_type must be f16 or f32");
+using Clock = std::chrono::steady_clock;
+
+double MsSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+Status CheckOptions(const CompileOptions& options) {
+  if (options.level != 0 && options.level != 2) {
+    return InvalidArgument("there is no optimization level " + std::to_string(options.level) +
+                           "; this build knows 0 and 2");
   }
-  VIVACE_RETURN_IF_ERROR(graph::Verify(graph));
+  if (options.kv_type != tensor::DType::kF16 && options.kv_type != tensor::DType::kF32) {
+    return InvalidArgument("the KV cache cannot be " + std::string(tensor::Row(options.kv_type).name) +
+                           "; this build knows f16 and f32");
+  }
+  return Status::Ok();
+}
+
+Result<program::Program> CompilePortable(const graph::Graph& graph, const CompileOptions& options,
+                                         CompileReport& report) {
+  const Clock::time_point start = Clock::now();
   VIVACE_ASSIGN_OR_RETURN(program::Program program, LowerPortable(graph, options.kv_type));
   VIVACE_RETURN_IF_ERROR(program::Verify(program));
-  if (report != nullptr) report->level = program.level;
+  report.lower_ms = MsSince(start);
   return program;
+}
+
+Result<program::Program> CompileFused(graph::Graph& graph, const CompileOptions& options,
+                                      CompileReport& report) {
+  Clock::time_point start = Clock::now();
+  VIVACE_ASSIGN_OR_RETURN(PassRun run, RunPasses(graph, PassContext{options.level}, PassList(),
+                                                 options.disabled_passes, options.dumps.graph));
+  report.passes = std::move(run.records);
+  report.graph_text = std::move(run.graph_text);
+  report.passes_ms = MsSince(start);
+  start = Clock::now();
+  VIVACE_ASSIGN_OR_RETURN(program::Program program, LowerFused(graph, options.kv_type));
+  VIVACE_RETURN_IF_ERROR(program::Verify(program));
+  report.lower_ms = MsSince(start);
+  start = Clock::now();
+  if (!options.machine_code) return program;
+  VIVACE_RETURN_IF_ERROR(MakeKernels(program));
+  report.kernels_ms = MsSince(start);
+  report.kernels = program.library->size();
+  for (int i = 0; i < report.kernels; ++i) {
+    report.code_bytes += program.library->info(codegen::KernelId{i}).code_bytes;
+  }
+  return program;
+}
+
+/// Level 2, or nothing and a note when the graph or the CPU does not fit it.
+Result<std::optional<program::Program>> TryFused(const graph::Graph& graph, const CompileOptions& options,
+                                                 CompileReport& report) {
+  if (options.machine_code && !CanMakeKernels()) {
+    report.notes.push_back("-O2 needs a CPU with AVX-512 and VNNI; running as -O0");
+    return std::optional<program::Program>();
+  }
+  graph::Graph copy = graph;
+  Result<program::Program> program = CompileFused(copy, options, report);
+  if (program.ok()) return std::optional<program::Program>(std::move(program).value());
+  if (program.status().code() != StatusCode::kUnsupported) return program.status();
+  report.notes.push_back("-O2 cannot take this model, running as -O0: " + program.status().message());
+  return std::optional<program::Program>();
+}
+
+void WriteDumps(const graph::Graph& graph, const program::Program& program, const DumpSet& dumps,
+                CompileReport& report) {
+  if (dumps.graph && report.graph_text.empty()) report.graph_text = graph::Print(graph);
+  if (dumps.phase) report.phase_text = program::Print(program);
+  if (dumps.vir) report.vir_text = VectorIrText(program);
+  if (dumps.assembly) report.assembly_text = AssemblyText(program);
+}
+
+}  // namespace
+
+Result<DumpSet> ParseDumpSet(std::string_view text) {
+  DumpSet dumps;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view word = text.substr(0, comma);
+    bool* flag = word == "graph"   ? &dumps.graph
+                 : word == "phase" ? &dumps.phase
+                 : word == "vir"   ? &dumps.vir
+                 : word == "asm"   ? &dumps.assembly
+                                   : nullptr;
+    if (flag == nullptr) {
+      return InvalidArgument("there is no dump '" + std::string(word) +
+                             "'; give any of graph, phase, vir, asm, separated by commas");
+    }
+    *flag = true;
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return dumps;
+}
+
+Result<program::Program> Compile(graph::Graph graph, const CompileOptions& options, CompileReport* report) {
+  const Clock::time_point start = Clock::now();
+  CompileReport unwanted;
+  CompileReport& out = report != nullptr ? *report : unwanted;
+  out = CompileReport();
+  VIVACE_RETURN_IF_ERROR(CheckOptions(options));
+  VIVACE_RETURN_IF_ERROR(graph::Verify(graph));
+  std::optional<program::Program> program;
+  if (options.level == 2) {
+    VIVACE_ASSIGN_OR_RETURN(program, TryFused(graph, options, out));
+  }
+  if (!program) {
+    VIVACE_ASSIGN_OR_RETURN(program, CompilePortable(graph, options, out));
+  }
+  out.level = program->level;
+  WriteDumps(graph, *program, options.dumps, out);
+  out.total_ms = MsSince(start);
+  return std::move(*program);
 }
 
 }  // namespace vivace::compiler

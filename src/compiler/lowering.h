@@ -14,7 +14,7 @@ namespace vivace::compiler {
 Result<program::Program> LowerPortable(const graph::Graph& graph, tensor::DType kv_type);
 
 /// -O2: every node belongs to a group, and each group has the form of one fused phase kind. kUnsupported
-/// names the node that does not fit.
-Result<program::Program> LowerFused(const graph::Graph& graph, tensor::DType kv_type);
+/// names the node that does not fit. The graph is only read.
+Result<program::Program> LowerFused(graph::Graph& graph, tensor::DType kv_type);
 
 }  // namespace vivace::compiler

@@ -1,0 +1,65 @@
+#include "compiler/make_kernels.h"
+
+#include <memory>
+
+#include "base/status_macros.h"
+#include "codegen/kernel_library.h"
+#include "kernels/paged_attention.h"
+#include "kernels/panel.h"
+
+namespace vivace::compiler {
+namespace {
+
+/// One phase's kernels, by the kind of its specification.
+struct MakePhaseKernels {
+  codegen::KernelLibrary& library;
+  program::Phase& phase;
+
+  Status operator()(std::monostate) const { return Status::Ok(); }
+  Status operator()(const kernels::PanelGemmSpec& spec) const {
+    VIVACE_ASSIGN_OR_RETURN(phase.kernels, kernels::CompilePanelGemm(spec, library));
+    return Status::Ok();
+  }
+  Status operator()(const kernels::PagedAttentionSpec& spec) const {
+    VIVACE_ASSIGN_OR_RETURN(phase.kernels, kernels::CompilePagedAttention(spec, library));
+    return Status::Ok();
+  }
+  Status operator()(const tensor::PanelLayout& layout) const {
+    VIVACE_ASSIGN_OR_RETURN(phase.kernels, kernels::CompileResidualQuantize(layout.k, library));
+    return Status::Ok();
+  }
+};
+
+}  // namespace
+
+bool CanMakeKernels() {
+  return codegen::KernelLibrary::Supported();
+}
+
+Status MakeKernels(program::Program& program) {
+  program.library = std::make_unique<codegen::KernelLibrary>();
+  for (program::Body& body : program.bodies) {
+    for (program::Phase& phase : body.phases) {
+      VIVACE_RETURN_IF_ERROR(std::visit(MakePhaseKernels{*program.library, phase}, phase.spec));
+    }
+  }
+  return program.library->Seal();
+}
+
+std::string VectorIrText(const program::Program& program) {
+  std::string text;
+  for (int i = 0; program.library && i < program.library->size(); ++i) {
+    text += program.library->Text(codegen::KernelId{i}) + "\n";
+  }
+  return text;
+}
+
+std::string AssemblyText(const program::Program& program) {
+  std::string text;
+  for (int i = 0; program.library && i < program.library->size(); ++i) {
+    text += program.library->Dump(codegen::KernelId{i}) + "\n";
+  }
+  return text;
+}
+
+}  // namespace vivace::compiler

@@ -1,0 +1,55 @@
+#include "compiler/pass_runner.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/status_macros.h"
+
+namespace vivace::compiler {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Status CheckNames(std::span<const PassRow> passes, const std::vector<std::string>& disabled) {
+  for (const std::string& name : disabled) {
+    std::string known;
+    bool found = false;
+    for (const PassRow& pass : passes) {
+      found |= pass.name == name;
+      known += (known.empty() ? "" : ", ") + std::string(pass.name);
+    }
+    if (!found) return InvalidArgument("there is no pass '" + name + "'; the passes are " + known);
+  }
+  return Status::Ok();
+}
+
+Status InPass(const PassRow& pass, const Status& status) {
+  return {status.code(), "pass " + std::string(pass.name) + ": " + status.message()};
+}
+
+}  // namespace
+
+Result<PassRun> RunPasses(graph::Graph& graph, const PassContext& context, std::span<const PassRow> passes,
+                          const std::vector<std::string>& disabled, bool dump) {
+  VIVACE_RETURN_IF_ERROR(CheckNames(passes, disabled));
+  PassRun run;
+  if (dump) run.graph_text = "// graph\n" + graph::Print(graph);
+  for (const PassRow& pass : passes) {
+    if (pass.level > context.level) continue;
+    if (std::find(disabled.begin(), disabled.end(), pass.name) != disabled.end()) continue;
+    const Clock::time_point start = Clock::now();
+    const Result<bool> changed = pass.run(graph, context);
+    if (!changed.ok()) return InPass(pass, changed.status());
+    if (*changed) {
+      if (const Status status = graph::Verify(graph); !status.ok()) return InPass(pass, status);
+    }
+    const std::chrono::duration<double, std::micro> took = Clock::now() - start;
+    run.records.push_back({pass.name, *changed, took.count()});
+    if (dump && *changed) {
+      run.graph_text += "\n// after " + std::string(pass.name) + "\n" + graph::Print(graph);
+    }
+  }
+  return run;
+}
+
+}  // namespace vivace::compiler
