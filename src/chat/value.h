@@ -62,6 +62,8 @@ class Value {
   bool boolean() const { return std::get<bool>(data_); }
   std::int64_t integer() const { return std::get<std::int64_t>(data_); }
   double number() const { return std::get<double>(data_); }
+  /// Of a boolean, integer or number.
+  double AsNumber() const;
   const Text& text() const { return *std::get<std::shared_ptr<const Text>>(data_); }
   const List& list() const { return *std::get<std::shared_ptr<const List>>(data_); }
   const Dict& dict() const { return *std::get<std::shared_ptr<const Dict>>(data_); }
