@@ -264,25 +264,27 @@ Result<ExpressionId> ExpressionParser::ParsePostfix(ExpressionId operand) {
   }
 }
 
+/// A bound of a slice, or a none constant where it is left out.
+Result<ExpressionId> ExpressionParser::ParseBound() {
+  const Token& next = cursor_.Peek();
+  const bool left_out = next.Is(TokenKind::kOperator, ":") || next.Is(TokenKind::kOperator, "]");
+  return left_out ? AddConstant(Value::None()) : ParseExpression();
+}
+
 Result<ExpressionId> ExpressionParser::ParseSubscript(ExpressionId operand) {
   const int line = cursor_.line();
-  ExpressionId bounds[2];
-  for (int i = 0; i < 2; ++i) {
-    const std::string_view end = i == 0 ? ":" : "]";
-    if (cursor_.Peek().Is(TokenKind::kOperator, end)) {
-      VIVACE_ASSIGN_OR_RETURN(bounds[i], AddConstant(Value::None()));
-    } else {
-      VIVACE_ASSIGN_OR_RETURN(bounds[i], ParseExpression());
-      if (i == 0 && cursor_.TakeOperator("]")) {
-        return Add({.kind = ExpressionKind::kItem, .line = line, .children = {operand, bounds[0]}});
-      }
-    }
-    if (i == 1 && cursor_.Peek().Is(TokenKind::kOperator, ":")) {
-      return Unsupported(AtLine(line, "slices with a step are not supported"));
-    }
-    if (!cursor_.TakeOperator(end)) return cursor_.Expected(i == 0 ? "\"]\"" : "\"]\" of a slice");
+  if (cursor_.Peek().Is(TokenKind::kOperator, "]")) return cursor_.Expected("an expression");
+  VIVACE_ASSIGN_OR_RETURN(const ExpressionId first, ParseBound());
+  if (cursor_.TakeOperator("]")) {
+    return Add({.kind = ExpressionKind::kItem, .line = line, .children = {operand, first}});
   }
-  return Add({.kind = ExpressionKind::kSlice, .line = line, .children = {operand, bounds[0], bounds[1]}});
+  if (!cursor_.TakeOperator(":")) return cursor_.Expected("\"]\"");
+  VIVACE_ASSIGN_OR_RETURN(const ExpressionId second, ParseBound());
+  if (cursor_.TakeOperator("]")) {
+    return Add({.kind = ExpressionKind::kSlice, .line = line, .children = {operand, first, second}});
+  }
+  if (!cursor_.TakeOperator(":")) return cursor_.Expected("\"]\"");
+  return Unsupported(AtLine(line, "slices with a step are not supported"));
 }
 
 Status ExpressionParser::ParseArguments(std::vector<ExpressionId>& arguments) {

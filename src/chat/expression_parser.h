@@ -65,6 +65,7 @@ class ExpressionParser {
   Result<ExpressionId> ParsePrimary();
   Result<ExpressionId> ParsePostfix(ExpressionId operand);
   Result<ExpressionId> ParseSubscript(ExpressionId operand);
+  Result<ExpressionId> ParseBound();
   Result<ExpressionId> ParseFiltersAndTests(ExpressionId operand);
   Result<ExpressionId> ParseFilter(ExpressionId operand);
   Result<ExpressionId> ParseTest(ExpressionId operand);

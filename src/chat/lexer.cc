@@ -159,12 +159,24 @@ class Lexer {
   }
 
   Status ReadNumber() {
-    std::size_t length = 0;
-    while (IsDigit(Peek(length))) ++length;
-    if (Peek(length) != '.' || !IsDigit(Peek(length + 1))) return Push(TokenKind::kInteger, length);
-    ++length;
-    while (IsDigit(Peek(length))) ++length;
-    return Push(TokenKind::kNumber, length);
+    TokenKind kind = TokenKind::kInteger;
+    std::size_t length = SkipDigits(0);
+    if (Peek(length) == '.' && IsDigit(Peek(length + 1))) {
+      kind = TokenKind::kNumber;
+      length = SkipDigits(length + 1);
+    }
+    if (Peek(length) == 'e' || Peek(length) == 'E') {
+      const std::size_t digits = length + (Peek(length + 1) == '-' || Peek(length + 1) == '+' ? 2 : 1);
+      if (IsDigit(Peek(digits))) {
+        kind = TokenKind::kNumber;
+        length = SkipDigits(digits);
+      }
+    }
+    return Push(kind, length);
+  }
+  std::size_t SkipDigits(std::size_t ahead) const {
+    while (IsDigit(Peek(ahead))) ++ahead;
+    return ahead;
   }
 
   Status Push(TokenKind kind, std::size_t length) {

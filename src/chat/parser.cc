@@ -17,15 +17,14 @@ class StatementParser {
       : cursor_(std::move(tokens)), expressions_(cursor_, syntax_) {}
 
   Result<Syntax> Run() {
-    VIVACE_RETURN_IF_ERROR(ParseBody({}, syntax_.body));
+    VIVACE_RETURN_IF_ERROR(ParseBody(1, {}, syntax_.body));
     return std::move(syntax_);
   }
 
  private:
-  /// Statements up to a block whose name is in `ends` (the cursor is then at that name), or to the end where
-  /// `ends` is empty.
-  Status ParseBody(std::initializer_list<std::string_view> ends, std::vector<StatementId>& body) {
-    const int line = cursor_.line();
+  /// Of the block that began at `line`: statements up to a block whose name is in `ends` (the cursor is then
+  /// at that name), or to the end where `ends` is empty.
+  Status ParseBody(int line, std::initializer_list<std::string_view> ends, std::vector<StatementId>& body) {
     if (++nesting_ > kMaxNesting) return InvalidArgument(AtLine(line, "blocks are nested more than 60 deep"));
     while (cursor_.Peek().kind != TokenKind::kEnd) {
       const Token token = cursor_.Take();
@@ -82,12 +81,12 @@ class StatementParser {
       VIVACE_ASSIGN_OR_RETURN(const ExpressionId condition, expressions_.ParseExpression());
       VIVACE_RETURN_IF_ERROR(CloseBlock());
       statement.branches.push_back({condition, {}});
-      VIVACE_RETURN_IF_ERROR(ParseBody({"elif", "else", "endif"}, statement.branches.back().body));
+      VIVACE_RETURN_IF_ERROR(ParseBody(line, {"elif", "else", "endif"}, statement.branches.back().body));
       if (!cursor_.TakeName("elif")) break;
     }
     if (cursor_.TakeName("else")) {
       VIVACE_RETURN_IF_ERROR(CloseBlock());
-      VIVACE_RETURN_IF_ERROR(ParseBody({"endif"}, statement.else_body));
+      VIVACE_RETURN_IF_ERROR(ParseBody(line, {"endif"}, statement.else_body));
     }
     cursor_.Take();
     VIVACE_RETURN_IF_ERROR(CloseBlock());
@@ -107,10 +106,10 @@ class StatementParser {
       VIVACE_ASSIGN_OR_RETURN(statement.condition, expressions_.ParseExpression());
     }
     VIVACE_RETURN_IF_ERROR(CloseBlock());
-    VIVACE_RETURN_IF_ERROR(ParseBody({"else", "endfor"}, statement.body));
+    VIVACE_RETURN_IF_ERROR(ParseBody(line, {"else", "endfor"}, statement.body));
     if (cursor_.TakeName("else")) {
       VIVACE_RETURN_IF_ERROR(CloseBlock());
-      VIVACE_RETURN_IF_ERROR(ParseBody({"endfor"}, statement.else_body));
+      VIVACE_RETURN_IF_ERROR(ParseBody(line, {"endfor"}, statement.else_body));
     }
     cursor_.Take();
     VIVACE_RETURN_IF_ERROR(CloseBlock());

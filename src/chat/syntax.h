@@ -56,12 +56,12 @@ struct Branch {
 struct Statement {
   StatementKind kind;
   int line = 0;
-  Value text = {};                          // kText: a trusted string
-  ExpressionId expression = -1;        // kPrint: printed; kFor: iterated; kSet: assigned
-  std::vector<std::string> targets = {};    // kFor: one name, or several that an item is unpacked to; kSet: one
-  ExpressionId condition = -1;         // kFor: items that are kept, or -1 for all
-  std::vector<Branch> branches = {};        // kIf: if and elif
-  std::vector<StatementId> body = {};       // kFor
+  Value text = {};                        // kText: a trusted string
+  ExpressionId expression = -1;           // kPrint: printed; kFor: iterated; kSet: assigned
+  std::vector<std::string> targets = {};  // kFor: one name, or several that an item is unpacked to; kSet: one
+  ExpressionId condition = -1;            // kFor: items that are kept, or -1 for all
+  std::vector<Branch> branches = {};      // kIf: if and elif
+  std::vector<StatementId> body = {};     // kFor
   std::vector<StatementId> else_body = {};  // kIf, kFor
 };
 
