@@ -1,4 +1,48 @@
-// The program `vivace`: hands the command line to the subcommand.
-int main() {
-  return 0;
+// The program `vivace`: reads the command line and hands over to the subcommand.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/model_catalogue.h"
+#include "cli/program_options.h"
+#include "server/serve.h"
+
+namespace {
+
+using vivace::Status;
+using vivace::cli::Command;
+
+Status Run(const std::vector<std::string>& arguments) {
+  VIVACE_ASSIGN_OR_RETURN(auto invocation, vivace::cli::ParseCommandLine(arguments));
+  if (invocation.help || invocation.command == Command::kHelp) {
+    std::fputs(vivace::cli::HelpText(invocation.command).c_str(), stdout);
+    return Status::Ok();
+  }
+  if (invocation.command == Command::kVersion) {
+    std::fputs(vivace::cli::VersionText().c_str(), stdout);
+    return Status::Ok();
+  }
+  VIVACE_RETURN_IF_ERROR(invocation.options.SetFromEnvironment());
+  VIVACE_RETURN_IF_ERROR(vivace::cli::ResolveModelOption(vivace::cli::ModelFolders(), invocation.options));
+  switch (invocation.command) {
+    case Command::kRun:
+      return vivace::cli::RunChat(invocation);
+    case Command::kGenerate:
+      return vivace::cli::RunGenerate(invocation);
+    case Command::kCompile:
+      return vivace::cli::RunCompile(invocation);
+    default:
+      return vivace::server::Serve(invocation.options);
+  }
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  const Status status = Run({arguments + 1, arguments + argument_count});
+  if (!status.ok()) std::fprintf(stderr, "vivace: error: %s\n", status.message().c_str());
+  return vivace::cli::ExitStatus(status);
 }

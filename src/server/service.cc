@@ -6,12 +6,10 @@
 #include <random>
 #include <utility>
 
-#include "base/json_text.h"
+#include "base/version.h"
 
 namespace vivace::server {
 namespace {
-
-constexpr std::string_view kVersion = "0.1.0";
 
 std::int64_t UnixSeconds() {
   using std::chrono::system_clock;
@@ -76,7 +74,7 @@ std::optional<ApiError> Service::CheckModel(const std::string& name) const {
 
 HttpReply Service::Answer(const Route& route) {
   if (*route.endpoint == Endpoint::kVersion) {
-    return {.body = R"({"version":")" + std::string(kVersion) + "\"}"};
+    return {.body = R"({"version":")" + std::string(base::kVersion) + "\"}"};
   }
   if (const auto error = CheckReady(); error && *route.endpoint != Endpoint::kMetrics) {
     return ErrorReply(*error);

@@ -1,0 +1,200 @@
+#include "cli/command_line.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+
+#include "base/status_macros.h"
+#include "cli/command_table.h"
+#include "engine/option_list.h"
+
+namespace vivace::cli {
+namespace {
+
+using base::OptionRow;
+using base::OptionType;
+
+constexpr std::size_t kShownBytes = 64;  // of what the user typed, in messages
+
+std::string WithDashes(std::string_view name) {
+  std::string out(name);
+  std::replace(out.begin(), out.end(), '_', '-');
+  return out;
+}
+
+/// Insertions, deletions and replacements that turn a into b.
+std::size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, replaced});
+    }
+  }
+  return row.back();
+}
+
+/// The name of the row whose name is nearest to what was typed.
+template <class Rows>
+std::string NearestName(const std::string& typed, const Rows& rows) {
+  const auto nearest = std::min_element(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
+    return EditDistance(typed, a.name) < EditDistance(typed, b.name);
+  });
+  return std::string(nearest->name);
+}
+
+/// Reads the arguments one by one into an Invocation.
+class Reader {
+ public:
+  explicit Reader(std::span<const std::string> arguments) : arguments_(arguments) {}
+
+  Result<Invocation> Read() {
+    VIVACE_RETURN_IF_ERROR(ReadCommand());
+    bool only_values = false;
+    while (next_ < arguments_.size()) {
+      const std::string& argument = arguments_[next_++];
+      if (only_values || !argument.starts_with('-')) {
+        VIVACE_RETURN_IF_ERROR(ReadModel(argument));
+      } else if (argument == "--") {
+        only_values = true;
+      } else {
+        VIVACE_RETURN_IF_ERROR(ReadOption(argument));
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  Status ReadCommand() {
+    if (arguments_.empty()) return Status::Ok();  // help
+    const std::string& word = arguments_[next_++];
+    if (word == "-h" || word == "--help" || word == "help") return Status::Ok();
+    if (word == "-v" || word == "--version") {
+      out_.command = Command::kVersion;
+      return Status::Ok();
+    }
+    for (const CommandRow& row : CommandTable()) {
+      if (row.name != word) continue;
+      out_.command = row.command;
+      rows_ = RowsOf(row.command);
+      return Status::Ok();
+    }
+    const std::string shown = word.substr(0, kShownBytes);
+    return InvalidArgument("unknown command '" + shown + "': did you mean '" +
+                           NearestName(shown, CommandTable()) + "'? See vivace --help");
+  }
+
+  Status ReadModel(const std::string& argument) {
+    const bool takes_model = out_.command != Command::kVersion && out_.command != Command::kHelp;
+    if (!takes_model || model_given_) {
+      return InvalidArgument("'" + argument.substr(0, kShownBytes) +
+                             "' is one argument too many: options are written --name value");
+    }
+    model_given_ = true;
+    return out_.options.Set("model", argument);
+  }
+
+  Status ReadOption(const std::string& argument) {
+    if (argument == "-h" || argument == "--help") {
+      out_.help = true;
+      return Status::Ok();
+    }
+    if (argument.starts_with("-O")) return ReadLevel(argument);
+    if (!argument.starts_with("--")) {
+      return InvalidArgument("unknown option " + argument.substr(0, kShownBytes) +
+                             ": the short forms are -O0 to -O3, -h and -v");
+    }
+    const std::size_t equals = argument.find('=');
+    const std::string name = WithDashes(std::string_view(argument).substr(2, equals - 2));
+    if (const OptionRow* row = Find(name)) return ReadValue(*row, argument, equals);
+    if (name.starts_with("no-") && equals == std::string::npos) {
+      const OptionRow* row = Find(name.substr(3));
+      if (row != nullptr && row->type == OptionType::kFlag) return Apply(*row, "false");
+    }
+    return Unknown(name);
+  }
+
+  /// -O2, -O 2 and -O=2.
+  Status ReadLevel(const std::string& argument) {
+    const OptionRow* row = Find("optimization-level");
+    if (row == nullptr) return Unknown("optimization-level");
+    if (argument.size() > 2) return Apply(*row, argument.substr(argument[2] == '=' ? 3 : 2));
+    return ReadValue(*row, argument, std::string::npos);
+  }
+
+  Status ReadValue(const OptionRow& row, const std::string& argument, std::size_t equals) {
+    if (equals != std::string::npos) return Apply(row, argument.substr(equals + 1));
+    if (row.type == OptionType::kFlag) return Apply(row, "true");
+    if (next_ == arguments_.size() || arguments_[next_].starts_with("--")) {
+      return InvalidArgument("--" + std::string(row.name) + " needs a value: " + std::string(row.help));
+    }
+    return Apply(row, arguments_[next_++]);
+  }
+
+  Status Apply(const OptionRow& row, const std::string& text) {
+    if (row.name == "prompt") {
+      out_.prompts.emplace_back(text);
+    } else if (row.name == "prompt-ids") {
+      VIVACE_ASSIGN_OR_RETURN(auto ids, ParseTokenIds(text));
+      out_.prompts.emplace_back(std::move(ids));
+    } else if (row.name == "prompts-file") {
+      out_.prompt_files.push_back(text);
+    } else if (row.name == "system") {
+      out_.system = text;
+    } else if (row.name == "json") {
+      VIVACE_ASSIGN_OR_RETURN(const std::string value, engine::NormaliseOption(row, text));
+      out_.json = value == "true";
+    } else {
+      if (row.name == "stop") out_.stop.push_back(text);
+      return out_.options.Set(row.name, text);
+    }
+    return Status::Ok();
+  }
+
+  const OptionRow* Find(std::string_view name) const {
+    const auto row = std::find_if(rows_.begin(), rows_.end(), [&](const auto& r) { return r.name == name; });
+    return row == rows_.end() ? nullptr : &*row;
+  }
+
+  Status Unknown(const std::string& name) const {
+    const std::string shown = name.substr(0, kShownBytes);
+    if (rows_.empty()) return InvalidArgument("--" + shown + " is not an option here");
+    return InvalidArgument("unknown option --" + shown + ": did you mean --" + NearestName(shown, rows_) +
+                           "?");
+  }
+
+  std::span<const std::string> arguments_;
+  std::size_t next_ = 0;
+  bool model_given_ = false;
+  std::vector<OptionRow> rows_;  // what the command takes
+  Invocation out_;
+};
+
+}  // namespace
+
+Result<std::vector<std::int32_t>> ParseTokenIds(std::string_view text) {
+  std::vector<std::int32_t> ids;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    std::int32_t id = 0;
+    const auto [rest, error] = std::from_chars(at, end, id);
+    const bool more = rest != end && *rest == ',' && rest + 1 != end;
+    if (error != std::errc() || id < 0 || (rest != end && !more)) {
+      return InvalidArgument("--prompt-ids is '" + std::string(text.substr(0, kShownBytes)) +
+                             "': it must be token ids from 0 with commas between, as in 1,2,3");
+    }
+    ids.push_back(id);
+    at = more ? rest + 1 : rest;
+  }
+  return ids;
+}
+
+Result<Invocation> ParseCommandLine(std::span<const std::string> arguments) {
+  return Reader(arguments).Read();
+}
+
+}  // namespace vivace::cli

@@ -1,0 +1,101 @@
+#include "cli/command_table.h"
+
+#include <array>
+
+#include "cli/program_options.h"
+#include "engine/option_list.h"
+
+namespace vivace::cli {
+namespace {
+
+using base::OptionRow;
+using base::OptionType;
+
+constexpr unsigned kAnswer = base::kModelOption | base::kSamplingOption;
+constexpr std::array kCommands = {
+    CommandRow{"run", Command::kRun, kAnswer | base::kRunOption, "vivace run MODEL [--prompt TEXT] [OPTIONS]",
+               "chat with a model in the terminal"},
+    CommandRow{"generate", Command::kGenerate, kAnswer | base::kGenerateOption,
+               "vivace generate MODEL --prompt TEXT [OPTIONS]", "go on from prompts, all at once"},
+    CommandRow{"serve", Command::kServe, base::kModelOption | base::kServeOption,
+               "vivace serve MODEL [OPTIONS]", "serve a model over the OpenAI API"},
+    CommandRow{"compile", Command::kCompile, base::kModelOption, "vivace compile MODEL [-O2] [--dump STAGES]",
+               "load and compile a model, write what --dump asks for, print the times"},
+    CommandRow{"version", Command::kVersion, 0, "vivace version", "version, build and CPU features"},
+};
+
+constexpr std::size_t kHelpColumn = 36;
+constexpr std::size_t kNameColumn = 10;
+
+std::string NameColumn(const OptionRow& row) {
+  std::string out = "  --";
+  if (row.type == OptionType::kFlag) {
+    return out + (row.default_text == "true" ? "no-" : "") + std::string(row.name);
+  }
+  out += std::string(row.name) + " ";
+  if (row.type == OptionType::kChoice) return out + std::string(row.choices);
+  return out + (row.unit.empty() ? "VALUE" : std::string(row.unit));
+}
+
+void AppendRow(const OptionRow& row, std::string& out) {
+  const std::string name = NameColumn(row);
+  out += name;
+  if (name.size() + 2 > kHelpColumn) {
+    out += "\n" + std::string(kHelpColumn, ' ');
+  } else {
+    out += std::string(kHelpColumn - name.size(), ' ');
+  }
+  out += row.help;
+  const bool is_on = row.type == OptionType::kFlag && row.default_text == "true";
+  if (is_on) out += " [on]";
+  if (row.type != OptionType::kFlag && !row.default_text.empty()) {
+    out += " [" + std::string(row.default_text) + "]";
+  }
+  if (!row.environment.empty()) {
+    out += " ($" + std::string(row.environment.substr(0, row.environment.find('|'))) + ")";
+  }
+  out += '\n';
+}
+
+std::string Overview() {
+  std::string out =
+      "usage: vivace COMMAND [MODEL] [OPTIONS]\n\nMODEL is a GGUF file or a name of the catalogue.\n\n";
+  for (const CommandRow& row : kCommands) {
+    out += "  " + std::string(row.name) + std::string(kNameColumn - row.name.size(), ' ') +
+           std::string(row.help) + "\n";
+  }
+  return out + "\nvivace COMMAND --help lists the options of a command.\n";
+}
+
+}  // namespace
+
+std::span<const CommandRow> CommandTable() {
+  return kCommands;
+}
+
+std::vector<OptionRow> RowsOf(Command command) {
+  std::vector<OptionRow> rows;
+  for (const CommandRow& entry : kCommands) {
+    if (entry.command != command) continue;
+    for (const auto part : {ProgramOptionRows(), engine::AllOptions()}) {
+      for (const OptionRow& row : part) {
+        if ((row.scope & entry.scope) != 0) rows.push_back(row);
+      }
+    }
+  }
+  return rows;
+}
+
+std::string HelpText(Command command) {
+  for (const CommandRow& entry : kCommands) {
+    if (entry.command != command) continue;
+    std::string out = "usage: " + std::string(entry.usage) + "\n\n" + std::string(entry.help) + "\n";
+    const auto rows = RowsOf(command);
+    if (!rows.empty()) out += "\noptions (- and _ are alike in names; -O2 is --optimization-level 2):\n";
+    for (const OptionRow& row : rows) AppendRow(row, out);
+    return out;
+  }
+  return Overview();
+}
+
+}  // namespace vivace::cli

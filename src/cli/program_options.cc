@@ -1,0 +1,65 @@
+#include "cli/program_options.h"
+
+#include <array>
+#include <cstdlib>
+
+namespace vivace::cli {
+namespace {
+
+using base::kGenerateOption;
+using base::kRunOption;
+using base::OptionRow;
+using base::OptionType;
+
+constexpr std::array kRows = {
+    OptionRow{.name = "prompt",
+              .type = OptionType::kString,
+              .default_text = "",
+              .scope = kRunOption | kGenerateOption,
+              .help = "a text to answer (run) or to go on from (generate; may be repeated)"},
+    OptionRow{.name = "system",
+              .type = OptionType::kString,
+              .default_text = "",
+              .scope = kRunOption,
+              .help = "the system message of the chat; unset: the model's own"},
+    OptionRow{.name = "prompt-ids",
+              .type = OptionType::kString,
+              .default_text = "",
+              .scope = kGenerateOption,
+              .help = "a prompt as token ids, 1,2,3 (may be repeated)"},
+    OptionRow{.name = "prompts-file",
+              .type = OptionType::kString,
+              .default_text = "",
+              .scope = kGenerateOption,
+              .help = "a file with one prompt a line; - is the standard input"},
+    OptionRow{.name = "json",
+              .type = OptionType::kFlag,
+              .default_text = "false",
+              .scope = kGenerateOption,
+              .help = "print one JSON object a prompt: ids, text, log-probabilities, times in seconds"},
+};
+
+std::string Environment(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? "" : text;
+}
+
+}  // namespace
+
+std::span<const OptionRow> ProgramOptionRows() {
+  return kRows;
+}
+
+std::vector<std::string> ModelFolders() {
+  if (const std::string own = Environment("VIVACE_MODEL_DIR"); !own.empty()) return {own};
+  std::vector<std::string> folders;
+  if (const std::string cache = Environment("XDG_CACHE_HOME"); !cache.empty()) {
+    folders.push_back(cache + "/vivace/models");
+  } else if (const std::string home = Environment("HOME"); !home.empty()) {
+    folders.push_back(home + "/.cache/vivace/models");
+  }
+  folders.push_back(".cache/models");
+  return folders;
+}
+
+}  // namespace vivace::cli

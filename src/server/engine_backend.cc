@@ -1,0 +1,38 @@
+#include <utility>
+
+#include "server/backend.h"
+
+namespace vivace::server {
+namespace {
+
+class EngineBackend : public Backend {
+ public:
+  explicit EngineBackend(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+
+  const ModelInfo& model() const override { return engine_->model(); }
+  EngineStats stats() const override { return engine_->stats(); }
+  Result<std::vector<std::int32_t>> Tokenize(std::string_view text, bool add_bos,
+                                             bool parse_special) const override {
+    return engine_->Tokenize(text, add_bos, parse_special);
+  }
+  std::string TokenText(std::int32_t token) const override { return engine_->TokenText(token); }
+  Result<std::vector<std::int32_t>> RenderChat(const std::vector<ChatMessage>& messages,
+                                               bool add_generation_prompt) const override {
+    return engine_->RenderChat(messages, add_generation_prompt);
+  }
+  Result<RequestId> Submit(Request request, OutputCallback on_output) override {
+    return engine_->Submit(std::move(request), std::move(on_output));
+  }
+  void Cancel(RequestId id) override { engine_->Cancel(id); }
+
+ private:
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> MakeEngineBackend(std::unique_ptr<Engine> engine) {
+  return std::make_unique<EngineBackend>(std::move(engine));
+}
+
+}  // namespace vivace::server
