@@ -8,13 +8,13 @@
 #include <cstdio>
 #include <mutex>
 
-#include "engine/tiny_model.h"
+#include "runtime/tiny_model.h"
 
 namespace vivace {
 namespace {
 
-using engine::TinyModel;
-using engine::TinyModelSpec;
+using runtime::TinyModel;
+using runtime::TinyModelSpec;
 
 // Everything that one request was told.
 struct Collected {

@@ -1,5 +1,5 @@
 // For tests: writes a tiny random model of the Llama family as the bytes of a GGUF file, with a byte-level
-// vocabulary and a chat template, so that the engine's tests need no model of the world.
+// vocabulary and a chat template, so that no unit test needs a model of the world.
 #pragma once
 
 #include <bit>
@@ -14,7 +14,7 @@
 #include "tensor/dtype.h"
 #include "tensor/float16.h"
 
-namespace vivace::engine {
+namespace vivace::runtime {
 
 struct TinyModelSpec {
   int layers = 2, hidden = 64, heads = 2, kv_heads = 1, ffn = 96, context = 256;
@@ -223,4 +223,4 @@ class TinyModel {
   std::vector<Tensor> tensors_;
 };
 
-}  // namespace vivace::engine
+}  // namespace vivace::runtime

@@ -1,0 +1,124 @@
+// What an undisturbed decode step costs besides arithmetic. Counts allocations by replacing operator new in
+// this test binary.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <new>
+#include <numeric>
+
+#include "engine/model_runner.h"
+#include "engine/step_batch.h"
+#include "runtime/tiny_model.h"
+#include "sampling/sampler.h"
+
+namespace {
+std::atomic<long> allocations{0};
+}  // namespace
+
+// NOLINTBEGIN: the replacement functions of the standard
+void* operator new(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  void* memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+// NOLINTEND
+
+namespace vivace::engine {
+namespace {
+
+// Times that threads of this process gave up their core to wait.
+long VoluntarySwitches() {
+  long total = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream status(task.path() / "status");
+    for (std::string word; status >> word;) {
+      long count = 0;
+      if (word == "voluntary_ctxt_switches:" && status >> count) total += count;
+    }
+  }
+  return total;
+}
+
+// The parts of the engine's loop on a tiny model, with sequences that decode.
+class DecodeStepTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = testing::TempDir() + "decode_step_test_" + std::to_string(::getpid()) + ".gguf";
+    ASSERT_TRUE(runtime::TinyModel({}).Write(path_));
+    auto file = checkpoint::GgufFile::Open(path_);
+    ASSERT_TRUE(file.ok());
+    file_ = std::make_unique<checkpoint::GgufFile>(std::move(file).value());
+    EngineConfig config;
+    config.level = 0;
+    config.threads = 2;
+    config.max_kv_bytes = 1 << 24;
+    auto runner = ModelRunner::Create(*file_, config, base::Log());
+    ASSERT_TRUE(runner.ok()) << runner.status().message();
+    runner_ = std::move(runner).value();
+    scheduler::SchedulerConfig limits;
+    limits.blocks = runner_->kv_blocks();
+    limits.max_model_len = runner_->max_model_len();
+    scheduler_ = std::make_unique<scheduler::Scheduler>(limits);
+    results_.reserve(8);
+    std::vector<std::int32_t> prompt(20);
+    std::iota(prompt.begin(), prompt.end(), 10);
+    for (int i = 0; i < 4; ++i) {
+      prompt[0] = 3 + i;
+      ASSERT_TRUE(scheduler_->Add({.prompt = prompt, .max_tokens = 230}).ok());
+    }
+    for (int i = 0; i < 3; ++i) Step();
+  }
+  void TearDown() override { std::remove(path_.c_str()); }
+
+  void Step() {
+    const scheduler::Plan& plan = scheduler_->Next();
+    runner_->Run(batch_.Fill(plan));
+    results_.clear();
+    int logit = 0;
+    for (const scheduler::SequencePlan& sequence : plan.sequences) {
+      const sampling::DrawKey key{1, 0, static_cast<std::uint64_t>(sequence.first_position + sequence.rows)};
+      EXPECT_TRUE(sampler_.Sample(runner_->Logits(logit++), params_, key, sampled_).ok());
+      results_.push_back({sequence.id, sampled_.chosen.token, false});
+    }
+    scheduler_->Commit({results_});
+  }
+
+  std::string path_;
+  std::unique_ptr<checkpoint::GgufFile> file_;
+  std::unique_ptr<ModelRunner> runner_;
+  std::unique_ptr<scheduler::Scheduler> scheduler_;
+  StepBatch batch_{512, 64};
+  sampling::Sampler sampler_;
+  sampling::SampleResult sampled_;
+  SamplingParams params_;
+  std::vector<scheduler::SequenceResult> results_;
+};
+
+TEST_F(DecodeStepTest, AllocatesNothing) {
+  const long before = allocations.load();
+  for (int i = 0; i < 150; ++i) Step();
+  EXPECT_EQ(allocations.load() - before, 0);
+}
+
+TEST_F(DecodeStepTest, KeepsTheWorkersAwake) {
+  const long before = VoluntarySwitches();
+  for (int i = 0; i < 200; ++i) Step();
+  // A worker that loses its core to another process may park once in a while; one park a step is what must
+  // not be.
+  EXPECT_LT(VoluntarySwitches() - before, 100);
+}
+
+}  // namespace
+}  // namespace vivace::engine
