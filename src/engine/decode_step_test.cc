@@ -1,39 +1,18 @@
-// What an undisturbed decode step costs besides arithmetic. Counts allocations by replacing operator new in
-// this test binary.
+// What an undisturbed decode step costs besides arithmetic.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <new>
 #include <numeric>
 
+#include "engine/allocation_count.h"
 #include "engine/model_runner.h"
 #include "engine/step_batch.h"
 #include "runtime/tiny_model.h"
 #include "sampling/sampler.h"
-
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-// NOLINTBEGIN: the replacement functions of the standard
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-// NOLINTEND
 
 namespace vivace::engine {
 namespace {
@@ -106,10 +85,17 @@ class DecodeStepTest : public testing::Test {
   std::vector<scheduler::SequenceResult> results_;
 };
 
+TEST(AllocationCount, CountsWhatIsTakenFromTheHeap) {
+  const long before = AllocationCount();
+  const auto number = std::make_unique<std::atomic<int>>(3);
+  EXPECT_EQ(AllocationCount() - before, 1);
+  EXPECT_EQ(number->load(), 3);
+}
+
 TEST_F(DecodeStepTest, AllocatesNothing) {
-  const long before = allocations.load();
+  const long before = AllocationCount();
   for (int i = 0; i < 150; ++i) Step();
-  EXPECT_EQ(allocations.load() - before, 0);
+  EXPECT_EQ(AllocationCount() - before, 0);
 }
 
 TEST_F(DecodeStepTest, KeepsTheWorkersAwake) {

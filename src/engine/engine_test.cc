@@ -260,9 +260,11 @@ TEST_F(EngineTest, APrefixHitChangesNothingButTheCount) {
 }
 
 TEST_F(EngineTest, CancellingFreesTheBlocks) {
-  const auto engine = Make();
+  TinyModelSpec spec;
+  spec.context = 16384;
+  const auto engine = Make({}, spec);
   Collector collector;
-  const auto id = engine->Submit(Ask(SomePrompt(20), 200), collector.Callback());
+  const auto id = engine->Submit(Ask(SomePrompt(20), 16000), collector.Callback());
   ASSERT_TRUE(id.ok());
   collector.WaitForFirst();
   engine->Cancel(*id);

@@ -1,0 +1,34 @@
+// Replaces the global allocation functions of this test binary. Apart from any code that uses them, or else
+// the compiler sees malloc and operator new mixed.
+#include "engine/allocation_count.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+std::atomic<long> allocations{0};
+}  // namespace
+
+void* operator new(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  void* memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace vivace::engine {
+
+long AllocationCount() {
+  return allocations.load();
+}
+
+}  // namespace vivace::engine
