@@ -1,3 +1,5 @@
+// CPUID leaves 0, 1, 7 and the extended ones for names; XGETBV for the register states that the operating
+// system saves.
 #include "base/cpu_features.h"
 
 #include <cpuid.h>

@@ -1,3 +1,5 @@
+// Both runs use the same memory one after the other, so that pointers inside the buffers mean the same to
+// both.
 #include "codegen/differential.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// Code is collected in ordinary memory, position independent, and copied to executable pages by Seal. Impl
+// owns the pages.
 #include "codegen/kernel_library.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Compiling once, sealing, page permissions, growth, dumps.
 #include "codegen/kernel_library.h"
 
 #include <gtest/gtest.h>

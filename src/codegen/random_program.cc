@@ -1,3 +1,5 @@
+// The generator keeps lists of what may be read now, floats and integers apart, and cuts them back where a
+// loop ends. Addresses are only ever those of the buffers, and copies that a loop advances by kStride a run.
 #include "codegen/random_program.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Lifetimes around loops, reuse, and the refusal of what does not fit, on a register file of four.
 #include "codegen/register_allocation.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// The text form of every operation, and every message of parser and verifier.
 #include "codegen/vir.h"
 
 #include <gtest/gtest.h>
