@@ -26,10 +26,10 @@ struct DumpSet {
 Result<DumpSet> ParseDumpSet(std::string_view text);
 
 struct CompileOptions {
-  int level = 2;                                // 0: no passes, portable kernels; 2: all passes, own code
-  tensor::DType kv_type = tensor::DType::kF16;  // kF16 or kF32
-  std::vector<std::string> disabled_passes;     // names of the pass list
-  DumpSet dumps;
+  int level = 2;                                  // 0: no passes, portable kernels; 2: all passes, own code
+  tensor::DType kv_type = tensor::DType::kF16;    // kF16 or kF32
+  std::vector<std::string> disabled_passes = {};  // names of the pass list
+  DumpSet dumps = {};
   bool machine_code = true;  // false: stops before kernels are made; phases and their text are complete
 };
 

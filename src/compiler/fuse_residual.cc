@@ -14,7 +14,7 @@ Result<bool> FuseResidual(graph::Graph& graph, const PassContext&) {
     for (std::size_t i = 0; i < body.nodes.size(); ++i) {
       if (body.nodes[i].op != graph::Op::kLinear) continue;
       const auto add = editor.OnlyUser(body.nodes[i].output, graph::Op::kAdd);
-      if (!add) continue;
+      if (!add || editor.node(*add).inputs[0] == body.nodes[i].output) continue;  // residual + projection
       std::vector<graph::NodeId> nodes{{static_cast<std::int32_t>(i)}, *add};
       if (const auto rows = MatchWeightedQuantize(editor, editor.node(*add).output)) {
         nodes.push_back(rows->mul);

@@ -340,9 +340,22 @@ Status FusedBody::Logits(const std::vector<NodeId>& group, NodeId linear) {
   return Status::Ok();
 }
 
+/// The first weight that panels do not take: a better reason than the group that it kept a pass from making.
+Status CheckWeights(const graph::Graph& graph) {
+  for (const graph::Body& body : graph.bodies) {
+    for (const graph::Node& node : body.nodes) {
+      if (node.op == Op::kLinear || node.op == Op::kEmbed) {
+        VIVACE_RETURN_IF_ERROR(PackedSlots::CheckWeight(body, node.inputs[1]));
+      }
+    }
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 Result<program::Program> LowerFused(graph::Graph& graph, tensor::DType kv_type) {
+  VIVACE_RETURN_IF_ERROR(CheckWeights(graph));
   ProgramFrame frame(graph, 2);
   VIVACE_RETURN_IF_ERROR(frame.ReadFacts(kv_type));
   frame.program().attention_tile_rows = kernels::kAttentionTileRows;

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/status_macros.h"
+
 namespace vivace::compiler {
 namespace {
 
@@ -28,6 +30,14 @@ std::string PackedName(const std::string& source, const std::string& group) {
 
 }  // namespace
 
+Status PackedSlots::CheckWeight(const graph::Body& body, ValueId weight) {
+  const graph::Type& type = body.value(weight).type;
+  const bool known = type.dtype == DType::kQ4_1 || type.dtype == DType::kQ8_0;
+  if (known && type.width % 32 == 0) return Status::Ok();
+  return Unsupported("body '" + body.name + "', @" + body.value(weight).name + " is " +
+                     graph::TypeText(type) + "; panels take q4_1 and q8_0 with rows of a multiple of 32");
+}
+
 Result<program::SlotId> PackedSlots::AddPanel(const graph::Body& body, const std::string& name,
                                               const std::vector<ValueId>& weights,
                                               tensor::ColumnOrder order) {
@@ -39,10 +49,7 @@ Result<program::SlotId> PackedSlots::AddPanel(const graph::Body& body, const std
   for (const ValueId id : weights) {
     const graph::Value& weight = body.value(id);
     const std::string what = "body '" + body.name + "', @" + weight.name + " is ";
-    if (weight.type.dtype != DType::kQ4_1 && weight.type.dtype != DType::kQ8_0) {
-      return Unsupported(what + std::string(tensor::Row(weight.type.dtype).name) +
-                         "; panels take q4_1 and q8_0");
-    }
+    VIVACE_RETURN_IF_ERROR(CheckWeight(body, id));
     if (weight.type.dtype != first.dtype) {
       return Unsupported(what + "of another type than @" + body.value(weights[0]).name +
                          ", with which it would be packed");

@@ -13,6 +13,8 @@ namespace vivace::compiler {
 
 class PackedSlots {
  public:
+  /// kUnsupported when panels do not take the weight's type or its row length.
+  static Status CheckWeight(const graph::Body& body, graph::ValueId weight);
   /// Weights [n_i, k] of one type packed into one panel [sum of n_i, k]. `name` is empty for a single weight,
   /// which gives the slot its own name. kUnsupported: types that panels do not take, or different ones.
   Result<program::SlotId> AddPanel(const graph::Body& body, const std::string& name,

@@ -1,0 +1,229 @@
+#include "compiler/compiler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "compiler/golden_test_file.h"
+#include "compiler/make_kernels.h"
+
+namespace vivace::compiler {
+namespace {
+
+std::string Replaced(std::string text, std::string_view from, std::string_view to) {
+  EXPECT_NE(text.find(from), std::string::npos) << from;
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+graph::Graph Tiny(std::string_view from = "", std::string_view to = "") {
+  std::string text = ReadTestData("tiny_llama.txt");
+  if (!from.empty()) text = Replaced(text, from, to);
+  Result<graph::Graph> graph = graph::Parse(text);
+  EXPECT_TRUE(graph.ok()) << graph.status().message();
+  return graph.ok() ? std::move(*graph) : graph::Graph();
+}
+
+program::Program CompileOrDie(graph::Graph graph, const CompileOptions& options, CompileReport& report) {
+  Result<program::Program> program = Compile(std::move(graph), options, &report);
+  EXPECT_TRUE(program.ok()) << program.status().message();
+  return program.ok() ? std::move(*program) : program::Program();
+}
+
+TEST(Compile, Level0GivesOnePhasePerOp) {
+  CompileReport report;
+  const program::Program program = CompileOrDie(Tiny(), {.level = 0}, report);
+  ExpectGolden("tiny_llama_o0.txt", program::Print(program));
+  EXPECT_EQ(program.library, nullptr);
+  EXPECT_EQ(report.level, 0);
+  EXPECT_TRUE(report.notes.empty());
+  EXPECT_TRUE(report.passes.empty());
+}
+
+TEST(Compile, Level2GivesFivePhasesPerLayer) {
+  CompileReport report;
+  const program::Program program = CompileOrDie(Tiny(), {.machine_code = false}, report);
+  ExpectGolden("tiny_llama_o2.txt", program::Print(program));
+  EXPECT_EQ(report.level, 2) << (report.notes.empty() ? "" : report.notes[0]);
+  EXPECT_EQ(program.bodies[1].phases.size(), 5u);
+  EXPECT_EQ(report.passes.size(), 12u);
+}
+
+TEST(Compile, ProgramsParseBack) {
+  for (const int level : {0, 2}) {
+    CompileReport report;
+    const program::Program program = CompileOrDie(Tiny(), {.level = level, .machine_code = false}, report);
+    const Result<program::Program> parsed = program::Parse(program::Print(program));
+    ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+    EXPECT_EQ(program::Print(*parsed), program::Print(program));
+    EXPECT_TRUE(program::Verify(*parsed).ok()) << program::Verify(*parsed).message();
+  }
+}
+
+TEST(Compile, TiedEmbeddingIsOneWeight) {
+  CompileReport report;
+  const program::Program program = CompileOrDie(Tiny(), {.machine_code = false}, report);
+  int embeddings = 0;
+  for (const program::Weight& weight : program.weights) embeddings += weight.name == "token_embd";
+  EXPECT_EQ(embeddings, 1);
+  EXPECT_EQ(program.layers.front().weights[0], program.layers.back().weights[0]);
+}
+
+TEST(Compile, NormOfTheNextLayerIsBoundToTheLayerBefore) {
+  CompileReport report;
+  const program::Program program = CompileOrDie(Tiny(), {.machine_code = false}, report);
+  const auto next_norm = [&](const program::Layer& layer) {
+    const std::vector<std::string>& slots = program.bodies[static_cast<std::size_t>(layer.body)].slots;
+    const auto slot = std::find(slots.begin(), slots.end(), "next_norm") - slots.begin();
+    const program::WeightId id = layer.weights[static_cast<std::size_t>(slot)];
+    return program.weights[static_cast<std::size_t>(id.value)].name;
+  };
+  EXPECT_EQ(next_norm(program.layers[0]), "blk.0.attn_norm.weight");
+  EXPECT_EQ(next_norm(program.layers[1]), "blk.1.attn_norm.weight");
+  EXPECT_EQ(next_norm(program.layers[2]), "output_norm.weight");
+}
+
+TEST(Compile, MixedLayersGetBodiesOfTheirOwnAndTheNormCrossesThem) {
+  std::string text = ReadTestData("tiny_llama.txt");
+  const std::size_t first = text.find("body layer("), end = text.find("body epilogue(");
+  const std::string body = Replaced(Replaced(text.substr(first, end - first), "body layer(", "body layer.1("),
+                                    "ffn_down: q4_1", "ffn_down: q8_0");
+  text.insert(end, body);
+  const std::size_t layers = text.find("layers 2 x layer\n"), epilogue = text.find("epilogue epilogue");
+  const std::string run = text.substr(layers, epilogue - layers);
+  text.replace(layers, epilogue - layers,
+               Replaced(run, "layers 2 x layer", "layers 1 x layer") +
+                   Replaced(run, "layers 2 x layer", "layers 1 x layer.1"));
+  Result<graph::Graph> graph = graph::Parse(text);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  CompileReport report;
+  const program::Program program = CompileOrDie(*graph, {.machine_code = false}, report);
+  EXPECT_EQ(report.level, 2);
+  ASSERT_EQ(program.bodies.size(), 4u);
+  EXPECT_EQ(program.bodies[1].phases[4].type, tensor::DType::kQ4_1);
+  EXPECT_EQ(program.bodies[2].phases[4].type, tensor::DType::kQ8_0);
+  EXPECT_EQ(program.bodies[2].phases.size(), 5u);
+}
+
+struct Unfit {
+  const char *from, *to, *note;
+};
+class CompileFallback : public testing::TestWithParam<Unfit> {};
+
+TEST_P(CompileFallback, RunsAsLevel0AndSaysWhy) {
+  CompileReport report;
+  graph::Graph graph = Tiny(GetParam().from, GetParam().to);
+  for (graph::Node& node : graph.bodies[1].nodes) {  // k and attention follow q's head size
+    if (node.op != graph::Op::kRope && node.op != graph::Op::kAttention) continue;
+    const int head_dim = graph.bodies[1].nodes[4].attributes.head_dim;
+    node.attributes.heads = graph.bodies[1].value(node.output).type.width / head_dim;
+    node.attributes.kv_heads = node.op == graph::Op::kAttention ? 32 / head_dim : 0;
+    node.attributes.head_dim = head_dim;
+  }
+  const program::Program program = CompileOrDie(graph, {.machine_code = false}, report);
+  EXPECT_EQ(program.level, 0);
+  EXPECT_EQ(report.level, 0);
+  ASSERT_EQ(report.notes.size(), 1u);
+  EXPECT_EQ(report.notes[0], std::string("-O2 cannot take this model, running as -O0: ") + GetParam().note);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, CompileFallback,
+    testing::Values(
+        Unfit{
+            "ffn_up: q4_1", "ffn_up: f16",
+            "body 'layer', @ffn_up is f16[96, 64]; panels take q4_1 and q8_0 with rows of a multiple of 32"},
+        Unfit{"token_embd: q8_0", "token_embd: f32",
+              "body 'prologue', @token_embd is f32[100, 64]; panels take q4_1 and q8_0 with rows of a "
+              "multiple of 32"},
+        Unfit{"ffn_up: q4_1", "ffn_up: q8_0",
+              "body 'layer', @ffn_up is of another type than @ffn_gate, with which it would be packed"},
+        Unfit{"heads = 2, head_dim = 32, theta", "heads = 4, head_dim = 16, theta",
+              "body 'layer', %q_rope (rope): panels take only heads of a multiple of 32, not 16"}));
+
+TEST(Compile, EachFusionDisabledRunsAsLevel0) {
+  for (const char* pass : {"quantize_activations", "fuse_norm_quant", "carry_norm_quant", "fuse_embed",
+                           "fuse_qkv", "fuse_rope_kvcache", "fuse_attn_quant", "fuse_residual",
+                           "fuse_gate_up", "fuse_act_quant", "fuse_lm_head"}) {
+    CompileReport report;
+    const program::Program program =
+        CompileOrDie(Tiny(), {.disabled_passes = {pass}, .machine_code = false}, report);
+    EXPECT_EQ(program.level, 0) << pass;
+    EXPECT_EQ(report.notes.size(), 1u) << pass;
+  }
+}
+
+TEST(Compile, RefusesWhatDoesNotExist) {
+  const auto message = [](const CompileOptions& options) {
+    return Compile(Tiny(), options).status().message();
+  };
+  EXPECT_EQ(message({.level = 7}), "there is no optimization level 7; this build knows 0 and 2");
+  EXPECT_EQ(message({.kv_type = tensor::DType::kQ8_0}),
+            "the KV cache cannot be q8_0; this build knows f16 and f32");
+  EXPECT_NE(message({.disabled_passes = {"x"}, .machine_code = false}).find("there is no pass 'x'"),
+            std::string::npos);
+}
+
+TEST(Compile, BrokenGraphIsRefusedBeforeAnythingIsDone) {
+  graph::Graph graph = Tiny();
+  graph.layers[0].bindings.clear();
+  EXPECT_EQ(Compile(graph, {}).status().message(), "graph 'llama', layer 0: does not bind @attn_norm");
+}
+
+TEST(Compile, LayersWithOtherHeadsAreRefused) {
+  graph::Graph graph = Tiny();
+  graph::Body other = graph.bodies[1];
+  other.name = "other";
+  for (graph::Node& node : other.nodes) {
+    if (node.op == graph::Op::kRope) node.attributes.theta = 7;
+  }
+  graph.bodies.push_back(std::move(other));
+  graph.layers[1].body = graph::BodyId{3};
+  EXPECT_EQ(
+      Compile(graph, {.level = 0}).status().message(),
+      "body 'other', %q_rope (rope): other heads or rotary base than elsewhere; this build takes one kind "
+      "a model");
+}
+
+TEST(Compile, DumpsWhatIsAsked) {
+  const Result<DumpSet> dumps = ParseDumpSet("graph,phase,vir,asm");
+  ASSERT_TRUE(dumps.ok());
+  CompileReport report;
+  const program::Program program = CompileOrDie(Tiny(), {.dumps = *dumps}, report);
+  EXPECT_NE(report.graph_text.find("graph llama"), std::string::npos);
+  EXPECT_EQ(report.phase_text, program::Print(program));
+  EXPECT_EQ(report.vir_text.empty(), report.kernels == 0);
+  EXPECT_EQ(report.assembly_text.empty(), report.kernels == 0);
+  CompileOrDie(Tiny(), {.level = 0}, report);
+  EXPECT_TRUE(report.graph_text.empty() && report.phase_text.empty());
+}
+
+TEST(Compile, UnknownDumpNamesTheKnownOnes) {
+  EXPECT_EQ(ParseDumpSet("graph,xyz").status().message(),
+            "there is no dump 'xyz'; give any of graph, phase, vir, asm, separated by commas");
+  EXPECT_TRUE(ParseDumpSet("")->graph == false);
+}
+
+TEST(Compile, MakesMachineCodeWhereTheCpuRunsIt) {
+  CompileReport report;
+  const program::Program program = CompileOrDie(Tiny(), {}, report);
+  if (!CanMakeKernels()) {
+    EXPECT_EQ(program.level, 0);
+    EXPECT_EQ(report.notes.size(), 1u);
+    GTEST_SKIP() << report.notes[0];
+  }
+  EXPECT_EQ(program.level, 2);
+  ASSERT_NE(program.library, nullptr);
+  EXPECT_GT(report.kernels, 10);
+  EXPECT_GT(report.code_bytes, 1000u);
+  for (const program::Body& body : program.bodies) {
+    for (const program::Phase& phase : body.phases) {
+      EXPECT_FALSE(std::holds_alternative<std::monostate>(phase.kernels)) << phase.label;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vivace::compiler
