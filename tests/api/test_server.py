@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""The HTTP API as the official `openai` client sees it, and the program's conduct from outside, with a real model.
+
+usage: test_server.py --vivace PROGRAM --model FILE.gguf [-O LEVEL] [test names]
+"""
+import argparse
+import sys
+import unittest
+
+import api_cases
+import program_cases
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--vivace", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("-O", dest="level", default="2")
+    parser.add_argument("names", nargs="*", help="such as api_cases.Load")
+    known = parser.parse_args()
+    arguments = [f"-O{known.level}", "--log-level", "warning"]
+    loader = unittest.defaultTestLoader
+    for module in (api_cases, program_cases):
+        module.configure(known.vivace, known.model, arguments)
+    if known.names:
+        suite = loader.loadTestsFromNames(known.names)
+    else:
+        suite = unittest.TestSuite([loader.loadTestsFromModule(api_cases), loader.loadTestsFromModule(program_cases)])
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    sys.exit(not result.wasSuccessful())
+
+
+if __name__ == "__main__":
+    main()
