@@ -1,0 +1,91 @@
+#include "scored_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "tensor/kv_layout.h"
+#include "tensor/step_view.h"
+
+namespace vivace::conformance {
+namespace {
+
+constexpr int kMaxTokens = 1024;
+constexpr int kChunk = 128;
+
+// Natural log-probabilities of float logits, normalised in double.
+void LogSoftmax(std::span<const float> logits, std::vector<float>& out) {
+  const double top = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
+  const double normaliser = top + std::log(sum);
+  out.resize(logits.size());
+  std::transform(logits.begin(), logits.end(), out.begin(),
+                 [&](float logit) { return static_cast<float>(static_cast<double>(logit) - normaliser); });
+}
+
+}  // namespace
+
+std::string ModelPath() {
+  const char* path = std::getenv("VIVACE_TEST_MODEL");
+  return path != nullptr ? path : VIVACE_SOURCE_DIR "/.cache/models/smollm2-135m.gguf";
+}
+
+bool QuickOnly() {
+  return std::getenv("VIVACE_QUICK") != nullptr;
+}
+
+ScoredModel::ScoredModel(std::unique_ptr<engine::ModelRunner> runner) : runner_(std::move(runner)) {
+  for (int i = 0; i < kMaxTokens / tensor::KvLayout::kBlockTokens; ++i) blocks_.push_back(i);
+}
+
+Result<std::unique_ptr<ScoredModel>> ScoredModel::Create(const checkpoint::GgufFile& file, int level,
+                                                         tensor::DType kv_type) {
+  engine::EngineConfig config;
+  config.level = level;
+  config.kv_type = kv_type;
+  config.max_model_len = kMaxTokens;
+  config.max_num_seqs = 4;
+  config.max_kv_bytes = std::int64_t{1} << 30;
+  config.threads = engine::AvailableCores();
+  auto runner = engine::ModelRunner::Create(file, config, base::Log());
+  if (!runner.ok()) return runner.status();
+  return std::unique_ptr<ScoredModel>(new ScoredModel(std::move(runner).value()));
+}
+
+void ScoredModel::RunChunk(std::span<const std::int32_t> tokens, int first) {
+  const auto rows = static_cast<std::int32_t>(tokens.size());
+  positions_.clear();
+  slots_.clear();
+  logit_rows_.clear();
+  for (std::int32_t row = 0; row < rows; ++row) {
+    positions_.push_back(first + row);
+    slots_.push_back(first + row);  // block i holds the positions from 16 i on
+    logit_rows_.push_back(row);
+  }
+  const tensor::SequenceView sequence{0, rows, first, blocks_.data()};
+  tensor::StepView step;
+  step.rows = step.logit_count = rows;
+  step.token_ids = tokens.data();
+  step.positions = positions_.data();
+  step.kv_slots = slots_.data();
+  step.sequences = &sequence;
+  step.sequence_count = 1;
+  step.logit_rows = logit_rows_.data();
+  runner_->Run(step);
+}
+
+void ScoredModel::Score(std::span<const std::int32_t> tokens,
+                        const std::function<void(int, std::span<const float>)>& visit) {
+  const int count = static_cast<int>(tokens.size());
+  for (int first = 0; first < count; first += kChunk) {
+    const int rows = std::min(kChunk, count - first);
+    RunChunk(tokens.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)), first);
+    for (int row = 0; row < rows; ++row) {
+      LogSoftmax(runner_->Logits(row), logprobs_);
+      visit(first + row, logprobs_);
+    }
+  }
+}
+
+}  // namespace vivace::conformance
