@@ -1,5 +1,5 @@
 // The one list of graph passes, in the order in which they run. A pass is one free function in one file,
-// <name>.cc; only the runner (pass_runner.h) calls it.
+// pass_<name>.cc; only the runner (pass_runner.h) calls it.
 #pragma once
 
 #include <span>

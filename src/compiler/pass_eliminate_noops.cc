@@ -1,7 +1,7 @@
 // Removes nodes whose result nobody uses, and the weights that only they used.
 
 #include "compiler/body_editor.h"
-#include "compiler/passes.h"
+#include "compiler/pass_list.h"
 
 namespace vivace::compiler {
 

@@ -1,7 +1,7 @@
 // Groups the embedding look-up with the weighting and quantisation of its rows for the first layer.
 
 #include "compiler/body_editor.h"
-#include "compiler/passes.h"
+#include "compiler/pass_list.h"
 #include "compiler/patterns.h"
 
 namespace vivace::compiler {

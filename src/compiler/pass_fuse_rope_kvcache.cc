@@ -1,7 +1,7 @@
 // Adds rotation and the write to the KV cache to the group that fuse_qkv made: they become its epilogue.
 
 #include "compiler/body_editor.h"
-#include "compiler/passes.h"
+#include "compiler/pass_list.h"
 
 namespace vivace::compiler {
 namespace {

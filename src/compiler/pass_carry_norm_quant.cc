@@ -3,7 +3,7 @@
 // norm of the layer to come. All layers and the epilogue must begin so, or nothing is done.
 
 #include "compiler/body_editor.h"
-#include "compiler/passes.h"
+#include "compiler/pass_list.h"
 #include "compiler/patterns.h"
 
 namespace vivace::compiler {

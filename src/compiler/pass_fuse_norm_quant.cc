@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "compiler/body_editor.h"
-#include "compiler/passes.h"
+#include "compiler/pass_list.h"
 
 namespace vivace::compiler {
 namespace {

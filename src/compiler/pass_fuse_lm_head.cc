@@ -1,7 +1,7 @@
 // Groups the output projection with the selection of the rows whose logits are wanted and the norm's scale.
 
 #include "compiler/body_editor.h"
-#include "compiler/passes.h"
+#include "compiler/pass_list.h"
 #include "compiler/patterns.h"
 
 namespace vivace::compiler {

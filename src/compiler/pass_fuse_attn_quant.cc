@@ -1,7 +1,7 @@
 // Groups attention with the quantisation of its result for the output projection.
 
 #include "compiler/body_editor.h"
-#include "compiler/passes.h"
+#include "compiler/pass_list.h"
 #include "compiler/patterns.h"
 
 namespace vivace::compiler {

@@ -3,7 +3,7 @@
 // selected after quantisation, which gives the same bits.
 
 #include "compiler/body_editor.h"
-#include "compiler/passes.h"
+#include "compiler/pass_list.h"
 
 namespace vivace::compiler {
 namespace {

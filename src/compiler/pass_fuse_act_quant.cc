@@ -2,7 +2,7 @@
 // become its epilogue.
 
 #include "compiler/body_editor.h"
-#include "compiler/passes.h"
+#include "compiler/pass_list.h"
 #include "compiler/patterns.h"
 
 namespace vivace::compiler {
