@@ -11,7 +11,6 @@ prompt on standard output; for llama.cpp from the start of loading to its first 
 import argparse
 import ctypes
 import json
-import os
 import statistics
 import subprocess
 import time
@@ -69,28 +68,40 @@ def llama_first_token(path, threads):
     return elapsed
 
 
+def peak_bytes(pid):
+    """VmHWM of a process, 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+            return next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM")), 0)
+    except OSError:
+        return 0
+
+
 def generate(args, level, prompt, tokens):
     """One `vivace generate`; its JSON object and the process's peak resident bytes."""
     command = [args.vivace, "generate", args.model, f"-O{level}", "--threads", str(args.threads), "--json", "--ignore-eos",
                "--temperature", "0", "--max-tokens", str(tokens), "--prompt-ids", ",".join(map(str, prompt))]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        raise RuntimeError(f"{' '.join(command[:4])} failed with {status}")
-    return json.loads(out), usage.ru_maxrss * 1024
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, peak_bytes(process.pid))
+            time.sleep(0.01)
+        if process.returncode != 0:
+            raise RuntimeError(f"{' '.join(command[:4])} failed with {process.returncode}")
+        return json.loads(process.stdout.read()), peak
 
 
 def vivace_first_token(args, level):
     """Milliseconds from exec to the first byte of the answer on standard output."""
-    command = [args.vivace, "run", args.model, f"-O{level}", "--threads", str(args.threads), "--raw", "--temperature", "0",
-               "--max-tokens", "4", "--prompt", "The capital of France is"]
+    command = [args.vivace, "generate", args.model, f"-O{level}", "--threads", str(args.threads), "--temperature", "0",
+               "--max-tokens", "1", "--prompt", "The capital of France is"]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    process.stdout.read(1)
+    first = process.stdout.read(1)
     elapsed = (time.perf_counter() - start) * 1e3
     process.stdout.read()
-    process.wait()
+    if process.wait() != 0 or not first:
+        raise RuntimeError("vivace generate failed")
     return elapsed
 
 

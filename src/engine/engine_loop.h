@@ -50,6 +50,7 @@ class EngineLoop {
   Result<scheduler::SequenceId> AddToScheduler(const Request& request);
   void CancelLive(RequestId id);
   void Step();
+  void MarkStarted(const scheduler::Plan& plan);
   void SampleAll(const scheduler::Plan& plan);
   void SampleSequence(const scheduler::SequencePlan& plan, int first_logit);
   bool SampleNext(LiveRequest& live, const scheduler::SequencePlan& plan, int logit);

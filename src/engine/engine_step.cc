@@ -13,6 +13,7 @@ void EngineLoop::Step() {
   if (plan.empty()) return;
   results_.clear();
   to_deliver_.clear();
+  MarkStarted(plan);
   try {
     runner_.Run(batch_.Fill(plan));
     SampleAll(plan);
@@ -31,16 +32,21 @@ void EngineLoop::Step() {
   }
 }
 
+// The wait in the queue ends where a request's first step begins.
+void EngineLoop::MarkStarted(const scheduler::Plan& plan) {
+  for (const scheduler::SequencePlan& sequence : plan.sequences) {
+    LiveRequest& live = Live(sequence.id);
+    if (live.started) continue;
+    live.started = true;
+    live.timing.queued = live.since_submit.Seconds();
+    live.cached_prompt_tokens = sequence.cached_tokens;
+    prompt_tokens_ += static_cast<std::int64_t>(live.request.prompt.size());
+  }
+}
+
 void EngineLoop::SampleAll(const scheduler::Plan& plan) {
   int first_logit = 0;
   for (const scheduler::SequencePlan& sequence : plan.sequences) {
-    LiveRequest& live = Live(sequence.id);
-    if (!live.started) {
-      live.started = true;
-      live.timing.queued = live.since_submit.Seconds();
-      live.cached_prompt_tokens = sequence.cached_tokens;
-      prompt_tokens_ += static_cast<std::int64_t>(live.request.prompt.size());
-    }
     SampleSequence(sequence, first_logit);
     first_logit += sequence.logit_rows;
   }
