@@ -256,8 +256,8 @@ class Bench {
     FillRandom(source.data(), source_bytes * kCopies);
     const auto pack = [&] {
       for (std::size_t copy = 0; copy < kCopies; ++copy) {
-        kernels::PackPanels(layout, tensor::ColumnOrder::kPlain, {{source.data() + copy * source_bytes, n}}, 0, 0, 0,
-                   layout.panels(), panels.data() + copy * layout.bytes());
+        kernels::PackPanels(layout, tensor::ColumnOrder::kPlain, {{source.data() + copy * source_bytes, n}},
+                            0, 0, 0, layout.panels(), panels.data() + copy * layout.bytes());
       }
     };
     const auto copy = [&] { std::memcpy(panels.data(), source.data(), source_bytes * kCopies); };

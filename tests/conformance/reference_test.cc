@@ -164,7 +164,8 @@ TEST_F(Reference, CompiledDivergesFromPortableByLessThanTheBar) {
               positions);
   EXPECT_GE(positions, QuickOnly() ? 100 : 1000);
   EXPECT_LE(sum / positions, 1.8e-3);
-  EXPECT_EQ((*compiled)->level() == 2, sum / positions > 1e-5) << "what runs at -O2 rounds activations to 8 bits";
+  EXPECT_EQ((*compiled)->level() == 2, sum / positions > 1e-5)
+      << "what runs at -O2 rounds activations to 8 bits";
 }
 
 // Mutations: each must break the 1e-3 bar, or the bar would not find such a bug.
