@@ -24,6 +24,11 @@ Result<Value> WithLine(int line, Result<Value> result) {
   return result;
 }
 
+Value OrUndefined(const Value* found) {
+  if (found == nullptr) return {};
+  return *found;
+}
+
 /// A Python index: from the end when negative; clamped to [0, size].
 std::size_t Clamp(std::int64_t index, std::size_t size) {
   const auto signed_size = static_cast<std::int64_t>(size);
@@ -179,7 +184,7 @@ Value Evaluator::Lookup(std::string_view name) const {
     if (binding->name == name) return binding->value;
   }
   const Value* variable = variables_.Find(name);
-  return variable != nullptr ? *variable : Value();
+  return OrUndefined(variable);
 }
 
 Result<Value> Evaluator::Evaluate(ExpressionId id) {
@@ -240,7 +245,7 @@ Result<Value> Evaluator::EvaluateAttribute(const Expression& expression) {
         AtLine(expression.line, "\"" + expression.name + "\" is asked of something undefined"));
   }
   const Value* found = object.Find(expression.name);
-  return found != nullptr ? *found : Value();
+  return OrUndefined(found);
 }
 
 Result<Value> Evaluator::EvaluateItem(const Expression& expression) {
@@ -252,7 +257,7 @@ Result<Value> Evaluator::EvaluateItem(const Expression& expression) {
   }
   if (object.is(Kind::kDict) && key.is(Kind::kString)) {
     const Value* found = object.Find(key.text().Join());
-    return found != nullptr ? *found : Value();
+    return OrUndefined(found);
   }
   if (object.is(Kind::kList) && key.is(Kind::kInteger)) {
     const auto size = static_cast<std::int64_t>(object.list().size());

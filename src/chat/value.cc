@@ -106,6 +106,13 @@ std::string Text::Join() const {
   return joined;
 }
 
+Value::Value() = default;
+Value::Value(const Value&) = default;
+Value::Value(Value&&) noexcept = default;
+Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(Value&&) noexcept = default;
+Value::~Value() = default;
+
 Value Value::None() {
   Value value;
   value.data_ = NoneTag{};

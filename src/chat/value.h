@@ -44,7 +44,12 @@ class Value {
   using Dict = std::vector<std::pair<std::string, Value>>;  // in insertion order, keys unique
   enum class Kind { kUndefined, kNone, kBool, kInteger, kNumber, kString, kList, kDict };
 
-  Value() = default;  // undefined
+  Value();  // undefined
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
   static Value None();
   static Value Bool(bool value);
   static Value Integer(std::int64_t value);
