@@ -100,15 +100,15 @@ codegen::Function PeakLoop() {
 }
 
 // Arguments: memory, lines of 8 x 64 bytes, result.
-codegen::Function PlainRead() {
+codegen::Function PlainRead(const kernels::PrefetchDistances& prefetch) {
   Builder b("plain_read");
   const Scalar at = b.Arg(0);
   std::vector<Vec> sums;
   for (int i = 0; i < 8; ++i) sums.push_back(b.ConstInt(0));
   b.Loop(b.Arg(1));
   for (int i = 0; i < 8; ++i) {
-    b.Prefetch1({at, 8192 + 64 * i});
-    b.Prefetch0({at, 1024 + 64 * i});
+    if (prefetch.far_bytes != 0) b.Prefetch1({at, prefetch.far_bytes + 64 * i});
+    if (prefetch.near_bytes != 0) b.Prefetch0({at, prefetch.near_bytes + 64 * i});
     b.BinaryTo(Op::kAddInt, sums[i], sums[i], b.Load({at, 64 * i}));
   }
   b.Bump(at, 512);
@@ -184,6 +184,55 @@ class Bench {
                 100 * rate / peak_rate);
   }
 
+  // Direct tiles over units from memory, for several prefetch distances.
+  void Stream(DType type, int k, int rows) {
+    const std::string name = "stream " + std::string(tensor::Row(type).name) + " k " + std::to_string(k) +
+                             " rows " + std::to_string(rows);
+    if (!Wanted(name)) return;
+    constexpr kernels::PrefetchDistances kDistances[] = {{0, 0},       {0, 512},     {0, 1024}, {0, 2048},
+                                                         {0, 3072},    {0, 4096},    {0, 6144}, {0, 8192},
+                                                         {8192, 1024}, {8192, 2048}, {8192, 0}};
+    const PanelLayout layout{type, k, 32};
+    const int units = static_cast<int>((std::size_t{192} << 20) / layout.unit_bytes());
+    Memory weights(layout.unit_bytes() * units + (1 << 16)), input(QuantizedRows{k}.row_stride() * 6);
+    FillRandom(weights.data(), layout.unit_bytes() * units);
+    FillRows(input.data(), k, 6);
+    std::vector<std::unique_ptr<KernelLibrary>> libraries;
+    std::vector<std::function<void()>> bodies;
+    for (const kernels::PrefetchDistances& distances : kDistances) {
+      auto& library = libraries.emplace_back(std::make_unique<KernelLibrary>());
+      const auto id = library->Compile(kernels::BuildDirectTile({type, k, rows, 128, distances}));
+      if (!id.ok() || !library->Seal().ok()) return;
+      bodies.push_back([&, run = library->Get(*id)] {
+        for (int u = 0; u < units; ++u) {
+          const std::int64_t arguments[] = {Address(input.data()),
+                                            Address(weights.data() + u * layout.unit_bytes()),
+                                            Address(scratch_->bytes)};
+          run(arguments);
+        }
+      });
+    }
+    for (const kernels::PrefetchDistances& distances : kDistances) {
+      auto& library = libraries.emplace_back(std::make_unique<KernelLibrary>());
+      const auto id = library->Compile(PlainRead(distances));
+      if (!id.ok() || !library->Seal().ok()) return;
+      bodies.push_back([&, run = library->Get(*id)] {
+        const std::int64_t arguments[] = {Address(weights.data()),
+                                          static_cast<std::int64_t>(layout.unit_bytes() * units / 512),
+                                          Address(scratch_->bytes)};
+        run(arguments);
+      });
+    }
+    const std::vector<double> t = Interleaved(bodies, 21);
+    const double bytes = static_cast<double>(layout.unit_bytes() * units);
+    constexpr std::size_t kVariants = std::size(kDistances);
+    for (std::size_t i = 0; i < kVariants; ++i) {
+      std::printf("%s, prefetch far %5d near %5d: %5.1f GB/s; plain read %5.1f GB/s\n", name.c_str(),
+                  kDistances[i].far_bytes, kDistances[i].near_bytes, bytes / t[i] / 1e9,
+                  bytes / t[i + kVariants] / 1e9);
+    }
+  }
+
   // A whole phase: `rows` rows, over enough copies of the weights that they come from memory when `cold`.
   void Phase(const char* what, const PanelGemmSpec& spec, int rows, bool cold) {
     const std::string name = std::string(what) + " " + std::string(tensor::Row(spec.type).name) + " " +
@@ -193,7 +242,7 @@ class Bench {
     KernelLibrary library;
     const auto kernels = CompilePanelGemm(spec, library);
     const auto peak = library.Compile(PeakLoop());
-    const auto read = library.Compile(PlainRead());
+    const auto read = library.Compile(PlainRead({}));
     if (!kernels.ok() || !peak.ok() || !read.ok() || !library.Seal().ok()) return;
     const PanelLayout layout{spec.type, spec.k, spec.n};
     const std::size_t copies = cold ? (std::size_t{192} << 20) / layout.bytes() + 1 : 1;
@@ -298,6 +347,8 @@ void RunAll(Bench& bench) {
     for (const int rows : {1, 2, 3, 4, 5, 6}) bench.Tile(type, 576, rows, false);
     for (const int k : {576, 1536}) bench.Tile(type, k, 6, true);
   }
+  for (const int rows : {1, 2, 4, 6}) bench.Stream(DType::kQ4_1, 576, rows);
+  bench.Stream(DType::kQ8_0, 576, 1);
   struct Row {
     const char* name;
     Epilogue epilogue;
@@ -307,7 +358,7 @@ void RunAll(Bench& bench) {
                            {"gate-up", Epilogue::kSiluMulQuant},
                            {"logits", Epilogue::kLogits}};
   for (const Row& row : kRows) {
-    for (const int rows : {1, 4, 8, 12, 32})
+    for (const int rows : {1, 4, 8, 12, 32, 96})
       bench.Phase((std::string("decode ") + row.name).c_str(), Spec(DType::kQ4_1, row.epilogue), rows, true);
     if (row.epilogue != Epilogue::kLogits)
       bench.Phase((std::string("prefill ") + row.name).c_str(), Spec(DType::kQ4_1, row.epilogue), 512, false);

@@ -22,9 +22,6 @@ using tensor::QuantizedRows;
 
 namespace {
 
-// Distances ahead on the weight stream, in bytes: to the second cache level and to the first.
-constexpr std::int32_t kPrefetchFar = 8192;
-constexpr std::int32_t kPrefetchNear = 1024;
 constexpr std::int32_t kLine = 64;
 
 // Offsets inside a group of an expanded unit.
@@ -99,10 +96,11 @@ void AddMinimums(Tile& t, const Pair& minimums) {
   }
 }
 
-// Fetches line `line` of the group that lies the two distances ahead.
-void PrefetchLine(Builder& b, Scalar unit, int line) {
-  b.Prefetch1({unit, kPrefetchFar + line * kLine});
-  b.Prefetch0({unit, kPrefetchNear + line * kLine});
+// Fetches line `line` of the group that lies ahead on the weight stream.
+void PrefetchLine(Tile& t, int line) {
+  const PrefetchDistances& ahead = t.shape.prefetch;
+  if (ahead.far_bytes != 0) t.b.Prefetch1({t.unit, ahead.far_bytes + line * kLine});
+  if (ahead.near_bytes != 0) t.b.Prefetch0({t.unit, ahead.near_bytes + line * kLine});
 }
 
 // Low (or high) nibbles of the j-th pair of vectors of the group, one a byte.
@@ -161,8 +159,8 @@ void DirectNibbleGroup(Tile& t, Vec mask) {
   Builder& b = t.b;
   Pair byte_sums = NewPair(b);
   for (int j = 0; j < 4; ++j) {
-    PrefetchLine(b, t.unit, 2 * j);
-    PrefetchLine(b, t.unit, 2 * j + 1);
+    PrefetchLine(t, 2 * j);
+    PrefetchLine(t, 2 * j + 1);
     std::array<Pair, 2> halves{};
     if (!t.fills_registers()) halves = SplitNibbles(b, t.unit, j, mask);
     for (int h = 0; h < 2; ++h) {
@@ -171,8 +169,8 @@ void DirectNibbleGroup(Tile& t, Vec mask) {
       DotQuad(t, 8 * j + 4 * h, nibbles);
     }
   }
-  PrefetchLine(b, t.unit, 8);
-  PrefetchLine(b, t.unit, 9);
+  PrefetchLine(t, 8);
+  PrefetchLine(t, 9);
   SubtractZeroPoints(t, SumBytes(b, byte_sums));
   const std::int32_t scale = t.layout.unit_weight_bytes_per_group();
   AddScaled(t, LoadPairF16(b, t.unit, scale));
@@ -184,13 +182,13 @@ void DirectByteGroup(Tile& t, Vec ones) {
   const Pair sums = NewPair(b);
   for (const Vec sum : sums) b.ZeroTo(sum);
   for (int q = 0; q < 8; ++q) {
-    PrefetchLine(b, t.unit, 2 * q);
-    PrefetchLine(b, t.unit, 2 * q + 1);
+    PrefetchLine(t, 2 * q);
+    PrefetchLine(t, 2 * q + 1);
     const Pair weights = LoadPair(b, t.unit, 2 * q * kLine);
     for (int v = 0; v < 2; ++v) b.Dot4(sums[v], ones, weights[v]);
     DotQuad(t, 4 * q, weights);
   }
-  PrefetchLine(b, t.unit, 16);
+  PrefetchLine(t, 16);
   SubtractZeroPoints(t, sums);
   AddScaled(t, LoadPairF16(b, t.unit, t.layout.unit_weight_bytes_per_group()));
 }

@@ -18,11 +18,19 @@ enum TileArgument { kTileInput, kTileUnit, kTileResult, kTileArguments };
 /// Arguments of an expand kernel: the packed unit, and where the expanded unit goes.
 enum ExpandArgument { kExpandUnit, kExpandResult, kExpandArguments };
 
+/// How far ahead of its reads a direct tile asks for weights: into the second cache level, and into the
+/// first. 0: not at all.
+struct PrefetchDistances {
+  int far_bytes = 0;
+  int near_bytes = 0;
+};
+
 struct TileShape {
   tensor::DType type;  // of the weights, kQ4_1 or kQ8_0
   int k;
   int rows;
   int c_stride;  // bytes
+  PrefetchDistances prefetch{};
 };
 
 /// Reads nibbles or bytes as packed, and prefetches the weights ahead.

@@ -18,11 +18,11 @@ using tensor::StepView;
 namespace {
 
 constexpr int kUnit = PanelLayout::kUnitColumns;
-// Up to here tiles read packed weights; with more rows a unit is expanded first. Also the rows that one task
-// takes at most, so that the rows stay in the second cache level and row blocks are there to share when
-// columns are few.
-constexpr int kDirectRows = 2 * kTileRows;
-constexpr int kRowBlock = 64 * kTileRows;
+// Up to here tiles read packed weights; with more rows a unit is expanded first (both measured: equal at
+// about 50 rows).
+constexpr int kDirectRows = 8 * kTileRows;
+// Rows of one task at most: they should stay in the second cache level.
+constexpr int kRowBlock = 86 * kTileRows;
 // With many columns a task takes several units.
 constexpr int kManyColumns = 8192;
 constexpr int kUnitsPerTask = 8;
@@ -31,8 +31,7 @@ constexpr int kUnitsPerTask = 8;
 // (logits).
 constexpr std::size_t kLaneOffset = kTileRows * 2 * kUnit * sizeof(float);
 constexpr std::size_t kRowScaleOffset = kLaneOffset + 128;
-constexpr std::size_t kExpandedOffset = kRowScaleOffset + (kRowBlock + 16) * sizeof(float);
-static_assert(kExpandedOffset % 64 == 0);
+constexpr std::size_t kExpandedOffset = (kRowScaleOffset + (kRowBlock + 16) * sizeof(float) + 63) / 64 * 64;
 
 std::int64_t Address(const void* pointer) {
   return reinterpret_cast<std::int64_t>(pointer);

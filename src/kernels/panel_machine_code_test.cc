@@ -54,7 +54,7 @@ struct RandomPhase {
                  .kv_heads = UniformInt(random, 1, 2),
                  .head_dim = 32 * UniformInt(random, 1, 3),
                  .type = DType::kF16,
-                 .blocks = 3};
+                 .blocks = 5};
       if (random() % 2 == 0) spec.kv.type = DType::kF32;
       spec.heads = spec.kv.kv_heads * UniformInt(random, 1, 2);
       spec.n = (spec.heads + 2 * spec.kv.kv_heads) * spec.kv.head_dim;
@@ -63,7 +63,7 @@ struct RandomPhase {
   }
   RandomPhase(Random& random, Epilogue epilogue)
       : spec(MakeSpec(random, epilogue)),
-        rows(UniformInt(random, 1, random() % 4 == 0 ? 40 : 13)),
+        rows(UniformInt(random, 1, random() % 4 == 0 ? 70 : 13)),
         norm(RandomFloats(random, spec.n, 0.5f, 1.5f)),
         x(RandomFloats(random, static_cast<std::size_t>(rows) * spec.n)),
         table(RandomFloats(random, 50 * spec.kv.head_dim)),
