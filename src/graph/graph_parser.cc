@@ -42,6 +42,7 @@ class Parser {
 
   base::TextScanner scan_;
   Graph graph_;
+  bool has_prologue_ = false, has_epilogue_ = false;
   Body body_;
   std::unordered_map<std::string, ValueId> names_;  // of the body, with @ or %
   std::vector<std::string> output_names_;           // resolved when the body ends
@@ -60,6 +61,8 @@ Result<Graph> Parser::Run() {
     VIVACE_RETURN_IF_ERROR(ParseLayers());
     more = !scan_.LineDone();
   }
+  if (!has_prologue_ || !has_epilogue_)
+    return InvalidArgument("the graph's text has no prologue or no epilogue");
   return std::move(graph_);
 }
 
@@ -255,12 +258,14 @@ Status Parser::ParseLayers() {
     VIVACE_ASSIGN_OR_RETURN(layer.body, BodyByName());
     VIVACE_RETURN_IF_ERROR(Bindings(layer));
     graph_.prologue = std::move(layer);
+    has_prologue_ = true;
     return Status::Ok();
   }
   if (scan_.Accept("epilogue")) {
     VIVACE_ASSIGN_OR_RETURN(layer.body, BodyByName());
     VIVACE_RETURN_IF_ERROR(Bindings(layer));
     graph_.epilogue = std::move(layer);
+    has_epilogue_ = true;
     return Status::Ok();
   }
   if (!scan_.Accept("layers")) return scan_.Error("expected body, prologue, layers or epilogue");

@@ -57,6 +57,13 @@ TEST(GraphText, LayersAreUnfolded) {
   EXPECT_EQ(graph->layers[2].bindings[1].source, "blk.2.attn_q.weight");
 }
 
+TEST(GraphText, EndsAreRequired) {
+  EXPECT_EQ(Parse("").status().message(), "the graph's text is empty");
+  const std::string text(kTiny);
+  EXPECT_EQ(Parse(text.substr(0, text.find("epilogue epilogue"))).status().message(),
+            "the graph's text has no prologue or no epilogue");
+}
+
 TEST(GraphText, BuilderMakesTheSameBody) {
   BodyBuilder builder("prologue");
   const ValueId tokens = builder.Input("tokens", Type::Tokens(tensor::DType::kI32, 0));

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 
 #include "models/model_families.h"
 
@@ -138,6 +140,24 @@ TEST(Llama, FamiliesAreAllBuildable) {
   config.architecture = "mamba";
   EXPECT_EQ(BuildGraph(config, TinyWeights()).status().message(),
             "general.architecture is 'mamba'; this build knows 'llama'.");
+}
+
+TEST(Llama, TheRealModelHasOneLayerBody) {
+  const char* given = std::getenv("VIVACE_TEST_MODEL");
+  const std::string path = given != nullptr ? given : VIVACE_SOURCE_DIR "/.cache/models/smollm2-135m.gguf";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no model at " << path;
+  const auto file = checkpoint::GgufFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  const auto config = ReadConfig(*file);
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  const auto weights = ReadWeights(*file);
+  ASSERT_TRUE(weights.ok()) << weights.status().message();
+  const auto graph = BuildGraph(*config, *weights);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(graph->bodies.size(), 3u);
+  EXPECT_EQ(graph->layers.size(), 30u);
+  EXPECT_EQ(graph->vocabulary, 49152);
+  EXPECT_EQ(graph->max_positions, 8192);
 }
 
 TEST(Llama, EveryWeightIsNeededWithItsShape) {

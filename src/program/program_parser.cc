@@ -86,6 +86,7 @@ Result<Program> Parser::Run() {
     VIVACE_RETURN_IF_ERROR(scan_.ExpectLineDone());
     more = scan_.NextLine();
   }
+  if (program_.buffers.empty()) return InvalidArgument("the program's text declares no buffer");
   return std::move(program_);
 }
 

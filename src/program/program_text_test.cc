@@ -53,6 +53,11 @@ TEST(ProgramText, PrintsWhatItParses) {
   EXPECT_TRUE(Verify(*program).ok()) << Verify(*program).message();
 }
 
+TEST(ProgramText, BuffersAreRequired) {
+  EXPECT_EQ(Parse("").status().message(), "the program's text is empty");
+  EXPECT_EQ(Parse("program p {level = 0}").status().message(), "the program's text declares no buffer");
+}
+
 TEST(ProgramText, LayersAndSharedWeightsAreUnfolded) {
   const Result<Program> program = Parse(kText);
   ASSERT_TRUE(program.ok());
