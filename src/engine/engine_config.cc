@@ -25,6 +25,14 @@ int BuiltLevel(std::int64_t asked, std::vector<std::string>& notes) {
   return 2;
 }
 
+// Level 0 computes more slowly: its steps are shorter unless somebody says otherwise.
+int StepTokens(const Options& options, int level) {
+  constexpr int kPortableStepTokens = 128;
+  constexpr std::string_view kName = "max-num-batched-tokens";
+  if (level == 0 && options.Origin(kName) == OptionOrigin::kDefault) return kPortableStepTokens;
+  return static_cast<int>(options.Integer(kName));
+}
+
 std::optional<std::int64_t> IfSet(const Options& options, std::string_view name) {
   return options.IsSet(name) ? std::optional(options.Integer(name)) : std::nullopt;
 }
@@ -48,7 +56,7 @@ Result<EngineConfig> ResolveConfig(const Options& options) {
   config.kv_type = options.Text("kv-cache-dtype") == "float32" ? tensor::DType::kF32 : tensor::DType::kF16;
   if (const auto length = IfSet(options, "max-model-len")) config.max_model_len = static_cast<int>(*length);
   config.max_num_seqs = static_cast<int>(options.Integer("max-num-seqs"));
-  config.max_batched_tokens = static_cast<int>(options.Integer("max-num-batched-tokens"));
+  config.max_batched_tokens = StepTokens(options, config.level);
   config.max_num_seqs = std::min(config.max_num_seqs, config.max_batched_tokens);
   config.max_chunk_tokens = static_cast<int>(options.Integer("long-prefill-token-threshold"));
   config.max_queued = static_cast<int>(options.Integer("max-num-queued-reqs"));

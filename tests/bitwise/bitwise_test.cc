@@ -184,7 +184,8 @@ TEST_P(BitwiseTest, ChunksOfOneToFiveHundredAndTwelve) {
   if (QuickForm()) chunks = {512, 64};
   if (LongForm()) chunks = {512, 1, 2, 3, 5, 7, 13, 16, 31, 64, 100, 255, 256, 257};
   for (const int chunk : chunks) {
-    const auto engine = MakeEngine(level(), {{"long-prefill-token-threshold", std::to_string(chunk)}});
+    const auto engine = MakeEngine(level(), {{"max-num-batched-tokens", "512"},
+                                             {"long-prefill-token-threshold", std::to_string(chunk)}});
     ASSERT_NE(engine, nullptr);
     // Chunks of one token are slow; 270 positions still cross into the second chunk of attention.
     const std::vector<Answer> answers = RunAlone(*engine, MakeLongRequest(*engine, LongForm() ? 500 : 270));
