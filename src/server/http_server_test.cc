@@ -148,6 +148,7 @@ TEST_F(HttpServerTest, AStreamEndsInDoneAndTheConnectionGoesOn) {
   EXPECT_TRUE(Has(header, "Transfer-Encoding: chunked")) << header;
   EXPECT_TRUE(Has(header, "text/event-stream"));
   const std::string stream = client.ReadUntil("\r\n0\r\n\r\n");
+  EXPECT_TRUE(stream.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n")) << stream;
   EXPECT_TRUE(Has(stream, R"("delta":{"role":"assistant","content":""})")) << stream;
   EXPECT_TRUE(Has(stream, R"("delta":{"content":"b"})"));
   EXPECT_TRUE(Has(stream, R"("choices":[],"usage":{"prompt_tokens":2,"completion_tokens":3)"));
