@@ -35,10 +35,11 @@ TEST(KvLayout, ElementsOfABlockFillItWithoutOverlap) {
 TEST(PanelLayout, GroupsHoldTheWeightsAndTheirScales) {
   const PanelLayout q4{.type = DType::kQ4_1, .k = 576, .n = 100};
   EXPECT_EQ(q4.panels(), 2);
-  EXPECT_EQ(q4.group_bytes(), PanelLayout::kColumns * 20);  // as in the checkpoint: 20 bytes for 32 weights
+  EXPECT_EQ(q4.unit_group_bytes(),
+            PanelLayout::kUnitColumns * 20);  // as in the checkpoint: 20 bytes for 32 weights
   EXPECT_EQ(q4.bytes(), 2u * 18u * 1280u);
   const PanelLayout q8{.type = DType::kQ8_0, .k = 576, .n = 64};
-  EXPECT_EQ(q8.group_bytes(), PanelLayout::kColumns * 34);
+  EXPECT_EQ(q8.unit_group_bytes(), PanelLayout::kUnitColumns * 34);
   EXPECT_EQ(q8.panels(), 1);
   EXPECT_EQ(PanelLayout::kExpandedGroupBytes,
             32 * PanelLayout::kUnitColumns + 3 * 4 * PanelLayout::kUnitColumns);

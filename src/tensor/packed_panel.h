@@ -5,12 +5,10 @@
 // A panel is two *units* of 32 columns one after the other, so that a task on one unit reads one sequential
 // stream. Unit u holds output columns 32u .. 32u+31 as 2 vectors of 16 (v = 0, 1): groups of 32 along k in
 // sequence, each
-//   Q4_1: nibbles [j = 0..3][v][16 columns][4]: byte i of column c has k = 8j+i in its low and k = 8j+4+i in
-//   its
-//         high nibble (512 B), then f16 scale[32], f16 minimum[32]                                       ->
-//         640 B
-//   Q8_0: s8 [q = 0..7][v][16 columns][4]: k = 4q+i (1024 B), then f16 scale[32]                        ->
-//   1088 B
+//   Q4_1 (640 B): nibbles [j = 0..3][v][16 columns][4] (512 B): byte i of column c has k = 8j+i in its low
+//   and
+//     k = 8j+4+i in its high nibble; then f16 scale[32], f16 minimum[32]
+//   Q8_0 (1088 B): s8 [q = 0..7][v][16 columns][4] (1024 B): k = 4q+i; then f16 scale[32]
 // Columns past N (N padded to 64) are zero.
 //
 // An expanded unit (prefill scratch of a worker) has per group s8 [q = 0..7][2 vectors][16][4] (1024 B),
