@@ -1,0 +1,134 @@
+#include "compiler/lowering.h"
+
+#include <gtest/gtest.h>
+
+#include "compiler/golden_test_file.h"
+#include "compiler/pass_list.h"
+
+namespace vivace::compiler {
+namespace {
+
+/// A graph of width 64 whose layer and epilogue are given.
+graph::Graph Make(std::string_view layer, std::string_view epilogue) {
+  const std::string text = std::string(R"(graph g {vocabulary = 10, hidden = 64, max_positions = 8}
+body prologue(%tokens: i32[T]) -> %x
+  weight @e: f32[10, 64]
+  %x: f32[T, 64] = embed %tokens, @e
+body layer(%x: f32[T, 64], %kv: kv, %positions: i32[T]) -> )") +
+                           std::string(layer) + R"(
+body epilogue(%x: f32[T, 64]) -> %logits
+  weight @o: f32[10, 64]
+)" + std::string(epilogue) +
+                           R"(
+  %logits: f32[L, 10] = linear %g, @o
+prologue prologue
+  e = e
+layers 2 x layer
+  w = blk.#.w
+epilogue epilogue
+  o = o
+)";
+  Result<graph::Graph> graph = graph::Parse(text);
+  EXPECT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_TRUE(graph::Verify(*graph).ok()) << graph::Verify(*graph).message();
+  return std::move(*graph);
+}
+
+constexpr std::string_view kPlainLayer =
+    "%y\n  weight @w: f32[64, 64]\n  %l: f32[T, 64] = linear %x, @w\n  %y: f32[T, 64] = add %x, %l";
+constexpr std::string_view kPlainEpilogue = "  %g: f32[L, 64] = gather_rows %x";
+
+std::string PortableText(const graph::Graph& graph) {
+  const Result<program::Program> program = LowerPortable(graph, tensor::DType::kF16);
+  if (!program.ok()) return program.status().message();
+  EXPECT_TRUE(program::Verify(*program).ok()) << program::Verify(*program).message();
+  return program::Print(*program);
+}
+
+bool Contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(LowerPortable, ResidualAddWritesOverTheStream) {
+  EXPECT_TRUE(Contains(PortableText(Make(kPlainLayer, kPlainEpilogue)), "add y: x, scratch.0 -> x"));
+}
+
+TEST(LowerPortable, AddMakesRoomWhenItsOperandIsStillNeeded) {
+  const std::string text = PortableText(
+      Make("%y\n  weight @w: f32[64, 64]\n  %l: f32[T, 64] = linear %x, @w\n  %s: f32[T, 64] = add %l, %x\n"
+           "  %t: f32[T, 64] = silu_mul %s, %l\n  %y: f32[T, 64] = add %x, %t",
+           kPlainEpilogue));
+  EXPECT_TRUE(Contains(text, "add s: scratch.0, x -> scratch.1 ")) << text;
+  EXPECT_TRUE(Contains(text, "silu_mul t: scratch.1, scratch.0 -> scratch.1 ")) << text;
+}
+
+TEST(LowerPortable, LastBodyLeavesItsInputForTheNextRun) {
+  const std::string text =
+      PortableText(Make(kPlainLayer, "  %s: f32[T, 64] = add %x, %x\n  %g: f32[L, 64] = gather_rows %s"));
+  EXPECT_TRUE(Contains(text, "add s: x, x -> scratch.0 ")) << text;
+}
+
+TEST(LowerPortable, ScratchOfTokensAndOfLogitsIsKeptApart) {
+  const std::string text = PortableText(Make(kPlainLayer, kPlainEpilogue));
+  EXPECT_TRUE(Contains(text, "buffer scratch.0 {bytes_per_row = 256}\n")) << text;
+  EXPECT_TRUE(Contains(text, "buffer scratch.1 {bytes_per_row = 256, logit_rows = 1}\n")) << text;
+}
+
+TEST(LowerPortable, NamesWhatNoPortableKernelComputes) {
+  const auto message = [](std::string_view nodes) {
+    return PortableText(Make("%y\n  weight @w: q4_1[64, 64]\n" + std::string(nodes), kPlainEpilogue));
+  };
+  EXPECT_EQ(message("  %y: f32[T, 64] = mul %x, %x"),
+            "body 'layer', %y (mul): no portable kernel computes it");
+  EXPECT_EQ(message("  %q: u8g32[T, 64] = quantize %x\n  %y: f32[T, 64] = linear %q, @w"),
+            "body 'layer', %q (quantize): no portable kernel computes it");
+  EXPECT_EQ(message("  %l: f32[T, 64] = linear %x, @w\n"
+                    "  %r: f32[T, 64] = rope %l, %positions {heads = 2, head_dim = 32, theta = 1}\n"
+                    "  %y: f32[T, 64] = add %l, %r"),
+            "body 'layer', %r (rope): its operand is used again");
+  EXPECT_EQ(message("  %y: f32[T, 64] = linear %x, @w\n  %z: f32[T, 64] = add %x, %y"),
+            "body 'layer', %y (linear): would overwrite %x, which is still used");
+  EXPECT_EQ(PortableText(Make("%x\n  weight @w: f32[64, 64]", kPlainEpilogue)).substr(0, 7), "program");
+}
+
+TEST(LowerPortable, OnlyLinearLayersRunOnRowsOfLogits) {
+  EXPECT_EQ(
+      PortableText(Make(kPlainLayer, "  %h: f32[L, 64] = gather_rows %x\n  %g: f32[L, 64] = add %h, %h")),
+      "body 'epilogue', %g (add): portable kernels compute only linear layers on rows of logits");
+}
+
+/// The tiny model after all passes, with one edit of the text.
+std::string FusedMessage(std::string_view from, std::string_view to) {
+  Result<graph::Graph> graph = graph::Parse(ReadTestData("tiny_llama.txt"));
+  EXPECT_TRUE(graph.ok());
+  for (const PassRow& pass : PassList()) EXPECT_TRUE(pass.run(*graph, PassContext{2}).ok());
+  std::string text = graph::Print(*graph);
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from << "\n" << text;
+  if (at != std::string::npos) text.replace(at, from.size(), to);
+  graph = graph::Parse(text);
+  EXPECT_TRUE(graph.ok()) << graph.status().message();
+  return graph.ok() ? LowerFused(*graph, tensor::DType::kF16).status().message() : "";
+}
+
+TEST(LowerFused, TakesWhatThePassesLeave) {
+  EXPECT_EQ(FusedMessage("graph llama", "graph llama"), "");
+}
+
+TEST(LowerFused, NamesTheNodeThatDoesNotFitItsGroup) {
+  EXPECT_EQ(FusedMessage("[0] %q_rope:", "%q_rope:"),
+            "body 'layer', %q_rope (rope): no fused phase computes it alone");
+  EXPECT_EQ(FusedMessage("[0] %q_rope:", "[1] %q_rope:"),
+            "body 'layer', %kv_new (kv_append): needs rotated keys and queries in its phase");
+  EXPECT_EQ(FusedMessage("[0] %v.raw:", "[9] %v.raw:"),
+            "body 'layer', %v.raw (linear): is not an output projection of selected rows");
+  EXPECT_EQ(FusedMessage("[1] %attn.8:", "[2] %attn.8:"),
+            "body 'layer', %attn.8 (quantize): should belong to the phase of its neighbours");
+  EXPECT_EQ(FusedMessage("rms_scale %x_attn", "rms_scale %attn_out"),
+            "body 'layer', %ffn_n.scale (rms_scale): scales by something else than the residual stream");
+  EXPECT_EQ(FusedMessage("add %x, %attn_out", "add %attn_out, %x"),
+            "body 'layer', %x_attn (add): is not a projection's sum followed by quantisation");
+}
+
+}  // namespace
+}  // namespace vivace::compiler
