@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 
+#include "base/nearest_name.h"
 #include "base/status_macros.h"
 #include "cli/command_table.h"
 #include "engine/option_list.h"
@@ -15,36 +15,6 @@ using base::OptionRow;
 using base::OptionType;
 
 constexpr std::size_t kShownBytes = 64;  // of what the user typed, in messages
-
-std::string WithDashes(std::string_view name) {
-  std::string out(name);
-  std::replace(out.begin(), out.end(), '_', '-');
-  return out;
-}
-
-/// Insertions, deletions and replacements that turn a into b.
-std::size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, replaced});
-    }
-  }
-  return row.back();
-}
-
-/// The name of the row whose name is nearest to what was typed.
-template <class Rows>
-std::string NearestName(const std::string& typed, const Rows& rows) {
-  const auto nearest = std::min_element(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
-    return EditDistance(typed, a.name) < EditDistance(typed, b.name);
-  });
-  return std::string(nearest->name);
-}
 
 /// Reads the arguments one by one into an Invocation.
 class Reader {
@@ -84,7 +54,7 @@ class Reader {
     }
     const std::string shown = word.substr(0, kShownBytes);
     return InvalidArgument("unknown command '" + shown + "': did you mean '" +
-                           NearestName(shown, CommandTable()) + "'? See vivace --help");
+                           std::string(base::NearestName(shown, CommandTable())) + "'? See vivace --help");
   }
 
   Status ReadModel(const std::string& argument) {
@@ -108,7 +78,7 @@ class Reader {
                              ": the short forms are -O0 to -O3, -h and -v");
     }
     const std::size_t equals = argument.find('=');
-    const std::string name = WithDashes(std::string_view(argument).substr(2, equals - 2));
+    const std::string name = base::WithDashes(std::string_view(argument).substr(2, equals - 2));
     if (const OptionRow* row = Find(name)) return ReadValue(*row, argument, equals);
     if (name.starts_with("no-") && equals == std::string::npos) {
       const OptionRow* row = Find(name.substr(3));
@@ -162,8 +132,8 @@ class Reader {
   Status Unknown(const std::string& name) const {
     const std::string shown = name.substr(0, kShownBytes);
     if (rows_.empty()) return InvalidArgument("--" + shown + " is not an option here");
-    return InvalidArgument("unknown option --" + shown + ": did you mean --" + NearestName(shown, rows_) +
-                           "?");
+    return InvalidArgument("unknown option --" + shown + ": did you mean --" +
+                           std::string(base::NearestName(shown, rows_)) + "?");
   }
 
   std::span<const std::string> arguments_;

@@ -136,7 +136,11 @@ TEST_F(HttpServerTest, AnswersSeveralRequestsOnOneConnection) {
   client.Get("/v1/models/other");
   EXPECT_TRUE(client.ReadReply().starts_with("HTTP/1.1 404 "));
   client.Get("/metrics");
-  EXPECT_TRUE(Has(client.ReadReply(), "vllm:request_success_total{"));
+  const std::string metrics = client.ReadReply();
+  EXPECT_TRUE(Has(metrics, "vllm:request_success_total{"));
+  EXPECT_TRUE(Has(metrics, R"(http_requests_total{handler="/v1/completions",method="POST",status="2xx"} 1)"))
+      << metrics;
+  EXPECT_TRUE(Has(metrics, R"(http_requests_total{handler="/v1/models/",method="GET",status="4xx"} 1)"));
 }
 
 TEST_F(HttpServerTest, AStreamEndsInDoneAndTheConnectionGoesOn) {

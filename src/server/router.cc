@@ -40,6 +40,7 @@ Route FindRoute(std::string_view method, std::string_view target) {
     if (row.method == method) {
       const bool has_argument = row.path.ends_with('/');
       return {.endpoint = row.endpoint,
+              .path = row.path,
               .argument = has_argument ? std::string(path.substr(row.path.size())) : std::string(),
               .error = {}};
     }

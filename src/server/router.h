@@ -13,6 +13,7 @@ enum class Endpoint { kCompletions, kChatCompletions, kModels, kModel, kHealth, 
 
 struct Route {
   std::optional<Endpoint> endpoint;  // empty: see error
+  std::string_view path;             // of the table's row
   std::string argument;              // the model's name for kModel
   HttpReply error;                   // 404 or 405
 };

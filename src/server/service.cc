@@ -109,6 +109,14 @@ std::shared_ptr<CompletionCall> Service::Handle(const HttpRequest& request, Repl
   return nullptr;
 }
 
+void Service::CountAnswer(std::string_view method, std::string_view target, int status) {
+  if (metrics_ == nullptr) return;
+  const Route route = FindRoute(method, target);
+  // A method or path that the client made up does not become a label.
+  metrics_->HttpRequestDone(route.endpoint ? std::string(route.path) : "none",
+                            route.endpoint ? std::string(method) : "other", status);
+}
+
 ReplyFrame Service::NextFrame(ApiKind kind) {
   const std::string number = Hex(id_prefix_) + "-" + Hex(next_id_++);
   return {.kind = kind,

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include "server/completion_call.h"
@@ -36,6 +37,9 @@ class Service : private CallObserver {
   /// Answers through the sink, now or later. The call, where one was started: the sink's owner abandons it
   /// when the client leaves and holds it until its answer is given.
   std::shared_ptr<CompletionCall> Handle(const HttpRequest& request, ReplySink& sink);
+
+  /// An answer with this status has begun; for /metrics.
+  void CountAnswer(std::string_view method, std::string_view target, int status);
 
  private:
   std::shared_ptr<CompletionCall> StartCall(ApiKind kind, const HttpRequest& request, ReplySink& sink);
