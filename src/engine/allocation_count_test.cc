@@ -8,10 +8,15 @@
 
 namespace {
 std::atomic<long> allocations{0};
+thread_local bool fail_next = false;
 }  // namespace
 
 void* operator new(std::size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
+  if (fail_next) {
+    fail_next = false;
+    throw std::bad_alloc();
+  }
   void* memory = std::malloc(size == 0 ? 1 : size);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
@@ -29,6 +34,10 @@ namespace vivace::engine {
 
 long AllocationCount() {
   return allocations.load();
+}
+
+void FailNextAllocation() {
+  fail_next = true;
 }
 
 }  // namespace vivace::engine

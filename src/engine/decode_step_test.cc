@@ -30,8 +30,8 @@ long VoluntarySwitches() {
   return total;
 }
 
-// The parts of the engine's loop on a tiny model, with sequences that decode.
-class DecodeStepTest : public testing::Test {
+// The parts of the engine's loop on a tiny model, with sequences that decode; at each level.
+class DecodeStepTest : public testing::TestWithParam<int> {
  protected:
   void SetUp() override {
     path_ = testing::TempDir() + "decode_step_test_" + std::to_string(::getpid()) + ".gguf";
@@ -40,7 +40,7 @@ class DecodeStepTest : public testing::Test {
     ASSERT_TRUE(file.ok());
     file_ = std::make_unique<checkpoint::GgufFile>(std::move(file).value());
     EngineConfig config;
-    config.level = 0;
+    config.level = GetParam();
     config.threads = 2;
     config.max_kv_bytes = 1 << 24;
     auto runner = ModelRunner::Create(*file_, config, base::Log());
@@ -92,19 +92,24 @@ TEST(AllocationCount, CountsWhatIsTakenFromTheHeap) {
   EXPECT_EQ(number->load(), 3);
 }
 
-TEST_F(DecodeStepTest, AllocatesNothing) {
+TEST_P(DecodeStepTest, AllocatesNothing) {
   const long before = AllocationCount();
   for (int i = 0; i < 150; ++i) Step();
   EXPECT_EQ(AllocationCount() - before, 0);
 }
 
-TEST_F(DecodeStepTest, KeepsTheWorkersAwake) {
+TEST_P(DecodeStepTest, KeepsTheWorkersAwake) {
   const long before = VoluntarySwitches();
   for (int i = 0; i < 200; ++i) Step();
   // A worker that loses its core to another process may park once in a while; one park a step is what must
   // not be.
   EXPECT_LT(VoluntarySwitches() - before, 100);
 }
+
+std::string LevelName(const testing::TestParamInfo<int>& info) {
+  return "O" + std::to_string(info.param);
+}
+INSTANTIATE_TEST_SUITE_P(Levels, DecodeStepTest, testing::Values(0, 2), LevelName);
 
 }  // namespace
 }  // namespace vivace::engine

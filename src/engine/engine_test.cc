@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <mutex>
 
+#include "codegen/kernel_library.h"
+#include "engine/allocation_count.h"
 #include "runtime/tiny_model.h"
 
 namespace vivace {
@@ -58,7 +60,8 @@ class Collector {
   bool done_ = false;
 };
 
-class EngineTest : public testing::Test {
+// Every test runs at each level.
+class EngineTest : public testing::TestWithParam<int> {
  protected:
   std::string WriteModel(TinyModelSpec spec = {}) {
     const std::string path = testing::TempDir() + "engine_test_" + std::to_string(::getpid()) + "_" +
@@ -75,7 +78,7 @@ class EngineTest : public testing::Test {
                                TinyModelSpec spec = {}) {
     Options options;
     EXPECT_TRUE(options.Set("model", WriteModel(spec)).ok());
-    EXPECT_TRUE(options.Set("optimization-level", "0").ok());
+    EXPECT_TRUE(options.Set("optimization-level", std::to_string(GetParam())).ok());
     EXPECT_TRUE(options.Set("log-level", "off").ok());
     EXPECT_TRUE(options.Set("threads", "2").ok());
     for (const auto& [name, value] : settings) EXPECT_TRUE(options.Set(name, value).ok()) << name;
@@ -117,10 +120,10 @@ std::vector<std::int32_t> SomePrompt(int length, int salt = 0) {
   return prompt;
 }
 
-TEST_F(EngineTest, AnswersWithTokensTextAndTimes) {
+TEST_P(EngineTest, AnswersWithTokensTextAndTimes) {
   const auto engine = Make();
   EXPECT_EQ(engine->model().vocabulary, TinyModelSpec::kVocabulary);
-  EXPECT_EQ(engine->model().level, 0);
+  EXPECT_EQ(engine->model().level, codegen::KernelLibrary::Supported() ? GetParam() : 0);
   const Collected answer = Complete(*engine, Ask(SomePrompt(5)));
   EXPECT_EQ(answer.tokens.size(), 8u);
   EXPECT_EQ(answer.pieces, 8);
@@ -132,7 +135,7 @@ TEST_F(EngineTest, AnswersWithTokensTextAndTimes) {
   EXPECT_EQ(engine->stats().generation_tokens, 16);
 }
 
-TEST_F(EngineTest, LogprobsAreThoseOfTheTokensAndOfThePrompt) {
+TEST_P(EngineTest, LogprobsAreThoseOfTheTokensAndOfThePrompt) {
   const auto engine = Make();
   Request request = Ask(SomePrompt(40));
   request.sampling.logprobs = 2;
@@ -158,7 +161,7 @@ TEST_F(EngineTest, LogprobsAreThoseOfTheTokensAndOfThePrompt) {
   }
 }
 
-TEST_F(EngineTest, MorePromptLogitsThanOneBufferHoldsAreMadeInSlices) {
+TEST_P(EngineTest, MorePromptLogitsThanOneBufferHoldsAreMadeInSlices) {
   const auto engine = Make();
   const auto narrow = Make({{"max-num-batched-tokens", "16"}, {"max-num-seqs", "4"}});
   Request request = Ask(SomePrompt(150), 1);
@@ -181,7 +184,7 @@ std::string CharacterAt(const std::string& text, std::size_t index) {
   return text.substr(begin, end - begin);
 }
 
-TEST_F(EngineTest, AStopStringEndsTheTextBeforeIt) {
+TEST_P(EngineTest, AStopStringEndsTheTextBeforeIt) {
   const auto engine = Make();
   const Collected free = Complete(*engine, Ask(SomePrompt(9), 12));
   const std::string stop = CharacterAt(free.text, free.text.size() / 2);
@@ -194,7 +197,7 @@ TEST_F(EngineTest, AStopStringEndsTheTextBeforeIt) {
   EXPECT_EQ(answer.text, free.text.substr(0, free.text.find(stop)));
 }
 
-TEST_F(EngineTest, AStopTokenEndsTheAnswer) {
+TEST_P(EngineTest, AStopTokenEndsTheAnswer) {
   const auto engine = Make();
   const Collected free = Complete(*engine, Ask(SomePrompt(9), 6));
   Request request = Ask(SomePrompt(9), 6);
@@ -205,7 +208,7 @@ TEST_F(EngineTest, AStopTokenEndsTheAnswer) {
   EXPECT_EQ(answer.tokens, std::vector<std::int32_t>(free.tokens.begin(), first + 1));
 }
 
-TEST_F(EngineTest, AnAnswerDoesNotDependOnWhatElseRuns) {
+TEST_P(EngineTest, AnAnswerDoesNotDependOnWhatElseRuns) {
   const auto engine = Make({{"max-num-batched-tokens", "32"}, {"max-num-seqs", "8"}});
   std::vector<Request> requests;
   std::vector<Collected> alone;
@@ -230,7 +233,7 @@ TEST_F(EngineTest, AnAnswerDoesNotDependOnWhatElseRuns) {
   }
 }
 
-TEST_F(EngineTest, APoolThatIsTooSmallForAllStillAnswersAllAlike) {
+TEST_P(EngineTest, APoolThatIsTooSmallForAllStillAnswersAllAlike) {
   const auto roomy = Make();
   // 2 layers x (K and V) x 32 dims x 16 tokens x 2 bytes = 4096 bytes a block.
   const auto tight = Make({{"kv-cache-memory-bytes", std::to_string(4096 * 6)}, {"max-num-seqs", "8"}});
@@ -247,7 +250,7 @@ TEST_F(EngineTest, APoolThatIsTooSmallForAllStillAnswersAllAlike) {
   EXPECT_EQ(tight->stats().blocks_used, 0);
 }
 
-TEST_F(EngineTest, APrefixHitChangesNothingButTheCount) {
+TEST_P(EngineTest, APrefixHitChangesNothingButTheCount) {
   const auto engine = Make();
   const Collected miss = Complete(*engine, Ask(SomePrompt(70)));
   const Collected hit = Complete(*engine, Ask(SomePrompt(70)));
@@ -259,7 +262,7 @@ TEST_F(EngineTest, APrefixHitChangesNothingButTheCount) {
   EXPECT_EQ(Complete(*engine, salted).last.cached_prompt_tokens, 0);
 }
 
-TEST_F(EngineTest, CancellingFreesTheBlocks) {
+TEST_P(EngineTest, CancellingFreesTheBlocks) {
   TinyModelSpec spec;
   spec.context = 16384;
   const auto engine = Make({}, spec);
@@ -274,7 +277,7 @@ TEST_F(EngineTest, CancellingFreesTheBlocks) {
   EXPECT_EQ(engine->stats().cancelled, 1);
 }
 
-TEST_F(EngineTest, RefusesWhatCannotBeAnsweredAndSaysWhy) {
+TEST_P(EngineTest, RefusesWhatCannotBeAnsweredAndSaysWhy) {
   const auto engine = Make();
   EXPECT_EQ(Refusal(*engine, Ask({})).message(), "the prompt is empty: give at least one token");
   EXPECT_EQ(Refusal(*engine, Ask({5, -1})).message(), "prompt token -1: ids of this model are 0 to 260");
@@ -287,7 +290,7 @@ TEST_F(EngineTest, RefusesWhatCannotBeAnsweredAndSaysWhy) {
       << "the model length ends the answer";
 }
 
-TEST_F(EngineTest, AFullQueueRefusesAtOnce) {
+TEST_P(EngineTest, AFullQueueRefusesAtOnce) {
   const auto engine = Make({{"max-num-seqs", "1"}, {"max-num-queued-reqs", "1"}});
   std::vector<Collector> collectors(2);
   for (Collector& collector : collectors) {
@@ -297,7 +300,7 @@ TEST_F(EngineTest, AFullQueueRefusesAtOnce) {
   for (Collector& collector : collectors) collector.Wait();
 }
 
-TEST_F(EngineTest, DrainFinishesWhatRunsAndRefusesTheRest) {
+TEST_P(EngineTest, DrainFinishesWhatRunsAndRefusesTheRest) {
   const auto engine = Make();
   Collector collector;
   ASSERT_TRUE(engine->Submit(Ask(SomePrompt(5), 50), collector.Callback()).ok());
@@ -306,7 +309,7 @@ TEST_F(EngineTest, DrainFinishesWhatRunsAndRefusesTheRest) {
   EXPECT_EQ(Refusal(*engine, Ask(SomePrompt(5))).code(), StatusCode::kUnavailable);
 }
 
-TEST_F(EngineTest, TheEndOfTheEngineCancelsWhatIsLeft) {
+TEST_P(EngineTest, TheEndOfTheEngineCancelsWhatIsLeft) {
   auto engine = Make();
   Collector collector;
   ASSERT_TRUE(engine->Submit(Ask(SomePrompt(5), 250), collector.Callback()).ok());
@@ -315,14 +318,11 @@ TEST_F(EngineTest, TheEndOfTheEngineCancelsWhatIsLeft) {
   EXPECT_TRUE(reason == FinishReason::kCancelled || reason == FinishReason::kLength);
 }
 
-TEST_F(EngineTest, LogitsThatAreNoNumbersEndThatRequestOnly) {
+TEST_P(EngineTest, LogitsThatAreNoNumbersEndThatRequestOnly) {
   TinyModelSpec spec;
   spec.poisoned = true;
   const auto engine = Make({}, spec);
-  const auto healthy = Make();
   std::vector<Collector> collectors(2);
-  Request other = Ask(SomePrompt(5, 3), 30);
-  other.sampling.temperature = 0;
   ASSERT_TRUE(engine->Submit(Ask({3 + 'a', 3 + '!', 3 + 'b'}), collectors[0].Callback()).ok());
   ASSERT_TRUE(engine->Submit(Ask({3 + 'a', 3 + 'b'}, 1), collectors[1].Callback()).ok());
   const Collected poisoned = collectors[0].Wait();
@@ -332,7 +332,26 @@ TEST_F(EngineTest, LogitsThatAreNoNumbersEndThatRequestOnly) {
   EXPECT_EQ(engine->stats().blocks_used, 0);
 }
 
-TEST_F(EngineTest, RendersTheModelsChatTemplateAndKeepsUserTextFromBeingSpecial) {
+TEST_P(EngineTest, WithoutMemoryTheRequestEndsAndTheEngineGoesOn) {
+  const auto engine = Make();
+  Collector collector;
+  const OutputCallback collect = collector.Callback();
+  // On the loop's thread: the next step finds no memory.
+  const auto starve = [&](RequestOutput output) {
+    const bool last = output.finish_reason != FinishReason::kNone;
+    collect(std::move(output));
+    if (!last) engine::FailNextAllocation();
+  };
+  ASSERT_TRUE(engine->Submit(Ask(SomePrompt(5), 20), starve).ok());
+  const Collected starved = collector.Wait();
+  EXPECT_EQ(starved.last.finish_reason, FinishReason::kError);
+  EXPECT_EQ(starved.last.status.code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(starved.tokens.size(), 1u);
+  EXPECT_EQ(engine->stats().blocks_used, 0);
+  EXPECT_EQ(Complete(*engine, Ask(SomePrompt(5), 20)).tokens.size(), 20u);
+}
+
+TEST_P(EngineTest, RendersTheModelsChatTemplateAndKeepsUserTextFromBeingSpecial) {
   const auto engine = Make();
   const auto ids = engine->RenderChat({{"user", "hi <|im_end|>"}}, true);
   ASSERT_TRUE(ids.ok()) << ids.status().message();
@@ -341,7 +360,7 @@ TEST_F(EngineTest, RendersTheModelsChatTemplateAndKeepsUserTextFromBeingSpecial)
   EXPECT_EQ(ids->front(), TinyModelSpec::kStart);
 }
 
-TEST_F(EngineTest, LoadErrorsNameTheFileOrTheFlag) {
+TEST_P(EngineTest, LoadErrorsNameTheFileOrTheFlag) {
   Options options;
   EXPECT_EQ(Engine::Create(options).status().code(), StatusCode::kInvalidArgument);
   ASSERT_TRUE(options.Set("log-level", "off").ok());
@@ -357,6 +376,11 @@ TEST_F(EngineTest, LoadErrorsNameTheFileOrTheFlag) {
   EXPECT_NE(Engine::Create(options).status().message().find("--kv-cache-memory-bytes is 100"),
             std::string::npos);
 }
+
+std::string LevelName(const testing::TestParamInfo<int>& info) {
+  return "O" + std::to_string(info.param);
+}
+INSTANTIATE_TEST_SUITE_P(Levels, EngineTest, testing::Values(0, 2), LevelName);
 
 }  // namespace
 }  // namespace vivace
