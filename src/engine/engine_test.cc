@@ -291,12 +291,18 @@ TEST_P(EngineTest, RefusesWhatCannotBeAnsweredAndSaysWhy) {
 }
 
 TEST_P(EngineTest, AFullQueueRefusesAtOnce) {
-  const auto engine = Make({{"max-num-seqs", "1"}, {"max-num-queued-reqs", "1"}});
+  TinyModelSpec spec;
+  spec.context = 16384;
+  const auto engine = Make({{"max-num-seqs", "1"}, {"max-num-queued-reqs", "1"}}, spec);
   std::vector<Collector> collectors(2);
+  std::vector<RequestId> ids;
   for (Collector& collector : collectors) {
-    ASSERT_TRUE(engine->Submit(Ask(SomePrompt(5), 100), collector.Callback()).ok());
+    const auto id = engine->Submit(Ask(SomePrompt(5), 16000), collector.Callback());
+    ASSERT_TRUE(id.ok());
+    ids.push_back(*id);
   }
   EXPECT_EQ(Refusal(*engine, Ask(SomePrompt(5))).code(), StatusCode::kResourceExhausted);
+  for (const RequestId id : ids) engine->Cancel(id);
   for (Collector& collector : collectors) collector.Wait();
 }
 
@@ -323,7 +329,7 @@ TEST_P(EngineTest, LogitsThatAreNoNumbersEndThatRequestOnly) {
   spec.poisoned = true;
   const auto engine = Make({}, spec);
   std::vector<Collector> collectors(2);
-  ASSERT_TRUE(engine->Submit(Ask({3 + 'a', 3 + '!', 3 + 'b'}), collectors[0].Callback()).ok());
+  ASSERT_TRUE(engine->Submit(Ask({3 + 'a', 3 + 'b', 3 + '!'}), collectors[0].Callback()).ok());
   ASSERT_TRUE(engine->Submit(Ask({3 + 'a', 3 + 'b'}, 1), collectors[1].Callback()).ok());
   const Collected poisoned = collectors[0].Wait();
   EXPECT_EQ(poisoned.last.finish_reason, FinishReason::kError);
