@@ -79,6 +79,7 @@ void ReadAvx(const Leaf& leaf1, CpuFeatures& out) {
   if ((saved & kZmmStates) == kZmmStates) {
     out.avx512f = Bit(leaf7.ebx, 16);
     out.avx512dq = Bit(leaf7.ebx, 17);
+    out.avx512cd = Bit(leaf7.ebx, 28);
     out.avx512bw = Bit(leaf7.ebx, 30);
     out.avx512vl = Bit(leaf7.ebx, 31);
     out.avx512_vnni = Bit(leaf7.ecx, 11);
@@ -109,7 +110,13 @@ CpuFeatures DetectCpuFeatures() {
   out.sse4_2 = Bit(leaf1.ecx, 20);
   out.popcnt = Bit(leaf1.ecx, 23);
   out.cmpxchg16b = Bit(leaf1.ecx, 13);
-  out.lahf_sahf = Bit(Cpuid(0x80000001u).ecx, 0);
+  out.movbe = Bit(leaf1.ecx, 22);
+  const Leaf extended = Cpuid(0x80000001u);
+  out.lahf_sahf = Bit(extended.ecx, 0);
+  out.lzcnt = Bit(extended.ecx, 5);
+  const Leaf leaf7 = Cpuid(7);
+  out.bmi1 = Bit(leaf7.ebx, 3);
+  out.bmi2 = Bit(leaf7.ebx, 8);
   ReadAvx(leaf1, out);
   return out;
 }

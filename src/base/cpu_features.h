@@ -17,12 +17,17 @@ namespace vivace::base {
   X(popcnt, "popcnt")           \
   X(cmpxchg16b, "cmpxchg16b")   \
   X(lahf_sahf, "lahf_sahf")     \
+  X(bmi1, "bmi1")               \
+  X(bmi2, "bmi2")               \
+  X(lzcnt, "lzcnt")             \
+  X(movbe, "movbe")             \
   X(avx, "avx")                 \
   X(avx2, "avx2")               \
   X(fma, "fma")                 \
   X(f16c, "f16c")               \
   X(avx512f, "avx512f")         \
   X(avx512bw, "avx512bw")       \
+  X(avx512cd, "avx512cd")       \
   X(avx512dq, "avx512dq")       \
   X(avx512vl, "avx512vl")       \
   X(avx512_vnni, "avx512_vnni") \
@@ -40,6 +45,13 @@ struct CpuFeatures {
   /// The baseline this program is built for.
   bool IsX86_64V2() const {
     return sse3 && ssse3 && sse4_1 && sse4_2 && popcnt && cmpxchg16b && lahf_sahf;
+  }
+  /// What files compiled with -march=x86-64-v3 and -v4 need.
+  bool IsX86_64V3() const {
+    return IsX86_64V2() && avx && avx2 && bmi1 && bmi2 && f16c && fma && lzcnt && movbe;
+  }
+  bool IsX86_64V4() const {
+    return IsX86_64V3() && avx512f && avx512bw && avx512cd && avx512dq && avx512vl;
   }
   /// What the code generator's machine code needs.
   bool HasAvx512Vnni() const {

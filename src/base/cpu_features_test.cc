@@ -34,12 +34,23 @@ TEST(CpuFeatures, NamesAgreeWithTheKernelsList) {
   EXPECT_EQ(features.avx2, has("avx2"));
   EXPECT_EQ(features.fma, has("fma"));
   EXPECT_EQ(features.f16c, has("f16c"));
+  EXPECT_EQ(features.bmi1, has("bmi1"));
+  EXPECT_EQ(features.bmi2, has("bmi2"));
+  EXPECT_EQ(features.lzcnt, has("abm"));
+  EXPECT_EQ(features.movbe, has("movbe"));
   EXPECT_EQ(features.avx512f, has("avx512f"));
+  EXPECT_EQ(features.avx512cd, has("avx512cd"));
   EXPECT_EQ(features.avx512bw, has("avx512bw"));
   EXPECT_EQ(features.avx512dq, has("avx512dq"));
   EXPECT_EQ(features.avx512vl, has("avx512vl"));
   EXPECT_EQ(features.avx512_vnni, has("avx512_vnni"));
   EXPECT_EQ(features.avx512_bf16, has("avx512_bf16"));
+}
+
+TEST(CpuFeatures, LevelsAgreeWithTheCompilers) {
+  const CpuFeatures features = DetectCpuFeatures();
+  EXPECT_EQ(features.IsX86_64V3(), __builtin_cpu_supports("x86-64-v3") != 0);
+  EXPECT_EQ(features.IsX86_64V4(), __builtin_cpu_supports("x86-64-v4") != 0);
 }
 
 TEST(CpuFeatures, NamesListsExactlyWhatIsSet) {

@@ -3,6 +3,7 @@
 #include "kernels/portable.h"
 
 #include "base/check.h"
+#include "base/cpu_features.h"
 #include "kernels/portable_tables.h"
 
 namespace vivace::kernels {
@@ -51,9 +52,9 @@ const PortableTable* PortableTableOf(PortableIsa isa) {
     case PortableIsa::kV2:
       return &kPortableTableV2;
     case PortableIsa::kV3:
-      return __builtin_cpu_supports("x86-64-v3") ? &kPortableTableV3 : nullptr;
+      return base::DetectCpuFeatures().IsX86_64V3() ? &kPortableTableV3 : nullptr;
     case PortableIsa::kV4:
-      return __builtin_cpu_supports("x86-64-v4") ? &kPortableTableV4 : nullptr;
+      return base::DetectCpuFeatures().IsX86_64V4() ? &kPortableTableV4 : nullptr;
   }
   return nullptr;
 }

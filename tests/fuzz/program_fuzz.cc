@@ -1,0 +1,12 @@
+// Any bytes as the program's text form.
+#include "program/program.h"
+#include "text_form.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  namespace form = vivace::program;
+  vivace::fuzz::CheckTextForm(
+      data, size, [](std::string_view text) { return form::Parse(text); },
+      [](const auto& value) { return form::Verify(value); },
+      [](const auto& value) { return form::Print(value); });
+  return 0;
+}
