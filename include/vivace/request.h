@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct Request {
 };
 
 enum class FinishReason { kNone, kStop, kLength, kCancelled, kError };
+
+/// The API's word: "stop", "length", "abort" (cancelled), "error"; empty for kNone.
+std::string_view FinishReasonText(FinishReason reason);
 
 struct TokenLogprob {
   std::int32_t token = 0;

@@ -51,22 +51,6 @@ void AppendEntries(const std::vector<TokenLogprob>& entries, bool with_first_nul
   out += ']';
 }
 
-std::string_view ReasonText(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kCancelled:
-      return "abort";
-    case FinishReason::kError:
-      return "error";
-    case FinishReason::kNone:
-      break;
-  }
-  return "";
-}
-
 }  // namespace
 
 void Generation::Add(RequestOutput output) {
@@ -92,7 +76,7 @@ std::string GenerationJson(const Generation& generation) {
   out += R"(,"text":)";
   AppendJsonString(generation.text, out);
   out += R"(,"finish_reason":)";
-  AppendJsonString(ReasonText(generation.finish_reason), out);
+  AppendJsonString(FinishReasonText(generation.finish_reason), out);
   out += R"(,"stop_reason":)";
   if (generation.stop_reason.empty()) {
     out += "null";

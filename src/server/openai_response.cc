@@ -97,22 +97,6 @@ void AppendUsage(const Usage& usage, std::string& out) {
 
 }  // namespace
 
-std::string_view FinishReasonText(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kCancelled:
-      return "abort";
-    case FinishReason::kError:
-      return "error";
-    case FinishReason::kNone:
-      break;
-  }
-  return "";
-}
-
 std::int64_t CountCharacters(std::string_view bytes) {
   std::int64_t count = 0;
   for (const char byte : bytes) count += (static_cast<unsigned char>(byte) & 0xC0) != 0x80;

@@ -57,8 +57,6 @@ std::string UsageChunk(const ReplyFrame& frame, const Usage& usage);
 std::string ModelCard(const ModelInfo& model, std::int64_t created);
 std::string ModelList(const ModelInfo& model, std::int64_t created);
 
-/// "stop", "length"; empty while unfinished.
-std::string_view FinishReasonText(FinishReason reason);
 /// Characters that begin in `bytes`: what a token adds to a text's length.
 std::int64_t CountCharacters(std::string_view bytes);
 

@@ -150,7 +150,8 @@ std::vector<Request> MakeLongRequest(const Engine& engine, int prompt_tokens) {
 class BitwiseTest : public testing::TestWithParam<int> {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(ModelPath())) GTEST_SKIP() << "no model at " << ModelPath();
+    ASSERT_TRUE(std::filesystem::exists(ModelPath()))
+        << "no model at " << ModelPath() << " (./dev test fetches it)";
     if (QuickForm() && level() == 0) GTEST_SKIP() << "the quick form leaves the portable level out";
   }
   static int level() { return GetParam(); }

@@ -3,7 +3,6 @@
 // VIVACE_TEST_MODEL or .cache/models.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -11,17 +10,13 @@
 
 #include "checkpoint/gguf_file.h"
 #include "corpus.h"
+#include "scored_model.h"
 #include "tokenizer/tokenizer.h"
 
 namespace vivace::conformance {
 namespace {
 
 constexpr std::uint64_t kSeed = 20251122;
-
-std::string ModelPath() {
-  const char* path = std::getenv("VIVACE_TEST_MODEL");
-  return path != nullptr ? path : VIVACE_SOURCE_DIR "/.cache/models/smollm2-135m.gguf";
-}
 
 std::string Goldens(const std::string& name) {
   return VIVACE_SOURCE_DIR "/tests/goldens/" + name;
@@ -49,7 +44,7 @@ class TokenizerConformance : public testing::Test {
  protected:
   void SetUp() override {
     auto file = checkpoint::GgufFile::Open(ModelPath());
-    if (!file.ok()) GTEST_SKIP() << "no model: " << file.status().message();
+    ASSERT_TRUE(file.ok()) << file.status().message() << " (./dev test fetches it)";
     file_.emplace(std::move(file).value());
     const auto types = file_->Integers("tokenizer.ggml.token_type");
     ASSERT_TRUE(types.ok()) << types.status().message();
