@@ -25,8 +25,9 @@ struct Tokenizer::Impl {
   ByteTokens byte_tokens;
   SpecialTokens special_tokens;
   std::vector<bool> is_control;  // [size]
-  std::optional<std::int32_t> bos_id, eos_id;
-  bool add_bos;
+  std::optional<std::int32_t> bos_id, eos_id, unknown_id, pad_id;
+  std::vector<std::int32_t> end_ids;
+  std::vector<std::int32_t> prefix, suffix;  // what the model expects around a text
 
   Result<std::vector<std::int32_t>> Encode(std::string_view text, std::span<const ByteRange> trusted) const;
 };
@@ -162,16 +163,41 @@ Result<Tokenizer> Tokenizer::Create(const Vocabulary& vocabulary) {
   VIVACE_ASSIGN_OR_RETURN(TokenTable tokens, TokenTable::Create(vocabulary.tokens));
   VIVACE_RETURN_IF_ERROR(CheckId("tokenizer.ggml.bos_token_id", vocabulary.bos_id, tokens.size()));
   VIVACE_RETURN_IF_ERROR(CheckId("tokenizer.ggml.eos_token_id", vocabulary.eos_id, tokens.size()));
-  if (vocabulary.add_bos && !vocabulary.bos_id) {
+  const bool add_bos = vocabulary.add_bos.value_or(false), add_eos = vocabulary.add_eos.value_or(false);
+  if (add_bos && !vocabulary.bos_id) {
     return DataLoss("tokenizer.ggml.add_bos_token is true, but there is no tokenizer.ggml.bos_token_id");
+  }
+  if (add_eos && !vocabulary.eos_id) {
+    return DataLoss("tokenizer.ggml.add_eos_token is true, but there is no tokenizer.ggml.eos_token_id");
   }
   VIVACE_ASSIGN_OR_RETURN(const ByteTokens byte_tokens, FindByteTokens(tokens));
   VIVACE_ASSIGN_OR_RETURN(MergeTable merges, MergeTable::Create(vocabulary.merges, tokens));
   std::vector<bool> is_control;
   VIVACE_ASSIGN_OR_RETURN(SpecialTokens special_tokens, CollectSpecialTokens(vocabulary, is_control));
-  return Tokenizer(std::make_unique<Impl>(Impl{std::move(tokens), std::move(merges), std::move(pre_tokenizer),
-                                               byte_tokens, std::move(special_tokens), std::move(is_control),
-                                               vocabulary.bos_id, vocabulary.eos_id, vocabulary.add_bos}));
+  auto impl = std::make_unique<Impl>(Impl{std::move(tokens),
+                                          std::move(merges),
+                                          std::move(pre_tokenizer),
+                                          byte_tokens,
+                                          std::move(special_tokens),
+                                          std::move(is_control),
+                                          vocabulary.bos_id,
+                                          vocabulary.eos_id,
+                                          vocabulary.unknown_id,
+                                          vocabulary.pad_id,
+                                          {},
+                                          {},
+                                          {}});
+  if (vocabulary.eos_id) impl->end_ids.push_back(*vocabulary.eos_id);
+  if (vocabulary.eot_id && vocabulary.eot_id != vocabulary.eos_id)
+    impl->end_ids.push_back(*vocabulary.eot_id);
+  if (add_bos) impl->prefix.push_back(*vocabulary.bos_id);
+  if (add_eos) impl->suffix.push_back(*vocabulary.eos_id);
+  return Tokenizer(std::move(impl));
+}
+
+Result<Tokenizer> Tokenizer::FromJson(const TokenizerFiles& files) {
+  if (files.tokenizer_json.empty()) return NotFound("tokenizer.json is missing or empty");
+  return Unsupported("tokenizer.json is not read by this build; use a GGUF file");
 }
 
 Result<std::vector<std::int32_t>> Tokenizer::Encode(std::string_view text, bool parse_special) const {
@@ -228,8 +254,24 @@ std::optional<std::int32_t> Tokenizer::bos_id() const {
 std::optional<std::int32_t> Tokenizer::eos_id() const {
   return impl_->eos_id;
 }
+std::optional<std::int32_t> Tokenizer::unknown_id() const {
+  return impl_->unknown_id;
+}
+std::optional<std::int32_t> Tokenizer::pad_id() const {
+  return impl_->pad_id;
+}
+std::span<const std::int32_t> Tokenizer::end_ids() const {
+  return impl_->end_ids;
+}
 bool Tokenizer::add_bos() const {
-  return impl_->add_bos;
+  return impl_->bos_id && !impl_->prefix.empty() && impl_->prefix.front() == *impl_->bos_id;
+}
+bool Tokenizer::add_eos() const {
+  return impl_->eos_id && !impl_->suffix.empty() && impl_->suffix.back() == *impl_->eos_id;
+}
+void Tokenizer::AddSpecialTokens(std::vector<std::int32_t>& ids) const {
+  ids.insert(ids.begin(), impl_->prefix.begin(), impl_->prefix.end());
+  ids.insert(ids.end(), impl_->suffix.begin(), impl_->suffix.end());
 }
 
 }  // namespace vivace::tokenizer

@@ -27,6 +27,9 @@ class Tokenizer {
   /// Errors name the token, merge or name at fault: kUnsupported for a model or pre-tokenizer that is not
   /// known, kDataLoss for a vocabulary that contradicts itself.
   static Result<Tokenizer> Create(const Vocabulary& vocabulary);
+  /// From tokenizer.json and its companions; the Tokenizer owns what it needs of the texts. Errors name the
+  /// file, and the field, token or merge at fault; an unknown type of any part is kUnsupported, by its name.
+  static Result<Tokenizer> FromJson(const TokenizerFiles& files);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
@@ -56,7 +59,16 @@ class Tokenizer {
   std::optional<std::int32_t> FindToken(std::string_view text) const;
   std::optional<std::int32_t> bos_id() const;
   std::optional<std::int32_t> eos_id() const;
+  std::optional<std::int32_t> unknown_id() const;
+  std::optional<std::int32_t> pad_id() const;
+  /// What ends an answer: EOS and, where the vocabulary names one, the end of a turn. Each once.
+  std::span<const std::int32_t> end_ids() const;
+  /// True when a prompt begins with bos_id() / ends with eos_id() by the vocabulary's own rule.
   bool add_bos() const;
+  bool add_eos() const;
+  /// Puts the ids that the model expects around a text before and after `ids`: BOS, EOS, [CLS] and [SEP], or
+  /// whatever the post-processor of tokenizer.json names.
+  void AddSpecialTokens(std::vector<std::int32_t>& ids) const;
 
  private:
   struct Impl;
