@@ -1,0 +1,28 @@
+// WordPiece (BERT): from the left, the longest piece that the word goes on with; a word that cannot be cut is
+// one unknown token. Source: Hugging Face tokenizers' WordPiece, Devlin et al. 2018. Thread safety: as
+// TokenModel. Ownership: copies what it needs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/token_model.h"
+
+namespace vivace::tokenizer {
+
+struct WordPieceVocabulary {
+  std::span<const std::string_view> tokens;  // [size]
+  std::int32_t unk_id = 0;
+  std::string continuing_subword_prefix = "##";
+  std::size_t max_input_chars_per_word = 100;
+  std::vector<std::int32_t> control_ids;  // never made from text
+};
+
+/// Errors: kDataLoss for an id outside the vocabulary.
+Result<std::unique_ptr<TokenModel>> MakeWordPiece(const WordPieceVocabulary& vocabulary);
+
+}  // namespace vivace::tokenizer
