@@ -51,9 +51,8 @@ class Engine {
   /// One token's text; may be part of a UTF-8 character.
   std::string TokenText(std::int32_t token) const;
   std::string Detokenize(const std::vector<std::int32_t>& tokens) const;
-  /// The model's chat template rendered, ready for Tokenize with parse_special.
-  Result<std::vector<std::int32_t>> RenderChat(const std::vector<ChatMessage>& messages,
-                                               bool add_generation_prompt) const;
+  /// The chat template rendered and tokenized; text of the messages never becomes a control token.
+  Result<std::vector<std::int32_t>> RenderChat(const ChatPrompt& prompt) const;
 
   /// Queues a request. Refused at once: an empty prompt, ids outside the vocabulary, a prompt that cannot
   /// fit, bad parameters, a full queue (kResourceExhausted), draining (kUnavailable).

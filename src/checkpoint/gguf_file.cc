@@ -152,7 +152,7 @@ std::vector<std::string_view> GgufFile::Keys() const {
   return keys;
 }
 
-const GgufTensor* GgufFile::FindTensor(std::string_view name) const {
+const TensorView* GgufFile::FindTensor(std::string_view name) const {
   const auto name_of = [this](std::int32_t i) { return tensors_[static_cast<std::size_t>(i)].name; };
   const auto at =
       std::lower_bound(tensors_by_name_.begin(), tensors_by_name_.end(), name,
@@ -161,8 +161,8 @@ const GgufTensor* GgufFile::FindTensor(std::string_view name) const {
   return &tensors_[static_cast<std::size_t>(*at)];
 }
 
-Result<const GgufTensor*> GgufFile::Tensor(std::string_view name) const {
-  const GgufTensor* tensor = FindTensor(name);
+Result<const TensorView*> GgufFile::Tensor(std::string_view name) const {
+  const TensorView* tensor = FindTensor(name);
   if (tensor == nullptr) {
     return DataLoss(
         fmt::format("{}: has no tensor {}: the file is incomplete; convert or fetch the model again", name_,
@@ -171,7 +171,7 @@ Result<const GgufTensor*> GgufFile::Tensor(std::string_view name) const {
   return tensor;
 }
 
-void GgufFile::Release(const GgufTensor& tensor) const {
+void GgufFile::Release(const TensorView& tensor) const {
   if (file_) file_->Release(tensor.data);
 }
 

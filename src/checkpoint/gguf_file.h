@@ -4,7 +4,6 @@
 // const members may be called from any thread; views live as long as the GgufFile (moves keep them valid).
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -16,23 +15,10 @@
 
 #include "base/mapped_file.h"
 #include "checkpoint/gguf_types.h"
-#include "tensor/dtype.h"
+#include "checkpoint/tensor_view.h"
 #include "vivace/status.h"
 
 namespace vivace::checkpoint {
-
-struct GgufTensor {
-  static constexpr int kMaxDims = 4;
-  std::string_view name;
-  tensor::DType type = tensor::DType::kF32;
-  int dim_count = 0;                             // 1 .. kMaxDims
-  std::array<std::int64_t, kMaxDims> dims = {};  // dims[0] is contiguous; all >= 1, 1 beyond dim_count
-  std::span<const std::byte> data;               // the whole tensor, aligned for its type within the file
-
-  std::int64_t elements() const { return dims[0] * dims[1] * dims[2] * dims[3]; }
-  std::int64_t row_elements() const { return dims[0]; }
-  std::int64_t rows() const { return dims[1] * dims[2] * dims[3]; }
-};
 
 class GgufFile {
  public:
@@ -75,13 +61,13 @@ class GgufFile {
   std::vector<std::string_view> Keys() const;
 
   // Tensors, in file order.
-  std::span<const GgufTensor> tensors() const { return tensors_; }
+  std::span<const TensorView> tensors() const { return tensors_; }
   /// Null when there is none of that name.
-  const GgufTensor* FindTensor(std::string_view name) const;
+  const TensorView* FindTensor(std::string_view name) const;
   /// Like FindTensor, but a missing tensor is kDataLoss and names it.
-  Result<const GgufTensor*> Tensor(std::string_view name) const;
+  Result<const TensorView*> Tensor(std::string_view name) const;
   /// The tensor was copied elsewhere: its pages may go. Does nothing for Parse.
-  void Release(const GgufTensor& tensor) const;
+  void Release(const TensorView& tensor) const;
 
  private:
   friend class GgufParser;
@@ -106,7 +92,7 @@ class GgufFile {
   std::vector<Entry> entries_;                // file order
   std::vector<std::int32_t> entries_by_key_;  // indices, sorted by key
   std::vector<std::vector<std::string_view>> string_arrays_;
-  std::vector<GgufTensor> tensors_;            // file order
+  std::vector<TensorView> tensors_;            // file order
   std::vector<std::int32_t> tensors_by_name_;  // indices, sorted by name
 };
 

@@ -96,7 +96,7 @@ TEST(GgufFile, FindsTensorsAndTheirBytes) {
   const auto file = Parse(bytes);
   ASSERT_TRUE(file.ok());
   ASSERT_EQ(file->tensors().size(), 2u);
-  const GgufTensor* w = file->FindTensor("w");
+  const TensorView* w = file->FindTensor("w");
   ASSERT_NE(w, nullptr);
   EXPECT_EQ(w->type, tensor::DType::kQ8_0);
   EXPECT_THAT(w->dims, ElementsAre(32, 2, 1, 1));

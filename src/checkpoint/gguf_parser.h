@@ -35,11 +35,11 @@ class GgufParser {
   Status ReadStringArray(GgufFile::Entry& entry);
   Status SortKeys();
   Status ReadTensor(std::uint64_t index);
-  Status ReadShape(GgufTensor& tensor);
+  Status ReadShape(TensorView& tensor);
   Status SortTensors();
   Status FindAlignment();
   Status PlaceTensors();
-  Status PlaceTensor(GgufTensor& tensor, std::uint64_t data_start, std::uint64_t offset);
+  Status PlaceTensor(TensorView& tensor, std::uint64_t data_start, std::uint64_t offset);
   Status CheckOverlaps() const;
   Status Broken(std::string_view what) const;
   Status CutOff(std::string_view where) const;

@@ -28,7 +28,7 @@ std::string ReadableTypes() {
 }  // namespace
 
 Status GgufParser::ReadTensor(std::uint64_t index) {
-  GgufTensor tensor;
+  TensorView tensor;
   VIVACE_ASSIGN_OR_RETURN(
       tensor.name,
       ReadString(fmt::format("the name of tensor {} of {}", index + 1, tensor_count_), kMaxTensorNameBytes));
@@ -50,12 +50,12 @@ Status GgufParser::ReadTensor(std::uint64_t index) {
   return Status::Ok();
 }
 
-Status GgufParser::ReadShape(GgufTensor& tensor) {
+Status GgufParser::ReadShape(TensorView& tensor) {
   const auto dim_count = cursor_.Read<std::uint32_t>();
   if (!dim_count) return CutOff(fmt::format("the shape of tensor {}", Quoted(tensor.name)));
-  if (*dim_count < 1 || *dim_count > GgufTensor::kMaxDims) {
+  if (*dim_count < 1 || *dim_count > TensorView::kMaxDims) {
     return Broken(fmt::format("tensor {} has {} dimensions, it must have 1 to {}", Quoted(tensor.name),
-                              *dim_count, GgufTensor::kMaxDims));
+                              *dim_count, TensorView::kMaxDims));
   }
   tensor.dim_count = static_cast<int>(*dim_count);
   tensor.dims.fill(1);
@@ -93,7 +93,7 @@ Status GgufParser::PlaceTensors() {
   return CheckOverlaps();
 }
 
-Status GgufParser::PlaceTensor(GgufTensor& tensor, std::uint64_t data_start, std::uint64_t offset) {
+Status GgufParser::PlaceTensor(TensorView& tensor, std::uint64_t data_start, std::uint64_t offset) {
   const tensor::DTypeRow& row = tensor::Row(tensor.type);
   if (tensor.dims[0] % row.block_elements != 0) {
     return Broken(fmt::format("tensor {} has rows of {} elements, {} needs a multiple of {}",
@@ -124,11 +124,11 @@ Status GgufParser::PlaceTensor(GgufTensor& tensor, std::uint64_t data_start, std
 }
 
 Status GgufParser::CheckOverlaps() const {
-  std::vector<const GgufTensor*> order;
+  std::vector<const TensorView*> order;
   order.reserve(file_.tensors_.size());
-  for (const GgufTensor& tensor : file_.tensors_) order.push_back(&tensor);
+  for (const TensorView& tensor : file_.tensors_) order.push_back(&tensor);
   std::sort(order.begin(), order.end(),
-            [](const GgufTensor* a, const GgufTensor* b) { return a->data.data() < b->data.data(); });
+            [](const TensorView* a, const TensorView* b) { return a->data.data() < b->data.data(); });
   for (std::size_t i = 1; i < order.size(); ++i) {
     if (order[i - 1]->data.data() + order[i - 1]->data.size() > order[i]->data.data()) {
       return Broken(

@@ -89,7 +89,7 @@ class Chat {
 
  private:
   Status Stream(Engine& engine) {
-    VIVACE_ASSIGN_OR_RETURN(auto prompt, engine.RenderChat(messages_, true));
+    VIVACE_ASSIGN_OR_RETURN(auto prompt, engine.RenderChat({.messages = messages_}));
     Request request;
     request.prompt = std::move(prompt);
     request.sampling = sampling_;

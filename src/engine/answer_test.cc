@@ -22,9 +22,9 @@ class AnswerTest : public testing::Test {
     const std::string bytes = runtime::TinyModel({}).Bytes();
     words_.resize((bytes.size() + 7) / 8);
     std::memcpy(words_.data(), bytes.data(), bytes.size());
-    auto file = checkpoint::GgufFile::Parse(std::as_bytes(std::span(words_)).first(bytes.size()), "tiny");
+    auto file = checkpoint::Checkpoint::Parse(std::as_bytes(std::span(words_)).first(bytes.size()), "tiny");
     EXPECT_TRUE(file.ok());
-    file_ = std::make_unique<checkpoint::GgufFile>(std::move(file).value());
+    file_ = std::move(file).value();
     auto text = ModelText::Create(*file_);
     EXPECT_TRUE(text.ok());
     text_ = std::move(text).value();
@@ -48,7 +48,7 @@ class AnswerTest : public testing::Test {
   }
 
   std::vector<std::uint64_t> words_;
-  std::unique_ptr<checkpoint::GgufFile> file_;
+  std::unique_ptr<checkpoint::Checkpoint> file_;
   std::unique_ptr<ModelText> text_;
 };
 

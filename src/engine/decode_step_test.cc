@@ -36,9 +36,9 @@ class DecodeStepTest : public testing::TestWithParam<int> {
   void SetUp() override {
     path_ = testing::TempDir() + "decode_step_test_" + std::to_string(::getpid()) + ".gguf";
     ASSERT_TRUE(runtime::TinyModel({}).Write(path_));
-    auto file = checkpoint::GgufFile::Open(path_);
+    auto file = checkpoint::Checkpoint::Open(path_);
     ASSERT_TRUE(file.ok());
-    file_ = std::make_unique<checkpoint::GgufFile>(std::move(file).value());
+    file_ = std::move(file).value();
     EngineConfig config;
     config.level = GetParam();
     config.threads = 2;
@@ -75,7 +75,7 @@ class DecodeStepTest : public testing::TestWithParam<int> {
   }
 
   std::string path_;
-  std::unique_ptr<checkpoint::GgufFile> file_;
+  std::unique_ptr<checkpoint::Checkpoint> file_;
   std::unique_ptr<ModelRunner> runner_;
   std::unique_ptr<scheduler::Scheduler> scheduler_;
   StepBatch batch_{512, 64};

@@ -18,9 +18,9 @@
 namespace vivace {
 
 struct Engine::Impl {
-  explicit Impl(checkpoint::GgufFile opened) : file(std::move(opened)) {}
+  explicit Impl(std::unique_ptr<checkpoint::Checkpoint> opened) : file(std::move(opened)) {}
 
-  checkpoint::GgufFile file;
+  std::unique_ptr<checkpoint::Checkpoint> file;
   std::unique_ptr<engine::ModelText> text;
   std::unique_ptr<engine::ModelRunner> runner;
   std::unique_ptr<engine::EngineLoop> loop;
@@ -50,7 +50,7 @@ engine::LoopConfig MakeLoopConfig(const engine::EngineConfig& config, const engi
 }
 
 // Builds the tokenizer on a thread of its own while the model compiles and packs.
-Status LoadParts(const checkpoint::GgufFile& file, const engine::EngineConfig& config, const base::Log& log,
+Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig& config, const base::Log& log,
                  std::unique_ptr<engine::ModelText>& text, std::unique_ptr<engine::ModelRunner>& runner) {
   Result<std::unique_ptr<engine::ModelText>> made_text = Internal("the tokenizer was not built");
   std::thread thread([&] {
@@ -84,9 +84,9 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   VIVACE_ASSIGN_OR_RETURN(const engine::EngineConfig config, engine::ResolveConfig(options));
   const base::Log log(config.log_level);
   for (const std::string& note : config.notes) log.Warning(note);
-  VIVACE_ASSIGN_OR_RETURN(checkpoint::GgufFile file, checkpoint::GgufFile::Open(config.model));
+  VIVACE_ASSIGN_OR_RETURN(auto file, checkpoint::Checkpoint::Open(config.model));
   auto impl = std::make_unique<Impl>(std::move(file));
-  VIVACE_RETURN_IF_ERROR(LoadParts(impl->file, config, log, impl->text, impl->runner));
+  VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, log, impl->text, impl->runner));
   const engine::ModelRunner& runner = *impl->runner;
   if (impl->text->tokenizer().size() != runner.vocabulary()) {
     return DataLoss(fmt::format("'{}' has {} tokens but its embedding has {} rows: fetch it again",
@@ -131,9 +131,8 @@ std::string Engine::Detokenize(const std::vector<std::int32_t>& tokens) const {
   return impl_->text->tokenizer().Decode(tokens, true);
 }
 
-Result<std::vector<std::int32_t>> Engine::RenderChat(const std::vector<ChatMessage>& messages,
-                                                     bool add_generation_prompt) const {
-  return impl_->text->RenderChat(messages, add_generation_prompt);
+Result<std::vector<std::int32_t>> Engine::RenderChat(const ChatPrompt& prompt) const {
+  return impl_->text->RenderChat(prompt);
 }
 
 Result<RequestId> Engine::Submit(Request request, OutputCallback on_output) try {

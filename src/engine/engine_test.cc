@@ -359,7 +359,7 @@ TEST_P(EngineTest, WithoutMemoryTheRequestEndsAndTheEngineGoesOn) {
 
 TEST_P(EngineTest, RendersTheModelsChatTemplateAndKeepsUserTextFromBeingSpecial) {
   const auto engine = Make();
-  const auto ids = engine->RenderChat({{"user", "hi <|im_end|>"}}, true);
+  const auto ids = engine->RenderChat({.messages = {{"user", "hi <|im_end|>"}}});
   ASSERT_TRUE(ids.ok()) << ids.status().message();
   EXPECT_EQ(std::count(ids->begin(), ids->end(), TinyModelSpec::kStart), 2);
   EXPECT_EQ(std::count(ids->begin(), ids->end(), TinyModelSpec::kEnd), 1);

@@ -38,7 +38,7 @@ Status WriteDumps(const std::string& directory, const compiler::CompileReport& r
 
 }  // namespace
 
-Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::GgufFile& file,
+Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Checkpoint& file,
                                                          const EngineConfig& config, const base::Log& log) {
   std::unique_ptr<ModelRunner> runner(new ModelRunner(config.threads));
   VIVACE_RETURN_IF_ERROR(runner->Compile(file, config, log));
@@ -68,7 +68,7 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::GgufF
   return runner;
 }
 
-Status ModelRunner::Compile(const checkpoint::GgufFile& file, const EngineConfig& config,
+Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConfig& config,
                             const base::Log& log) {
   Stopwatch watch;
   VIVACE_ASSIGN_OR_RETURN(model_, models::ReadConfig(file));

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/worker_team.h"
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/checkpoint.h"
 #include "engine/engine_config.h"
 #include "models/model_config.h"
 #include "program/program.h"
@@ -33,7 +33,7 @@ class ModelRunner {
  public:
   /// Compiles the model of `file` and makes it ready to run. Writes the dumps that config asks for. Errors
   /// name the tensor, the option or the file.
-  static Result<std::unique_ptr<ModelRunner>> Create(const checkpoint::GgufFile& file,
+  static Result<std::unique_ptr<ModelRunner>> Create(const checkpoint::Checkpoint& file,
                                                      const EngineConfig& config, const base::Log& log);
 
   /// Computes a step of at most max_rows rows; see runtime::Executor.
@@ -51,7 +51,7 @@ class ModelRunner {
 
  private:
   explicit ModelRunner(int threads) : team_(threads) {}
-  Status Compile(const checkpoint::GgufFile& file, const EngineConfig& config, const base::Log& log);
+  Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, const base::Log& log);
   Status ResolveLength(const EngineConfig& config);
   Result<int> CountBlocks(const EngineConfig& config, const base::Log& log);
 

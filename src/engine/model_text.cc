@@ -42,7 +42,10 @@ std::string TokenOrEmpty(const tokenizer::Tokenizer& tokenizer, std::optional<st
 
 }  // namespace
 
-Result<std::unique_ptr<ModelText>> ModelText::Create(const checkpoint::GgufFile& file) {
+Result<std::unique_ptr<ModelText>> ModelText::Create(const checkpoint::Checkpoint& checkpoint) {
+  if (checkpoint.gguf() == nullptr)
+    return Unsupported("'" + checkpoint.name() + "' has no GGUF metadata to read a tokenizer from");
+  const checkpoint::GgufFile& file = *checkpoint.gguf();
   std::vector<std::int64_t> types;
   VIVACE_ASSIGN_OR_RETURN(const tokenizer::Vocabulary vocabulary, ReadVocabulary(file, types));
   VIVACE_ASSIGN_OR_RETURN(tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::Create(vocabulary));
@@ -80,14 +83,13 @@ Result<std::vector<std::int32_t>> ModelText::Tokenize(std::string_view text, boo
   return ids;
 }
 
-Result<std::vector<std::int32_t>> ModelText::RenderChat(const std::vector<ChatMessage>& messages,
-                                                        bool add_generation_prompt) const {
+Result<std::vector<std::int32_t>> ModelText::RenderChat(const ChatPrompt& prompt) const {
   if (!template_) return template_status_;
   std::vector<chat::Message> views;
-  views.reserve(messages.size());
-  for (const ChatMessage& message : messages) views.push_back({message.role, message.content});
+  views.reserve(prompt.messages.size());
+  for (const ChatMessage& message : prompt.messages) views.push_back({message.role, message.content});
   const chat::Value variables =
-      chat::ChatVariables(views, add_generation_prompt, TokenOrEmpty(tokenizer_, tokenizer_.bos_id()),
+      chat::ChatVariables(views, prompt.add_generation_prompt, TokenOrEmpty(tokenizer_, tokenizer_.bos_id()),
                           TokenOrEmpty(tokenizer_, tokenizer_.eos_id()));
   VIVACE_ASSIGN_OR_RETURN(const std::vector<chat::Piece> rendered, template_->Render(variables));
   std::vector<tokenizer::TextPiece> pieces;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "chat/template.h"
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/checkpoint.h"
 #include "tokenizer/tokenizer.h"
 #include "vivace/request.h"
 #include "vivace/status.h"
@@ -20,14 +20,13 @@ namespace vivace::engine {
 class ModelText {
  public:
   /// A template that cannot be read is no error here: RenderChat reports it.
-  static Result<std::unique_ptr<ModelText>> Create(const checkpoint::GgufFile& file);
+  static Result<std::unique_ptr<ModelText>> Create(const checkpoint::Checkpoint& checkpoint);
 
   const tokenizer::Tokenizer& tokenizer() const { return tokenizer_; }
   /// Tokens that end an answer.
   std::span<const std::int32_t> end_tokens() const { return end_tokens_; }
   Result<std::vector<std::int32_t>> Tokenize(std::string_view text, bool add_bos, bool parse_special) const;
-  Result<std::vector<std::int32_t>> RenderChat(const std::vector<ChatMessage>& messages,
-                                               bool add_generation_prompt) const;
+  Result<std::vector<std::int32_t>> RenderChat(const ChatPrompt& prompt) const;
 
  private:
   explicit ModelText(tokenizer::Tokenizer tokenizer) : tokenizer_(std::move(tokenizer)) {}

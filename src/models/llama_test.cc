@@ -146,11 +146,11 @@ TEST(Llama, TheRealModelHasOneLayerBody) {
   const char* given = std::getenv("VIVACE_TEST_MODEL");
   const std::string path = given != nullptr ? given : VIVACE_SOURCE_DIR "/.cache/models/smollm2-135m.gguf";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no model at " << path;
-  const auto file = checkpoint::GgufFile::Open(path);
+  const auto file = checkpoint::Checkpoint::Open(path);
   ASSERT_TRUE(file.ok()) << file.status().message();
-  const auto config = ReadConfig(*file);
+  const auto config = ReadConfig(**file);
   ASSERT_TRUE(config.ok()) << config.status().message();
-  const auto weights = ReadWeights(*file);
+  const auto weights = ReadWeights(**file);
   ASSERT_TRUE(weights.ok()) << weights.status().message();
   const auto graph = BuildGraph(*config, *weights);
   ASSERT_TRUE(graph.ok()) << graph.status().message();

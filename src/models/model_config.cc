@@ -169,14 +169,18 @@ Result<ModelConfig> ReadConfig(const MetadataView& metadata) {
   return ConfigReader(metadata, std::string(family->architecture)).Run();
 }
 
-Result<ModelConfig> ReadConfig(const checkpoint::GgufFile& file) {
-  return ReadConfig(GgufMetadata(file));
+Result<ModelConfig> ReadConfig(const checkpoint::Checkpoint& file) {
+  if (file.gguf() == nullptr) {
+    return Unsupported("'" + file.name() +
+                       "' is not a GGUF file; this build reads the metadata of GGUF files only.");
+  }
+  return ReadConfig(GgufMetadata(*file.gguf()));
 }
 
-Result<std::vector<WeightInfo>> ReadWeights(const checkpoint::GgufFile& file) {
+Result<std::vector<WeightInfo>> ReadWeights(const checkpoint::Checkpoint& file) {
   std::vector<WeightInfo> weights;
   weights.reserve(file.tensors().size());
-  for (const checkpoint::GgufTensor& tensor : file.tensors()) {
+  for (const checkpoint::TensorView& tensor : file.tensors()) {
     const std::string name(tensor.name);
     if (tensor.dim_count > 2) {
       return Unsupported("tensor '" + name + "' of " + file.name() + " has " +

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/checkpoint.h"
 #include "tensor/dtype.h"
 #include "vivace/status.h"
 
@@ -50,9 +50,9 @@ class MetadataView {
 
 /// Reads and checks the facts. kUnsupported: an architecture or a feature that this build does not know.
 Result<ModelConfig> ReadConfig(const MetadataView& metadata);
-Result<ModelConfig> ReadConfig(const checkpoint::GgufFile& file);
+Result<ModelConfig> ReadConfig(const checkpoint::Checkpoint& file);
 
 /// All tensors of the file. kUnsupported: more than two dimensions.
-Result<std::vector<WeightInfo>> ReadWeights(const checkpoint::GgufFile& file);
+Result<std::vector<WeightInfo>> ReadWeights(const checkpoint::Checkpoint& file);
 
 }  // namespace vivace::models

@@ -175,9 +175,9 @@ TEST(ReadConfig, EveryRequiredKeyIsMissed) {
 TEST(ReadWeights, GivesMatricesAndVectorsAndRefusesMoreDimensions) {
   checkpoint::GgufTestFile file;
   file.Header(2, 0).Tensor("v", {8}, 0, 0).Tensor("m", {32, 3}, 8, 32).Data(32 + 3 * 34);
-  const auto parsed = checkpoint::GgufFile::Parse(file.bytes(), "good.gguf");
+  const auto parsed = checkpoint::Checkpoint::Parse(file.bytes(), "good.gguf");
   ASSERT_TRUE(parsed.ok()) << parsed.status().message();
-  const auto weights = ReadWeights(*parsed);
+  const auto weights = ReadWeights(**parsed);
   ASSERT_TRUE(weights.ok());
   EXPECT_EQ((*weights)[0].rows, 0);
   EXPECT_EQ((*weights)[0].width, 8);
@@ -187,9 +187,9 @@ TEST(ReadWeights, GivesMatricesAndVectorsAndRefusesMoreDimensions) {
 
   checkpoint::GgufTestFile deep;
   deep.Header(1, 0).Tensor("d", {2, 2, 2}, 0, 0).Data(32);
-  const auto deep_parsed = checkpoint::GgufFile::Parse(deep.bytes(), "deep.gguf");
+  const auto deep_parsed = checkpoint::Checkpoint::Parse(deep.bytes(), "deep.gguf");
   ASSERT_TRUE(deep_parsed.ok()) << deep_parsed.status().message();
-  EXPECT_EQ(ReadWeights(*deep_parsed).status().message(),
+  EXPECT_EQ(ReadWeights(**deep_parsed).status().message(),
             "tensor 'd' of deep.gguf has 3 dimensions; this build knows at most 2.");
 }
 

@@ -67,27 +67,27 @@ std::string WithoutLayer() {
 }
 
 // A model's bytes, 8-byte aligned as the parser wants them.
-class Checkpoint {
+class TinyCheckpoint {
  public:
-  explicit Checkpoint(TinyModelSpec spec = {}) {
+  explicit TinyCheckpoint(TinyModelSpec spec = {}) {
     const std::string bytes = TinyModel(spec).Bytes();
     words_.resize((bytes.size() + 7) / 8);
     std::memcpy(words_.data(), bytes.data(), bytes.size());
-    auto parsed = checkpoint::GgufFile::Parse(std::as_bytes(std::span(words_)).first(bytes.size()), "tiny");
+    auto parsed = checkpoint::Checkpoint::Parse(std::as_bytes(std::span(words_)).first(bytes.size()), "tiny");
     EXPECT_TRUE(parsed.ok()) << parsed.status().message();
-    file_ = std::make_unique<checkpoint::GgufFile>(std::move(parsed).value());
+    file_ = std::move(parsed).value();
   }
-  const checkpoint::GgufFile& file() const { return *file_; }
+  const checkpoint::Checkpoint& file() const { return *file_; }
 
  private:
   std::vector<std::uint64_t> words_;
-  std::unique_ptr<checkpoint::GgufFile> file_;
+  std::unique_ptr<checkpoint::Checkpoint> file_;
 };
 
 // A program with its weights, executor and team.
 class Machine {
  public:
-  Machine(std::string_view text, const Checkpoint& checkpoint, int workers, ExecutorConfig config)
+  Machine(std::string_view text, const TinyCheckpoint& checkpoint, int workers, ExecutorConfig config)
       : team_(workers) {
     auto program = program::Parse(text);
     EXPECT_TRUE(program.ok()) << program.status().message();
@@ -155,7 +155,7 @@ std::vector<float> Copy(std::span<const float> values) {
   return {values.begin(), values.end()};
 }
 
-std::vector<float> EmbeddingRow(const Checkpoint& checkpoint, int row) {
+std::vector<float> EmbeddingRow(const TinyCheckpoint& checkpoint, int row) {
   const auto* tensor = checkpoint.file().FindTensor("token_embd.weight");
   const std::size_t bytes = tensor::RowBytes(tensor->type, kHidden);
   std::vector<float> out(kHidden);
@@ -165,7 +165,7 @@ std::vector<float> EmbeddingRow(const Checkpoint& checkpoint, int row) {
 }
 
 TEST(Executor, GivesTheLogitsOfTheRowsThatAreWanted) {
-  const Checkpoint checkpoint;
+  const TinyCheckpoint checkpoint;
   Machine machine(WithoutLayer(), checkpoint, 2, {.max_rows = 8, .max_sequences = 4, .max_logit_rows = 4});
   Batch batch;
   batch.Add({5, 9, 200}, 0, 1);
@@ -185,7 +185,7 @@ TEST(Executor, GivesTheLogitsOfTheRowsThatAreWanted) {
 }
 
 TEST(Executor, MoreRowsThanTheBufferHoldsComeInSlicesWithTheSameBits) {
-  const Checkpoint checkpoint;
+  const TinyCheckpoint checkpoint;
   Machine wide(kProgram, checkpoint, 2, {.max_rows = 16, .max_sequences = 4, .max_logit_rows = 16});
   Machine narrow(kProgram, checkpoint, 2, {.max_rows = 16, .max_sequences = 4, .max_logit_rows = 3});
   Batch batch;
@@ -223,7 +223,7 @@ std::vector<float> DecodeAll(Executor& executor) {
 }
 
 TEST(Executor, CaptureAndTheNumberOfWorkersChangeNoBit) {
-  const Checkpoint checkpoint;
+  const TinyCheckpoint checkpoint;
   const ExecutorConfig captured{.max_rows = 64, .max_sequences = 4, .max_logit_rows = 8};
   ExecutorConfig counted = captured;
   counted.capture = CaptureMode::kNone;
@@ -236,7 +236,7 @@ TEST(Executor, CaptureAndTheNumberOfWorkersChangeNoBit) {
 }
 
 TEST(Executor, APromptInChunksGivesTheSameBits) {
-  const Checkpoint checkpoint;
+  const TinyCheckpoint checkpoint;
   const ExecutorConfig config{.max_rows = 64, .max_sequences = 4, .max_logit_rows = 8};
   Machine whole(kProgram, checkpoint, 2, config);
   Machine chunked(kProgram, checkpoint, 2, config);
@@ -257,7 +257,7 @@ TEST(Executor, APromptInChunksGivesTheSameBits) {
 }
 
 TEST(Executor, AWeightThatIsTooSmallIsAnErrorOfTheFile) {
-  const Checkpoint checkpoint;
+  const TinyCheckpoint checkpoint;
   std::string text(kProgram);
   text.replace(text.find("  q = blk.0.attn_q.weight"), 25, "  q = blk.0.attn_k.weight");
   auto program = program::Parse(text);
@@ -272,7 +272,7 @@ TEST(Executor, AWeightThatIsTooSmallIsAnErrorOfTheFile) {
 }
 
 TEST(WeightStore, WeightsThatAreNotPackedAreTheCheckpointsOwnBytes) {
-  const Checkpoint checkpoint;
+  const TinyCheckpoint checkpoint;
   const auto program = program::Parse(kProgram);
   ASSERT_TRUE(program.ok());
   base::WorkerTeam team(2);
@@ -310,7 +310,7 @@ TEST(WeightStore, PacksAllPanelsOnAllWorkers) {
   spec.layers = 1;
   spec.hidden = 1024;  // so wide that a weight is several jobs
   spec.heads = 16;
-  const Checkpoint checkpoint(spec);
+  const TinyCheckpoint checkpoint(spec);
   const program::Program program = PackedProgram(spec);
   base::WorkerTeam team(3);
   const auto weights = WeightStore::Create(program, checkpoint.file(), team);
@@ -334,7 +334,7 @@ TEST(WeightStore, PacksAllPanelsOnAllWorkers) {
 }
 
 TEST(WeightStore, ATensorOfAnotherShapeOrTypeIsNamed) {
-  const Checkpoint checkpoint;
+  const TinyCheckpoint checkpoint;
   base::WorkerTeam team(1);
   program::Program program = PackedProgram(TinyModelSpec());
   program.weights[0].layout.k = 128;

@@ -15,7 +15,7 @@
 namespace vivace::runtime {
 namespace {
 
-using checkpoint::GgufTensor;
+using checkpoint::TensorView;
 
 constexpr std::size_t kJobBytes = std::size_t{256} << 10;  // panels that one task packs
 constexpr std::size_t kCacheLine = 64;
@@ -23,7 +23,7 @@ constexpr std::size_t kCacheLine = 64;
 // One packed weight with the tensors it comes from.
 struct PackItem {
   const program::Weight* weight = nullptr;
-  std::vector<const GgufTensor*> tensors;
+  std::vector<const TensorView*> tensors;
   std::vector<kernels::PackSource> sources;
   std::size_t offset = 0;  // of its panels in the store's mapping
 };
@@ -34,19 +34,19 @@ struct PackJob {
   int first_panel = 0, last_panel = 0;
 };
 
-Status CheckPackable(const program::Weight& weight, const GgufTensor& tensor) {
+Status CheckPackable(const program::Weight& weight, const TensorView& tensor) {
   if (tensor.type == weight.layout.type && tensor.row_elements() == weight.layout.k) return Status::Ok();
   return DataLoss(fmt::format("tensor {} is {} with rows of {}, but {} needs {} with rows of {}", tensor.name,
                               tensor::Row(tensor.type).name, tensor.row_elements(), weight.name,
                               tensor::Row(weight.layout.type).name, weight.layout.k));
 }
 
-Result<PackItem> FindSources(const program::Weight& weight, const checkpoint::GgufFile& file) {
+Result<PackItem> FindSources(const program::Weight& weight, const checkpoint::Checkpoint& file) {
   PackItem item;
   item.weight = &weight;
   std::int64_t rows = 0;
   for (const std::string& source : weight.sources) {
-    VIVACE_ASSIGN_OR_RETURN(const GgufTensor* tensor, file.Tensor(source));
+    VIVACE_ASSIGN_OR_RETURN(const TensorView* tensor, file.Tensor(source));
     VIVACE_RETURN_IF_ERROR(CheckPackable(weight, *tensor));
     item.tensors.push_back(tensor);
     item.sources.push_back({tensor->data.data(), static_cast<int>(tensor->rows())});
@@ -73,13 +73,13 @@ std::vector<PackJob> MakeJobs(const std::vector<PackItem>& items) {
 
 // Packs all items on all workers. Whoever packs the last panel of an item gives back the pages of those of
 // its tensors that no other item needs.
-void PackAll(const std::vector<PackItem>& items, const checkpoint::GgufFile& file, base::WorkerTeam& team,
+void PackAll(const std::vector<PackItem>& items, const checkpoint::Checkpoint& file, base::WorkerTeam& team,
              std::byte* panels) {
   const std::vector<PackJob> jobs = MakeJobs(items);
-  std::map<const GgufTensor*, int> users;
+  std::map<const TensorView*, int> users;
   const auto jobs_left = std::make_unique<std::atomic<int>[]>(items.size());
   for (const PackItem& item : items) {
-    for (const GgufTensor* tensor : item.tensors) ++users[tensor];
+    for (const TensorView* tensor : item.tensors) ++users[tensor];
   }
   for (const PackJob& job : jobs) jobs_left[job.item].fetch_add(1, std::memory_order_relaxed);
   base::TaskRanges ranges(team.size());
@@ -91,7 +91,7 @@ void PackAll(const std::vector<PackItem>& items, const checkpoint::GgufFile& fil
       kernels::PackPanels(item.weight->layout, item.weight->order, item.sources, item.weight->rope_rows,
                           item.weight->head_dim, job.first_panel, job.last_panel, panels + item.offset);
       if (jobs_left[job.item].fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
-      for (const GgufTensor* tensor : item.tensors) {
+      for (const TensorView* tensor : item.tensors) {
         if (users.at(tensor) == 1) file.Release(*tensor);
       }
     }
@@ -100,7 +100,7 @@ void PackAll(const std::vector<PackItem>& items, const checkpoint::GgufFile& fil
 
 }  // namespace
 
-Result<WeightStore> WeightStore::Create(const program::Program& program, const checkpoint::GgufFile& file,
+Result<WeightStore> WeightStore::Create(const program::Program& program, const checkpoint::Checkpoint& file,
                                         base::WorkerTeam& team) {
   WeightStore store;
   store.views_.resize(program.weights.size());
@@ -110,7 +110,7 @@ Result<WeightStore> WeightStore::Create(const program::Program& program, const c
   for (std::size_t i = 0; i < program.weights.size(); ++i) {
     const program::Weight& weight = program.weights[i];
     if (!weight.packed) {
-      VIVACE_ASSIGN_OR_RETURN(const GgufTensor* tensor, file.Tensor(weight.sources.at(0)));
+      VIVACE_ASSIGN_OR_RETURN(const TensorView* tensor, file.Tensor(weight.sources.at(0)));
       store.views_[i] = {tensor->data.data(), tensor->data.size(), tensor->type, false};
       continue;
     }

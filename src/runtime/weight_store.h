@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/worker_team.h"
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/checkpoint.h"
 #include "program/program.h"
 #include "runtime/anonymous_memory.h"
 #include "tensor/dtype.h"
@@ -27,7 +27,7 @@ class WeightStore {
   /// Finds the tensors of program.weights and packs those that want it, on all workers; the checkpoint's
   /// pages of a packed tensor are given back. kDataLoss: a tensor is missing or has another shape or type
   /// than the program's.
-  static Result<WeightStore> Create(const program::Program& program, const checkpoint::GgufFile& file,
+  static Result<WeightStore> Create(const program::Program& program, const checkpoint::Checkpoint& file,
                                     base::WorkerTeam& team);
 
   const WeightView& view(program::WeightId id) const { return views_[static_cast<std::size_t>(id.value)]; }

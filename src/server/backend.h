@@ -20,8 +20,7 @@ class Backend {
   virtual Result<std::vector<std::int32_t>> Tokenize(std::string_view text, bool add_bos,
                                                      bool parse_special) const = 0;
   virtual std::string TokenText(std::int32_t token) const = 0;
-  virtual Result<std::vector<std::int32_t>> RenderChat(const std::vector<ChatMessage>& messages,
-                                                       bool add_generation_prompt) const = 0;
+  virtual Result<std::vector<std::int32_t>> RenderChat(const ChatPrompt& prompt) const = 0;
   virtual Result<RequestId> Submit(Request request, OutputCallback on_output) = 0;
   virtual void Cancel(RequestId id) = 0;
 };

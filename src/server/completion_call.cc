@@ -36,7 +36,8 @@ void CompletionCall::Prepare(Prepared& prepared) {
 
 std::optional<ApiError> CompletionCall::TokenizeAll(Prepared& prepared) const {
   if (request_.kind == ApiKind::kChat) {
-    auto ids = backend_.RenderChat(request_.messages, request_.add_generation_prompt);
+    auto ids = backend_.RenderChat(
+        {.messages = request_.messages, .add_generation_prompt = request_.add_generation_prompt});
     if (!ids.ok()) return FromStatus(ids.status());
     prepared.prompts.push_back(std::move(ids).value());
     return std::nullopt;

@@ -16,9 +16,8 @@ class EngineBackend : public Backend {
     return engine_->Tokenize(text, add_bos, parse_special);
   }
   std::string TokenText(std::int32_t token) const override { return engine_->TokenText(token); }
-  Result<std::vector<std::int32_t>> RenderChat(const std::vector<ChatMessage>& messages,
-                                               bool add_generation_prompt) const override {
-    return engine_->RenderChat(messages, add_generation_prompt);
+  Result<std::vector<std::int32_t>> RenderChat(const ChatPrompt& prompt) const override {
+    return engine_->RenderChat(prompt);
   }
   Result<RequestId> Submit(Request request, OutputCallback on_output) override {
     return engine_->Submit(std::move(request), std::move(on_output));

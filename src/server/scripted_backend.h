@@ -51,9 +51,8 @@ class ScriptedBackend : public Backend {
   std::string TokenText(std::int32_t token) const override {
     return std::string(1, static_cast<char>(token));
   }
-  Result<std::vector<std::int32_t>> RenderChat(const std::vector<ChatMessage>& messages,
-                                               bool) const override {
-    return Tokenize(messages.back().content, false, false);
+  Result<std::vector<std::int32_t>> RenderChat(const ChatPrompt& prompt) const override {
+    return Tokenize(prompt.messages.back().content, false, false);
   }
   Result<RequestId> Submit(Request request, OutputCallback on_output) override {
     const std::lock_guard lock(mutex_);

@@ -94,17 +94,17 @@ class Reference : public testing::Test {
   }
 
   Difference Run(int level, DType kv_type, std::size_t cases) {
-    auto file = checkpoint::GgufFile::Parse(bytes_, "model");
+    auto file = checkpoint::Checkpoint::Parse(bytes_, "model");
     EXPECT_TRUE(file.ok()) << file.status().message();
-    auto model = ScoredModel::Create(*file, level, kv_type);
+    auto model = ScoredModel::Create(**file, level, kv_type);
     EXPECT_TRUE(model.ok()) << model.status().message();
     return Compare(**model, std::span(cases_).first(std::min(cases, cases_.size())));
   }
 
   // The mutable bytes of a tensor of the checkpoint in memory.
   std::span<std::byte> TensorBytes(const std::string& name) {
-    auto file = checkpoint::GgufFile::Parse(bytes_, "model");
-    const checkpoint::GgufTensor* tensor = file.ok() ? file->FindTensor(name) : nullptr;
+    auto file = checkpoint::Checkpoint::Parse(bytes_, "model");
+    const checkpoint::TensorView* tensor = file.ok() ? (*file)->FindTensor(name) : nullptr;
     EXPECT_NE(tensor, nullptr) << name;
     return {bytes_.data() + (tensor->data.data() - bytes_.data()), tensor->data.size()};
   }
@@ -140,10 +140,10 @@ TEST_F(Reference, CompiledWith8BitActivationsKeepsHalfOfLlamaCppsDivergence) {
 // The exact divergence over the whole vocabulary, against -O0 with a float32 cache, at every position of
 // every case.
 TEST_F(Reference, CompiledDivergesFromPortableByLessThanTheBar) {
-  auto file = checkpoint::GgufFile::Parse(bytes_, "model");
+  auto file = checkpoint::Checkpoint::Parse(bytes_, "model");
   ASSERT_TRUE(file.ok());
-  auto exact = ScoredModel::Create(*file, 0, DType::kF32);
-  auto compiled = ScoredModel::Create(*file, 2, DType::kF16);
+  auto exact = ScoredModel::Create(**file, 0, DType::kF32);
+  auto compiled = ScoredModel::Create(**file, 2, DType::kF16);
   ASSERT_TRUE(exact.ok() && compiled.ok());
   double sum = 0;
   int positions = 0;

@@ -39,7 +39,7 @@ ScoredModel::ScoredModel(std::unique_ptr<engine::ModelRunner> runner) : runner_(
   for (int i = 0; i < kMaxTokens / tensor::KvLayout::kBlockTokens; ++i) blocks_.push_back(i);
 }
 
-Result<std::unique_ptr<ScoredModel>> ScoredModel::Create(const checkpoint::GgufFile& file, int level,
+Result<std::unique_ptr<ScoredModel>> ScoredModel::Create(const checkpoint::Checkpoint& file, int level,
                                                          tensor::DType kv_type) {
   engine::EngineConfig config;
   config.level = level;

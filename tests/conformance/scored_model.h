@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/checkpoint.h"
 #include "engine/engine_config.h"
 #include "engine/model_runner.h"
 
@@ -23,7 +23,7 @@ bool QuickOnly();
 class ScoredModel {
  public:
   /// Runs `file` (which must outlive the model) at the level with the KV type.
-  static Result<std::unique_ptr<ScoredModel>> Create(const checkpoint::GgufFile& file, int level,
+  static Result<std::unique_ptr<ScoredModel>> Create(const checkpoint::Checkpoint& file, int level,
                                                      tensor::DType kv_type);
 
   /// Runs the tokens as one fresh sequence and calls visit(position, log-probabilities[vocabulary]) for each,

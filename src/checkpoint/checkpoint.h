@@ -1,0 +1,89 @@
+// A model as it lies on disk, whatever its format: tensors by name, and the metadata or the texts that
+// describe them. Immutable after Open, so all const members may be called from any thread. Views and texts
+// live as long as the object.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/gguf_file.h"
+#include "checkpoint/tensor_view.h"
+#include "vivace/status.h"
+
+namespace vivace::checkpoint {
+
+enum class Format { kGguf, kSafetensors, kDummy };
+
+/// The texts beside the tensors in a model folder; empty where there is no such file. Unchecked: readers
+/// parse them.
+struct FolderTexts {
+  std::string config;              // config.json
+  std::string generation_config;   // generation_config.json
+  std::string tokenizer;           // tokenizer.json
+  std::string tokenizer_config;    // tokenizer_config.json
+  std::string special_tokens_map;  // special_tokens_map.json
+  std::string chat_template;       // chat_template.jinja
+};
+
+/// A tensor whose bytes the checkpoint owns itself (random weights). `data` of the view is ignored; dims and
+/// type are as in TensorView.
+struct OwnedTensor {
+  std::string name;
+  tensor::DType type = tensor::DType::kF32;
+  int dim_count = 0;
+  std::array<std::int64_t, TensorView::kMaxDims> dims = {};
+  std::vector<std::byte> data;
+};
+
+class Checkpoint {
+ public:
+  /// `path` is a GGUF file (any part of a split one: all parts are opened), a .safetensors file, or a folder
+  /// with config.json and safetensors files. Errors name the file and what is wrong with it.
+  static Result<std::unique_ptr<Checkpoint>> Open(const std::string& path);
+  /// One GGUF file in memory that the caller keeps alive; see GgufFile::Parse.
+  static Result<std::unique_ptr<Checkpoint>> Parse(std::span<const std::byte> bytes, std::string name);
+  static std::unique_ptr<Checkpoint> FromGguf(GgufFile file);
+  /// Random or made weights with the texts that describe them.
+  static std::unique_ptr<Checkpoint> FromTensors(std::string name, FolderTexts texts,
+                                                 std::vector<OwnedTensor> tensors);
+  Checkpoint(const Checkpoint&) = delete;
+  Checkpoint& operator=(const Checkpoint&) = delete;
+  ~Checkpoint();
+
+  Format format() const { return format_; }
+  /// What errors and logs call it: the path as given.
+  const std::string& name() const { return name_; }
+  /// The metadata of a GGUF file (of its first part); null for other formats.
+  const GgufFile* gguf() const { return files_.empty() ? nullptr : &files_.front(); }
+  /// The texts of a folder; all empty for GGUF.
+  const FolderTexts& texts() const { return texts_; }
+
+  /// In the order of the files.
+  std::span<const TensorView> tensors() const { return tensors_; }
+  /// Null when there is none of that name.
+  const TensorView* FindTensor(std::string_view name) const;
+  /// Like FindTensor, but a missing tensor is kDataLoss and names it.
+  Result<const TensorView*> Tensor(std::string_view name) const;
+  /// The tensor was copied elsewhere: its pages may go. Does nothing for memory that is not a mapped file.
+  void Release(const TensorView& tensor) const;
+
+ private:
+  Checkpoint() = default;
+  void IndexTensors();
+
+  Format format_ = Format::kGguf;
+  std::string name_;
+  std::vector<GgufFile> files_;  // the parts of a GGUF model, in order
+  FolderTexts texts_;
+  std::vector<OwnedTensor> owned_;
+  std::vector<TensorView> tensors_;
+  std::vector<std::int32_t> tensors_by_name_;  // indices, sorted by name
+};
+
+}  // namespace vivace::checkpoint
