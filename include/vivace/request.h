@@ -21,11 +21,10 @@ struct ChatMessage {
 struct ChatPrompt {
   std::vector<ChatMessage> messages;
   bool add_generation_prompt = true;
-  bool continue_final_message = false;  // the prompt ends inside the last message, without its end token
-  std::string chat_template = {};       // instead of the model's; empty: the model's
-  std::string
-      template_variables_json;  // a JSON object: more variables for the template (chat_template_kwargs)
-  std::string tools_json = {};  // a JSON array for the template's `tools`; empty: none
+  bool continue_final_message = false;       // the prompt ends inside the last message, without its end token
+  std::string chat_template = {};            // instead of the model's; empty: the model's
+  std::string template_variables_json = {};  // a JSON object: chat_template_kwargs
+  std::string tools_json = {};               // a JSON array for the template's `tools`; empty: none
 };
 
 struct Request {
