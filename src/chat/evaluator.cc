@@ -38,13 +38,13 @@ std::size_t Clamp(std::int64_t index, std::size_t size) {
 
 Value LoopVariable(std::size_t index, std::size_t count) {
   const auto integer = [](std::size_t n) { return Value::Integer(static_cast<std::int64_t>(n)); };
-  return Value::MakeDict({{"index", integer(index + 1)},
-                          {"index0", integer(index)},
-                          {"revindex", integer(count - index)},
-                          {"revindex0", integer(count - index - 1)},
-                          {"first", Value::Bool(index == 0)},
-                          {"last", Value::Bool(index + 1 == count)},
-                          {"length", integer(count)}});
+  return Value::MakeRecord({{"index", integer(index + 1)},
+                            {"index0", integer(index)},
+                            {"revindex", integer(count - index)},
+                            {"revindex0", integer(count - index - 1)},
+                            {"first", Value::Bool(index == 0)},
+                            {"last", Value::Bool(index + 1 == count)},
+                            {"length", integer(count)}});
 }
 
 }  // namespace
@@ -137,7 +137,7 @@ Result<Value::List> Evaluator::LoopItems(const Statement& statement) {
   if (iterated.is(Kind::kList)) {
     items = iterated.list();
   } else if (iterated.is(Kind::kDict)) {
-    for (const auto& [name, value] : iterated.dict()) items.push_back(Value::Data(name));
+    for (const auto& [name, value] : iterated.dict()) items.push_back(name);
   } else if (!iterated.is(Kind::kUndefined)) {
     return InvalidArgument(
         AtLine(statement.line, std::string(iterated.KindName()) + " cannot be looped over"));

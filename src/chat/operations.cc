@@ -65,7 +65,7 @@ Result<Value> Contains(const Value& needle, const Value& haystack) {
       }
       return Value::Bool(false);
     case Kind::kDict:
-      return Value::Bool(needle.is(Kind::kString) && haystack.Find(needle.text().Join()) != nullptr);
+      return Value::Bool(haystack.Find(needle) != nullptr);
     case Kind::kString:
       if (!needle.is(Kind::kString)) break;
       return Value::Bool(haystack.text().Join().find(needle.text().Join()) != std::string::npos);

@@ -4,12 +4,16 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "chat/json_reader.h"
 #include "chat/value.h"
 #include "vivace/status.h"
 
@@ -52,8 +56,26 @@ class Template {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The variables that a chat template expects: messages (their text as data), add_generation_prompt,
-/// bos_token, eos_token.
+/// What a chat template is rendered with. Values come from ValueFromJson (or are made with Value::Data), so
+/// that everything in them is data.
+struct ChatInputs {
+  Value messages;                   // a list of dicts
+  Value tools = Value::None();      // a list of dicts, or none
+  Value documents = Value::None();  // a list of dicts, or none
+  bool add_generation_prompt = true;
+  std::optional<std::string_view> bos_token = {};  // not defined in the template where absent
+  std::optional<std::string_view> eos_token = {};
+  /// Other special tokens by their names in the tokenizer's configuration: unk_token, pad_token, ...
+  std::vector<std::pair<std::string, std::string>> special_tokens = {};
+  Value template_kwargs = Value::None();  // chat_template_kwargs of the request: a dict, or none
+  std::optional<std::tm> now = {};        // local time for strftime_now, which is not defined where absent
+};
+
+/// The variables that a chat template expects. template_kwargs may replace the special tokens and add names
+/// of its own. Errors: kInvalidArgument where it is no dict or names another field of ChatInputs.
+Result<Value> ChatVariables(const ChatInputs& inputs);
+
+/// The same of messages with nothing but a role and a text.
 Value ChatVariables(std::span<const Message> messages, bool add_generation_prompt, std::string_view bos_token,
                     std::string_view eos_token);
 

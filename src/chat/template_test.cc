@@ -19,15 +19,17 @@ std::string Join(const std::vector<Piece>& pieces) {
 Value::Dict GoldenVariables() {
   const auto list = [](std::initializer_list<Value> items) { return Value::MakeList(items); };
   const auto integer = [](std::int64_t n) { return Value::Integer(n); };
-  return {{"n", integer(5)},
-          {"x", Value::Number(2.5)},
-          {"s", Value::Data("text")},
-          {"items", list({integer(1), integer(2), integer(3)})},
-          {"empty", list({})},
-          {"flag", Value::Bool(true)},
-          {"nothing", Value::None()},
-          {"d", Value::MakeDict({{"a", integer(1)}, {"b", Value::Data("two")}})},
-          {"pairs", list({list({Value::Data("k"), integer(1)}), list({Value::Data("l"), integer(2)})})}};
+  return Value::MakeRecord(
+             {{"n", integer(5)},
+              {"x", Value::Number(2.5)},
+              {"s", Value::Data("text")},
+              {"items", list({integer(1), integer(2), integer(3)})},
+              {"empty", list({})},
+              {"flag", Value::Bool(true)},
+              {"nothing", Value::None()},
+              {"d", Value::MakeRecord({{"a", integer(1)}, {"b", Value::Data("two")}})},
+              {"pairs", list({list({Value::Data("k"), integer(1)}), list({Value::Data("l"), integer(2)})})}})
+      .dict();
 }
 
 Result<std::vector<Piece>> Render(std::string_view source, std::vector<Message> messages = {},

@@ -1,110 +1,8 @@
 #include "chat/value.h"
 
-#include <array>
-#include <charconv>
-#include <cmath>
+#include <algorithm>
 
 namespace vivace::chat {
-namespace {
-
-/// A number as Python prints it: the shortest digits that read back, with ".0" where nothing else says it is
-/// not an integer.
-std::string PrintNumber(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  std::array<char, 32> buffer;
-  const double magnitude = std::fabs(value);
-  const bool plain = value == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string text(buffer.data(), end.ptr);
-  if (plain && text.find('.') == std::string::npos) text += ".0";
-  return text;
-}
-
-/// A string inside a printed list or dict: quoted and escaped as Python does.
-Text Quote(const Text& text) {
-  const std::string joined = text.Join();
-  const bool has_single = joined.find('\'') != std::string::npos,
-             has_double = joined.find('"') != std::string::npos;
-  const char quote = has_single && !has_double ? '"' : '\'';
-  Text out(std::string(1, quote), true);
-  for (const Piece& piece : text.pieces()) {
-    std::string escaped;
-    for (const char c : piece.text) {
-      if (c == '\\' || c == quote)
-        escaped += {'\\', c};
-      else if (c == '\n')
-        escaped += "\\n";
-      else if (c == '\t')
-        escaped += "\\t";
-      else if (c == '\r')
-        escaped += "\\r";
-      else
-        escaped += c;
-    }
-    out.Append(escaped, piece.from_template);
-  }
-  out.Append(std::string_view(&quote, 1), true);
-  return out;
-}
-
-Text PrintItem(const Value& value) {
-  return value.is(Value::Kind::kString) ? Quote(value.text()) : value.Print();
-}
-
-Text PrintList(const Value::List& items) {
-  Text out("[", true);
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) out.Append(", ", true);
-    out.Append(PrintItem(items[i]));
-  }
-  out.Append("]", true);
-  return out;
-}
-
-Text PrintDict(const Value::Dict& items) {
-  Text out("{", true);
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) out.Append(", ", true);
-    out.Append(Quote(Text(items[i].first, false)));
-    out.Append(": ", true);
-    out.Append(PrintItem(items[i].second));
-  }
-  out.Append("}", true);
-  return out;
-}
-
-bool IsNumeric(const Value& value) {
-  return value.is(Value::Kind::kBool) || value.is(Value::Kind::kInteger) || value.is(Value::Kind::kNumber);
-}
-
-}  // namespace
-
-void Text::Append(std::string_view text, bool from_template) {
-  if (text.empty()) return;
-  if (!pieces_.empty() && pieces_.back().from_template == from_template) {
-    pieces_.back().text.append(text);
-  } else {
-    pieces_.push_back({std::string(text), from_template});
-  }
-}
-
-void Text::Append(const Text& other) {
-  for (const Piece& piece : other.pieces_) Append(piece.text, piece.from_template);
-}
-
-std::size_t Text::size() const {
-  std::size_t bytes = 0;
-  for (const Piece& piece : pieces_) bytes += piece.text.size();
-  return bytes;
-}
-
-std::string Text::Join() const {
-  std::string joined;
-  for (const Piece& piece : pieces_) joined += piece.text;
-  return joined;
-}
 
 Value::Value() = default;
 Value::Value(const Value&) = default;
@@ -133,30 +31,59 @@ Value Value::Number(double number) {
   value.data_ = number;
   return value;
 }
-Value Value::Data(std::string text) {
-  return String(Text(std::move(text), false));
+Value Value::Data(std::string_view text) {
+  return String(Text(text, false));
 }
-Value Value::Trusted(std::string text) {
-  return String(Text(std::move(text), true));
+Value Value::Trusted(std::string_view text) {
+  return String(Text(text, true));
 }
 Value Value::String(Text text) {
   Value value;
   value.data_ = std::make_shared<const Text>(std::move(text));
   return value;
 }
-Value Value::MakeList(List items) {
+Value Value::MakeList(List items, Sequence sequence) {
+  int depth = 0;
+  for (const Value& item : items) depth = std::max(depth, item.depth());
   Value value;
-  value.data_ = std::make_shared<const List>(std::move(items));
+  value.data_ = std::make_shared<const ListData>(ListData{std::move(items), sequence, depth + 1});
   return value;
 }
 Value Value::MakeDict(Dict items) {
+  int depth = 0;
+  for (const auto& [key, item] : items) depth = std::max({depth, key.depth(), item.depth()});
   Value value;
-  value.data_ = std::make_shared<const Dict>(std::move(items));
+  value.data_ = std::make_shared<const DictData>(DictData{std::move(items), depth + 1});
+  return value;
+}
+Value Value::MakeRecord(std::vector<std::pair<std::string_view, Value>> fields) {
+  Dict items;
+  items.reserve(fields.size());
+  for (auto& [name, value] : fields) items.emplace_back(Trusted(name), std::move(value));
+  return MakeDict(std::move(items));
+}
+Value Value::MakeObject(std::shared_ptr<Object> object) {
+  Value value;
+  value.data_ = std::move(object);
   return value;
 }
 
 const Value* Value::Find(std::string_view key) const {
   if (!is(Kind::kDict)) return nullptr;
+  for (const auto& [name, value] : dict()) {
+    if (!name.is(Kind::kString)) continue;
+    const Text& text = name.text();
+    if (text.pieces().size() <= 1 ? (text.empty() ? key.empty() : text.pieces()[0].text == key)
+                                  : text.Join() == key) {
+      return &value;
+    }
+  }
+  return nullptr;
+}
+
+const Value* Value::Find(const Value& key) const {
+  if (!is(Kind::kDict)) return nullptr;
+  if (key.is(Kind::kString)) return Find(key.text().Join());
   for (const auto& [name, value] : dict()) {
     if (name == key) return &value;
   }
@@ -166,6 +93,12 @@ const Value* Value::Find(std::string_view key) const {
 double Value::AsNumber() const {
   if (is(Kind::kBool)) return boolean() ? 1 : 0;
   return is(Kind::kInteger) ? static_cast<double>(integer()) : number();
+}
+
+int Value::depth() const {
+  if (is(Kind::kList)) return std::get<std::shared_ptr<const ListData>>(data_)->depth;
+  if (is(Kind::kDict)) return std::get<std::shared_ptr<const DictData>>(data_)->depth;
+  return is(Kind::kObject) ? object().depth() : 0;
 }
 
 bool Value::Truthy() const {
@@ -182,52 +115,63 @@ bool Value::Truthy() const {
     case Kind::kString:
       return !text().empty();
     case Kind::kList:
-      return !list().empty();
+      return sequence() == Sequence::kIterator || !list().empty();
     case Kind::kDict:
       return !dict().empty();
+    case Kind::kObject:
+      return true;
   }
   return false;
 }
 
-Text Value::Print() const {
-  switch (kind()) {
-    case Kind::kUndefined:
-      return {};
-    case Kind::kNone:
-      return Text("None", true);
-    case Kind::kBool:
-      return Text(boolean() ? "True" : "False", true);
-    case Kind::kInteger:
-      return Text(std::to_string(integer()), true);
-    case Kind::kNumber:
-      return Text(PrintNumber(number()), true);
-    case Kind::kString:
-      return text();
-    case Kind::kList:
-      return PrintList(list());
-    case Kind::kDict:
-      return PrintDict(dict());
-  }
-  return {};
-}
-
 std::string_view Value::KindName() const {
+  if (is(Kind::kObject)) return object().KindName();
+  if (is(Sequence::kTuple)) return "a tuple";
+  if (is(Sequence::kIterator)) return "an iterator";
   constexpr std::string_view kNames[] = {"undefined", "none",     "a boolean", "an integer",
                                          "a number",  "a string", "a list",    "a dict"};
   return kNames[data_.index()];
 }
 
+namespace {
+
+/// Dicts are equal whatever their order.
+bool SameItems(const Value& a, const Value& b) {
+  if (a.dict().size() != b.dict().size()) return false;
+  for (const auto& [key, value] : a.dict()) {
+    const Value* other = b.Find(key);
+    if (other == nullptr || !(value == *other)) return false;
+  }
+  return true;
+}
+
+/// An integer and a number are equal only where the number is that very integer.
+bool SameNumber(const Value& a, const Value& b) {
+  constexpr double kTwoTo63 = 9223372036854775808.0;
+  const bool a_is_number = a.is(Value::Kind::kNumber), b_is_number = b.is(Value::Kind::kNumber);
+  const auto whole = [](const Value& v) { return v.is(Value::Kind::kBool) ? v.boolean() : v.integer(); };
+  if (!a_is_number && !b_is_number) return whole(a) == whole(b);
+  if (a_is_number && b_is_number) return a.number() == b.number();
+  const double number = a_is_number ? a.number() : b.number();
+  const std::int64_t integer = whole(a_is_number ? b : a);
+  return number >= -kTwoTo63 && number < kTwoTo63 && static_cast<std::int64_t>(number) == integer &&
+         static_cast<double>(static_cast<std::int64_t>(number)) == number;
+}
+
+}  // namespace
+
 bool operator==(const Value& a, const Value& b) {
-  if (a.is(Value::Kind::kInteger) && b.is(Value::Kind::kInteger)) return a.integer() == b.integer();
-  if (IsNumeric(a) && IsNumeric(b)) return a.AsNumber() == b.AsNumber();
+  if (a.IsNumeric() && b.IsNumeric()) return SameNumber(a, b);
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Value::Kind::kString:
-      return a.text().Join() == b.text().Join();
+      return SameBytes(a.text(), b.text());
     case Value::Kind::kList:
-      return a.list() == b.list();
+      return a.sequence() == b.sequence() && a.list() == b.list();
     case Value::Kind::kDict:
-      return a.dict() == b.dict();
+      return SameItems(a, b);
+    case Value::Kind::kObject:
+      return &a.object() == &b.object();
     default:
       return true;  // undefined, none
   }
