@@ -15,7 +15,7 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint32_t kF32 = 0, kQ4_1 = 3, kQ4_K = 12;
+constexpr std::uint32_t kF32 = 0, kQ4_1 = 3, kQ2_K = 10;
 
 struct HostileCase {
   const char* name;
@@ -158,8 +158,8 @@ const HostileCase kTensorCases[] = {
     {"UnknownTensorType", OneTensor({4}, 1000, 0, 64), kOther, "type 1000 (unknown)"},
     {"TensorTypeMinusOne", OneTensor({4}, ~0u, 0, 64), kOther, "type 4294967295 (unknown)"},
     {"DeprecatedTensorType", OneTensor({4}, 4, 0, 64), kOther, "type 4 (unknown)"},
-    {"OtherTensorType", OneTensor({256}, kQ4_K, 0, 256), kOther,
-     "type 12 (q4_k); this build reads f32, f16, q4_1, q8_0"},
+    {"OtherTensorType", OneTensor({256}, kQ2_K, 0, 256), kOther,
+     "type 10 (q2_k); this build reads f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, i32"},
     {"OffsetUnaligned", OneTensor({4}, kF32, 4, 64), kBroken,
      "offset 4, which is not a multiple of the alignment 32"},
     {"OffsetPastEnd", OneTensor({4}, kF32, 1 << 20, 64), kBroken,

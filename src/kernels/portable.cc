@@ -35,6 +35,12 @@ int AttentionGrid(const void* arguments, const tensor::StepView& step) {
   return step.attention_tile_count * static_cast<const AttentionArgs*>(arguments)->heads;
 }
 
+std::size_t WeightIndex(tensor::DType type) {
+  const auto index = static_cast<std::size_t>(type);
+  VIVACE_CHECK(index < tensor::kWeightTypes);
+  return index;
+}
+
 const PortableKernels& Best() {
   static const PortableKernels kernels = [] {
     const PortableTable* table = PortableTableOf(PortableIsa::kV4);
@@ -59,45 +65,31 @@ const PortableTable* PortableTableOf(PortableIsa isa) {
   return nullptr;
 }
 
-int PortableWeightIndex(tensor::DType type) {
-  switch (type) {
-    case tensor::DType::kF32:
-      return 0;
-    case tensor::DType::kF16:
-      return 1;
-    case tensor::DType::kQ4_1:
-      return 2;
-    case tensor::DType::kQ8_0:
-      return 3;
-    default:
-      return -1;
-  }
-}
-
 PortableKernels KernelsOf(const PortableTable& table) {
-  PortableKernels kernels = {.embed = {RowGrid, table.embed},
-                             .rms_norm = {RowGrid, table.rms_norm},
+  PortableKernels kernels = {.embed = {},
                              .linear = {},
+                             .rms_norm = {RowGrid, table.rms_norm},
                              .rope = {RowGrid, table.rope},
                              .kv_append = {RowGrid, table.kv_append},
                              .attention = {AttentionGrid, table.attention},
                              .add = {RowGrid, table.add},
                              .silu_mul = {RowGrid, table.silu_mul},
                              .gather_rows = {GatherGrid, table.gather_rows}};
-  for (int i = 0; i < 4; ++i) kernels.linear[i] = {LinearGrid, table.linear[i]};
+  for (int i = 0; i < tensor::kWeightTypes; ++i) {
+    kernels.embed[i] = {RowGrid, table.embed[i]};
+    kernels.linear[i] = {LinearGrid, table.linear[i]};
+  }
   return kernels;
 }
 
-TaskKernel EmbedKernel() {
-  return Best().embed;
+TaskKernel EmbedKernel(tensor::DType type) {
+  return Best().embed[WeightIndex(type)];
 }
 TaskKernel RmsNormKernel() {
   return Best().rms_norm;
 }
 TaskKernel LinearKernel(tensor::DType type) {
-  const int index = PortableWeightIndex(type);
-  VIVACE_CHECK(index >= 0);
-  return Best().linear[index];
+  return Best().linear[WeightIndex(type)];
 }
 TaskKernel RopeKernel() {
   return Best().rope;

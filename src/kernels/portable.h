@@ -30,7 +30,7 @@ struct RmsNormArgs {
   float eps;
 };
 
-/// out[r, n] = sum_k x[r, k] * w[n, k]; w is [n, k] in blocks of `type` along k (f32, f16, q4_1, q8_0).
+/// out[r, n] = sum_k x[r, k] * w[n, k]; w is [n, k] in blocks of `type` along k.
 struct LinearArgs {
   const float* x;
   const std::byte* weight;
@@ -89,9 +89,10 @@ struct GatherRowsArgs {
   int width;
 };
 
-TaskKernel EmbedKernel();
-TaskKernel RmsNormKernel();
+/// Any type of weights (VIVACE_WEIGHT_DTYPES); another is a bug of the caller.
+TaskKernel EmbedKernel(tensor::DType type);
 TaskKernel LinearKernel(tensor::DType type);
+TaskKernel RmsNormKernel();
 TaskKernel RopeKernel();
 TaskKernel KvAppendKernel();
 /// The runtime fills step.attention_tiles with tiles of at most kPortableAttentionRows rows.

@@ -11,8 +11,12 @@
 namespace vivace::kernels {
 
 const PortableTable VIVACE_PORTABLE_TABLE = {
-    .embed = Embed,
-    .linear = {Linear<WeightF32>, Linear<WeightF16>, Linear<WeightQ41>, Linear<WeightQ80>},
+#define VIVACE_X(id, ...) Embed<types::id>,
+    .embed = {VIVACE_WEIGHT_DTYPES(VIVACE_X)},
+#undef VIVACE_X
+#define VIVACE_X(id, ...) Linear<types::id>,
+    .linear = {VIVACE_WEIGHT_DTYPES(VIVACE_X)},
+#undef VIVACE_X
     .rms_norm = RmsNorm,
     .rope = Rope,
     .kv_append = KvAppend,

@@ -1,4 +1,4 @@
-// Weights of each type as vectors of float, and the contraction over them. Included only by
+// The contraction over weights of each type (tensor/types), and their look-up. Included only by
 // portable_kernels.h (see there).
 //
 // Bits: output (r, n) has kLanes partial sums; lane l takes k = l, l + kLanes, ... in order, then SumLanes.
@@ -12,111 +12,20 @@
 #include "kernels/portable.h"
 #include "kernels/portable_tables.h"
 #include "kernels/portable_vector.h"
+#include "tensor/types/types.h"
 
 namespace vivace::kernels {
 namespace {
 
-constexpr int kBlock = 32;  // weights that a reader gives at once
-constexpr int kParts = kBlock / kLanes;
-
-struct WeightF32 {
-  static constexpr int kBytes = 128;       // of a block
-  static constexpr int kElementBytes = 4;  // 0: the type has no partial blocks
-  VIVACE_INLINE void Read(const std::byte* block, V (&w)[kParts]) {
-    for (int p = 0; p < kParts; ++p) __builtin_memcpy(&w[p], block + p * sizeof(V), sizeof(V));
-  }
-};
-
-struct WeightF16 {
-  static constexpr int kBytes = 64;
-  static constexpr int kElementBytes = 2;
-  VIVACE_INLINE void Read(const std::byte* block, V (&w)[kParts]) {
-    for (int p = 0; p < kParts; ++p) w[p] = LoadHalf(block + p * kLanes * 2);
-  }
-};
-
-VIVACE_INLINE float HalfAt(const std::byte* p) {
-  std::uint16_t half;
-  __builtin_memcpy(&half, p, sizeof(half));
-  return HalfToFloat(half);
-}
-
-/// kLanes signed (or unsigned) bytes as floats.
-VIVACE_INLINE V FloatsOfSigned(const std::byte* p) {
-#if defined(__AVX512F__)
-  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p))));
-#elif defined(__AVX2__)
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadu_si64(p)));
-#else
-  return _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_loadu_si32(p)));
-#endif
-}
-
-/// q4_1: f16 scale, f16 minimum, 16 bytes; low nibbles are elements 0..15, high nibbles 16..31. w = q * scale
-/// + minimum.
-struct WeightQ41 {
-  static constexpr int kBytes = 20;
-  static constexpr int kElementBytes = 0;
-  VIVACE_INLINE void Read(const std::byte* block, V (&w)[kParts]) {
-    const V scale = Splat(HalfAt(block)), minimum = Splat(HalfAt(block + 2));
-    const __m128i packed = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(block + 4));
-#if defined(__AVX512F__)
-    // All 16 values a weight can have, then one permutation per 16 weights; it looks at the low 4 bits of an
-    // index only.
-    const V digits = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const V values = Fma(digits, scale, minimum);
-    const VI index = _mm512_cvtepu8_epi32(packed);
-    w[0] = _mm512_permutexvar_ps(index, values);
-    w[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(index, 4), values);
-#else
-    const __m128i mask = _mm_set1_epi8(15);
-    const __m128i nibbles[2] = {_mm_and_si128(packed, mask), _mm_and_si128(_mm_srli_epi16(packed, 4), mask)};
-    for (int p = 0; p < kParts; ++p) {
-      const std::byte* bytes = reinterpret_cast<const std::byte*>(nibbles) + p * kLanes;
-      w[p] = Fma(FloatsOfSigned(bytes), scale, minimum);
-    }
-#endif
-  }
-};
-
-/// q8_0: f16 scale, 32 signed bytes. w = q * scale.
-struct WeightQ80 {
-  static constexpr int kBytes = 34;
-  static constexpr int kElementBytes = 0;
-  VIVACE_INLINE void Read(const std::byte* block, V (&w)[kParts]) {
-    const V scale = Splat(HalfAt(block));
-    for (int p = 0; p < kParts; ++p) w[p] = FloatsOfSigned(block + 2 + p * kLanes) * scale;
-  }
-};
-
-template <class Weight>
-VIVACE_INLINE std::size_t RowBytes(int k) {
-  return static_cast<std::size_t>(k / kBlock) * Weight::kBytes +
-         static_cast<std::size_t>(k % kBlock) * Weight::kElementBytes;
-}
-
-/// The last, partial block of a row of `k` weights, padded with zeros.
-template <class Weight>
-VIVACE_INLINE void ReadTail(const std::byte* row, int k, V (&w)[kParts]) {
-  std::byte padded[Weight::kBytes] = {};
-  __builtin_memcpy(padded, row + static_cast<std::size_t>(k / kBlock) * Weight::kBytes,
-                   static_cast<std::size_t>(k % kBlock) * Weight::kElementBytes);
-  Weight::Read(padded, w);
-}
+namespace types = tensor::types;
+using types::kParts;
+constexpr int kBlock = types::kGroup;  // weights that a reader gives at once
 
 /// One row of k weights to out[0 .. k rounded up to 32), zeros past k.
 template <class Weight>
-void Dequantise(const std::byte* row, int k, float* out) {
-  V w[kParts];
-  int i = 0;
-  for (; i + kBlock <= k; i += kBlock, row += Weight::kBytes) {
-    Weight::Read(row, w);
-    for (int p = 0; p < kParts; ++p) Store(out + i + p * kLanes, w[p]);
-  }
-  if (Weight::kElementBytes != 0 && i < k) {
-    ReadTail<Weight>(row, k - i, w);
-    for (int p = 0; p < kParts; ++p) Store(out + i + p * kLanes, w[p]);
-  }
+VIVACE_INLINE void ReadPaddedRow(const std::byte* row, int k, float* out) {
+  types::ReadRow<Weight>(row, k, out);
+  for (int i = k; i % kBlock != 0; ++i) out[i] = 0.0f;
 }
 
 /// The last k % 32 activations of a row, padded with zeros to 32.
@@ -136,21 +45,23 @@ constexpr int kDirectColumns = 4;
 /// One activation row times kDirectColumns weight rows, without a dequantised copy.
 template <class Weight, int kColumns>
 VIVACE_INLINE void DotDirect(const std::byte* rows, int k, const float* x, float* out) {
-  const std::size_t stride = RowBytes<Weight>(k);
+  const std::size_t stride = types::RowBytes<Weight>(k);
   V sum[kColumns] = {};
   V w[kParts];
-  for (int i = 0; i + kBlock <= k; i += kBlock, x += kBlock) {
-    const std::byte* block = rows + static_cast<std::size_t>(i / kBlock) * Weight::kBytes;
-    for (int c = 0; c < kColumns; ++c) {
-      Weight::Read(block + c * stride, w);
-      for (int p = 0; p < kParts; ++p) sum[c] = Fma(w[p], Load(x + p * kLanes), sum[c]);
+  const std::byte* block = rows;
+  for (int i = 0; i + Weight::kElements <= k; i += Weight::kElements, block += Weight::kBytes) {
+    for (int group = 0; group < Weight::kElements / kBlock; ++group, x += kBlock) {
+      for (int c = 0; c < kColumns; ++c) {
+        Weight::Read(block + c * stride, group, w);
+        for (int p = 0; p < kParts; ++p) sum[c] = Fma(w[p], Load(x + p * kLanes), sum[c]);
+      }
     }
   }
   if (Weight::kElementBytes != 0 && k % kBlock != 0) {
     float padded[kBlock];
     PadTail(x, k % kBlock, padded);
     for (int c = 0; c < kColumns; ++c) {
-      ReadTail<Weight>(rows + c * stride, k, w);
+      types::ReadTail<Weight>(rows + c * stride, k, w);
       for (int p = 0; p < kParts; ++p) sum[c] = Fma(w[p], Load(padded + p * kLanes), sum[c]);
     }
   }
@@ -213,7 +124,7 @@ static void MultiplyRows(const LinearArgs& args, int rows, const float* w, std::
 
 template <class Weight>
 void LinearDirect(const LinearArgs& args, const std::byte* weight, int first, int last) {
-  const std::size_t row_bytes = RowBytes<Weight>(args.k);
+  const std::size_t row_bytes = types::RowBytes<Weight>(args.k);
   int c = first;
   for (; c + kDirectColumns <= last; c += kDirectColumns) {
     DotDirect<Weight, kDirectColumns>(weight + c * row_bytes, args.k, args.x, args.out + c);
@@ -239,7 +150,8 @@ void Linear(const void* arguments, int task, const TaskContext& context) {
   for (int column = first; column < last; column += batch) {
     const int columns = last - column < batch ? last - column : batch;
     for (int c = 0; c < columns; ++c) {
-      Dequantise<Weight>(args.weight + (column + c) * RowBytes<Weight>(args.k), args.k, w + c * stride);
+      ReadPaddedRow<Weight>(args.weight + (column + c) * types::RowBytes<Weight>(args.k), args.k,
+                            w + c * stride);
     }
     for (int c = columns; c % kTileColumns != 0; ++c) {
       for (std::size_t i = 0; i < stride; ++i) w[c * stride + i] = 0.0f;
@@ -249,37 +161,15 @@ void Linear(const void* arguments, int task, const TaskContext& context) {
 }
 
 template <class Weight>
-void EmbedRows(const EmbedArgs& args, int first, int last, const TaskContext& context) {
-  const int whole = args.hidden / kBlock * kBlock;
-  for (int r = first; r < last; ++r) {
-    const std::byte* row =
-        args.weight + static_cast<std::size_t>(context.step.token_ids[r]) * RowBytes<Weight>(args.hidden);
-    float* out = args.out + static_cast<std::size_t>(r) * args.hidden;
-    Dequantise<Weight>(row, whole, out);
-    if (Weight::kElementBytes != 0 && whole < args.hidden) {
-      V w[kParts];
-      ReadTail<Weight>(row, args.hidden, w);
-      __builtin_memcpy(out + whole, w, static_cast<std::size_t>(args.hidden - whole) * sizeof(float));
-    }
-  }
-}
-
 void Embed(const void* arguments, int task, const TaskContext& context) {
   const EmbedArgs& args = *static_cast<const EmbedArgs*>(arguments);
   const int first = task * kPortableTaskRows;
   const int last =
       context.step.rows - first < kPortableTaskRows ? context.step.rows : first + kPortableTaskRows;
-  switch (args.type) {
-    case tensor::DType::kF32:
-      return EmbedRows<WeightF32>(args, first, last, context);
-    case tensor::DType::kF16:
-      return EmbedRows<WeightF16>(args, first, last, context);
-    case tensor::DType::kQ4_1:
-      return EmbedRows<WeightQ41>(args, first, last, context);
-    case tensor::DType::kQ8_0:
-      return EmbedRows<WeightQ80>(args, first, last, context);
-    default:
-      return;
+  for (int r = first; r < last; ++r) {
+    const auto token = static_cast<std::size_t>(context.step.token_ids[r]);
+    types::ReadRow<Weight>(args.weight + token * types::RowBytes<Weight>(args.hidden), args.hidden,
+                           args.out + static_cast<std::size_t>(r) * args.hidden);
   }
 }
 

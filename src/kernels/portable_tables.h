@@ -19,8 +19,8 @@ enum class PortableIsa {
 };  // the levels of the x86-64 psABI: SSE4.2; AVX2, FMA, F16C; AVX-512 F, BW, CD, DQ, VL
 
 struct PortableTable {
-  TaskFn embed;
-  TaskFn linear[4];  // by PortableWeightIndex
+  TaskFn embed[tensor::kWeightTypes];  // by DType, as linear
+  TaskFn linear[tensor::kWeightTypes];
   TaskFn rms_norm;
   TaskFn rope;
   TaskFn kv_append;
@@ -43,10 +43,9 @@ extern const PortableTable kPortableTableV4;
 const PortableTable* PortableTableOf(PortableIsa isa);
 /// The kernels of one table, as the functions of portable.h give them for the best one.
 struct PortableKernels {
-  TaskKernel embed, rms_norm, linear[4], rope, kv_append, attention, add, silu_mul, gather_rows;
+  TaskKernel embed[tensor::kWeightTypes], linear[tensor::kWeightTypes];
+  TaskKernel rms_norm, rope, kv_append, attention, add, silu_mul, gather_rows;
 };
 PortableKernels KernelsOf(const PortableTable& table);
-/// Index of a weight type in PortableTable; -1 for a type that linear and embed do not take.
-int PortableWeightIndex(tensor::DType type);
 
 }  // namespace vivace::kernels

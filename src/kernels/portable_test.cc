@@ -111,7 +111,7 @@ class PortableTest : public testing::TestWithParam<PortableIsa> {
     const LinearArgs args = {x, weight.bytes.data(), type, k, n, out.data(), false};
     tensor::StepView step;
     step.rows = rows;
-    RunPhase(kernels_.linear[PortableWeightIndex(type)], &args, step);
+    RunPhase(kernels_.linear[static_cast<std::size_t>(type)], &args, step);
     return out;
   }
   PortableKernels kernels_ = {};
@@ -191,7 +191,7 @@ TEST_P(PortableTest, EmbedGivesTheDequantisedRow) {
     tensor::StepView step;
     step.rows = static_cast<int>(tokens.size());
     step.token_ids = tokens.data();
-    RunPhase(kernels_.embed, &args, step);
+    RunPhase(kernels_.embed[static_cast<std::size_t>(type)], &args, step);
     std::vector<double> expected;
     for (const int token : tokens) {
       for (int i = 0; i < hidden; ++i) expected.push_back(weight.values[token * hidden + i]);

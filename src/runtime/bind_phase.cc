@@ -64,7 +64,7 @@ Result<BoundPhase> BindEmbed(const Operands& operands) {
   const program::Phase& phase = operands.phase;
   VIVACE_ASSIGN_OR_RETURN(const std::byte* weight,
                           operands.plain_weight(0, phase.type, operands.context.program.vocabulary, phase.n));
-  return Bound(kernels::EmbedKernel(),
+  return Bound(kernels::EmbedKernel(phase.type),
                kernels::EmbedArgs{weight, phase.type, phase.n, operands.write_floats(0)});
 }
 

@@ -1,48 +1,13 @@
 #include "tensor/dequantize.h"
 
-#include <cstring>
-
 #include "base/check.h"
-#include "tensor/float16.h"
+#include "tensor/types/types.h"
+
+#if defined(__FMA__)
+#error "dequantize.cc must round products before sums: compile it for a machine without FMA"
+#endif
 
 namespace vivace::tensor {
-namespace {
-
-float LoadF16(const std::byte* src) {
-  std::uint16_t bits;
-  std::memcpy(&bits, src, sizeof(bits));
-  return F16ToF32(bits);
-}
-
-void DequantizeF16(const std::byte* src, std::int64_t elements, float* out) {
-  for (std::int64_t i = 0; i < elements; ++i) out[i] = LoadF16(src + 2 * i);
-}
-
-// One block: f16 scale, f16 minimum, 16 bytes with elements i (low nibble) and i + 16 (high nibble).
-void DequantizeQ41(const std::byte* src, std::int64_t elements, float* out) {
-  for (std::int64_t block = 0; block < elements / 32; ++block, src += 20, out += 32) {
-    const float scale = LoadF16(src);
-    const float minimum = LoadF16(src + 2);
-    for (int i = 0; i < 16; ++i) {
-      const int pair = std::to_integer<int>(src[4 + i]);
-      out[i] = static_cast<float>(pair & 15) * scale + minimum;
-      out[i + 16] = static_cast<float>(pair >> 4) * scale + minimum;
-    }
-  }
-}
-
-// One block: f16 scale, 32 signed bytes.
-void DequantizeQ80(const std::byte* src, std::int64_t elements, float* out) {
-  for (std::int64_t block = 0; block < elements / 32; ++block, src += 34, out += 32) {
-    const float scale = LoadF16(src);
-    for (int i = 0; i < 32; ++i) {
-      const auto value = static_cast<std::int8_t>(std::to_integer<std::uint8_t>(src[2 + i]));
-      out[i] = static_cast<float>(value) * scale;
-    }
-  }
-}
-
-}  // namespace
 
 std::size_t RowBytes(DType type, std::int64_t elements) {
   const DTypeRow& row = Row(type);
@@ -51,26 +16,26 @@ std::size_t RowBytes(DType type, std::int64_t elements) {
 }
 
 bool CanDequantize(DType type) {
-  return type == DType::kF32 || type == DType::kF16 || type == DType::kQ4_1 || type == DType::kQ8_0;
+  return static_cast<int>(type) < kWeightTypes;
 }
 
 void DequantizeRow(DType type, const std::byte* src, std::int64_t elements, float* out) {
   VIVACE_DCHECK(elements % Row(type).block_elements == 0);
-  switch (type) {
-    case DType::kF32:
-      std::memcpy(out, src, static_cast<std::size_t>(elements) * sizeof(float));
-      return;
-    case DType::kF16:
-      return DequantizeF16(src, elements, out);
-    case DType::kQ4_1:
-      return DequantizeQ41(src, elements, out);
-    case DType::kQ8_0:
-      return DequantizeQ80(src, elements, out);
-    case DType::kI32:
-    case DType::kU8Group32:
-      break;
-  }
+  using Reader = void (*)(const std::byte*, std::int64_t, float*);
+  static constexpr Reader kReaders[] = {
+#define VIVACE_X(id, ...) types::ReadRow<types::id>,
+      VIVACE_WEIGHT_DTYPES(VIVACE_X)
+#undef VIVACE_X
+  };
   VIVACE_CHECK(CanDequantize(type));
+  kReaders[static_cast<std::size_t>(type)](src, elements, out);
 }
+
+#define VIVACE_X(id, name, gguf_id, elements, bytes)                                \
+  static_assert(types::id::kElements % (elements) == 0 &&                           \
+                types::id::kBytes == types::id::kElements / (elements) * (bytes) && \
+                types::id::kElementBytes == ((elements) == 1 ? (bytes) : 0));
+VIVACE_WEIGHT_DTYPES(VIVACE_X)
+#undef VIVACE_X
 
 }  // namespace vivace::tensor

@@ -12,14 +12,12 @@ namespace vivace::tensor {
 /// Bytes of `elements` values of a type; elements is a multiple of the type's block.
 std::size_t RowBytes(DType type, std::int64_t elements);
 
-/// True for the types that DequantizeRow reads: kF32, kF16, kQ4_1, kQ8_0.
+/// True for the types of weights (VIVACE_WEIGHT_DTYPES).
 bool CanDequantize(DType type);
 
 /// Writes `elements` floats to out. src holds RowBytes(type, elements) bytes at any alignment; elements is a
-/// multiple of the block.
-///   kQ4_1: f16 scale, f16 minimum, 16 bytes: byte i has element i in its low and i + 16 in its high nibble;
-///   x = q * scale + minimum kQ8_0: f16 scale, 32 signed bytes; x = q * scale
-/// The product is rounded to float32 before the sum, as the GGUF reference does. Any other type is a bug of
+/// multiple of the block. The format of each type, and its one reader, is in types/<name>.h. Bit-equal to the
+/// `gguf` package: products are rounded to float32 before sums. A type that CanDequantize refuses is a bug of
 /// the caller.
 void DequantizeRow(DType type, const std::byte* src, std::int64_t elements, float* out);
 

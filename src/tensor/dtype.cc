@@ -6,7 +6,7 @@ namespace vivace::tensor {
 namespace {
 
 constexpr DTypeRow kRows[] = {
-#define VIVACE_X(id, name, gguf_id, elements, bytes) {DType::id, name, gguf_id, elements, bytes},
+#define VIVACE_X(id, name, gguf_id, elements, bytes) {DType::k##id, name, gguf_id, elements, bytes},
     VIVACE_DTYPES(VIVACE_X)
 #undef VIVACE_X
 };

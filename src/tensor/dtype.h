@@ -9,20 +9,34 @@
 
 namespace vivace::tensor {
 
-//        id     name    GGUF id  elements  bytes per block
-#define VIVACE_DTYPES(X)      \
-  X(kF32, "f32", 0, 1, 4)     \
-  X(kF16, "f16", 1, 1, 2)     \
-  X(kQ4_1, "q4_1", 3, 32, 20) \
-  X(kQ8_0, "q8_0", 8, 32, 34) \
-  X(kI32, "i32", 26, 1, 4)    \
-  X(kU8Group32, "u8g32", -1, 32, 44) /* activations: see quantized_rows.h; 32 u8 + scale, zero point, sum */
+//  id    name    GGUF id  elements  bytes per block; a type of weights is read by types/<name>.h
+#define VIVACE_WEIGHT_DTYPES(X) \
+  X(F32, "f32", 0, 1, 4)        \
+  X(F16, "f16", 1, 1, 2)        \
+  X(BF16, "bf16", 30, 1, 2)     \
+  X(Q4_0, "q4_0", 2, 32, 18)    \
+  X(Q4_1, "q4_1", 3, 32, 20)    \
+  X(Q5_0, "q5_0", 6, 32, 22)    \
+  X(Q5_1, "q5_1", 7, 32, 24)    \
+  X(Q8_0, "q8_0", 8, 32, 34)    \
+  X(Q4_K, "q4_k", 12, 256, 144) \
+  X(Q5_K, "q5_k", 13, 256, 176) \
+  X(Q6_K, "q6_k", 14, 256, 210)
+#define VIVACE_DTYPES(X)  \
+  VIVACE_WEIGHT_DTYPES(X) \
+  X(I32, "i32", 26, 1, 4) \
+  X(U8Group32, "u8g32", -1, 32, 44) /* activations: see quantized_rows.h; 32 u8 + scale, zero point, sum */
 
 enum class DType : std::uint8_t {
-#define VIVACE_X(id, ...) id,
+#define VIVACE_X(id, ...) k##id,
   VIVACE_DTYPES(VIVACE_X)
 #undef VIVACE_X
 };
+
+#define VIVACE_X(...) +1
+/// Types that weights may have: the first ones of the enumeration.
+inline constexpr int kWeightTypes = 0 VIVACE_WEIGHT_DTYPES(VIVACE_X);
+#undef VIVACE_X
 
 struct DTypeRow {
   DType id;

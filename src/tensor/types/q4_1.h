@@ -1,0 +1,19 @@
+// f16 scale, f16 minimum, 16 bytes: low nibbles are elements 0 .. 15, high nibbles 16 .. 31. w = q * scale +
+// minimum.
+#pragma once
+
+#include "tensor/types/weight_lanes.h"
+
+namespace vivace::tensor::types {
+namespace {
+
+struct Q4_1 {
+  static constexpr int kElements = 32, kBytes = 20, kElementBytes = 0;
+  static constexpr BlockFill kFill = {.scale_at = 0, .minimum_at = 2, .deviation = 4.6f, .centre = 7.5f};
+  VIVACE_INLINE void Read(const std::byte* block, int, V (&w)[kParts]) {
+    ScaleAndAddNibbles(SplitNibbles(block + 4), HalfAt(block), HalfAt(block + 2), w);
+  }
+};
+
+}  // namespace
+}  // namespace vivace::tensor::types
