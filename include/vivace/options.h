@@ -11,7 +11,8 @@
 
 namespace vivace {
 
-enum class OptionOrigin { kDefault, kLevel, kEnvironment, kUser };
+/// In rising order of precedence.
+enum class OptionOrigin { kDefault, kLevel, kEnvironment, kConfigFile, kUser };
 
 /// Values of all options. Names as on the command line without dashes in front ("max-model-len"; _ and -
 /// alike).
@@ -19,21 +20,28 @@ class Options {
  public:
   Options();
 
-  /// Checks the name (the error names the nearest known one), the type, the range and the choices.
+  /// Checks the name (the error names the nearest known one), the type, the range and the choices. A value of
+  /// a higher origin stays; a list grows by values of the same origin.
   Status Set(std::string_view name, std::string_view text, OptionOrigin origin = OptionOrigin::kUser);
-  /// Sets what the environment says, where no user value is set.
+  /// Sets what the environment says, where nothing of a higher origin is set.
   Status SetFromEnvironment();
+  /// Sets what a YAML file says ("max-model-len: 4k", lists for options that may repeat), where the command
+  /// line says nothing. Errors name the file, the key and its line.
+  Status SetFromConfigFile(const std::string& path);
 
   bool Flag(std::string_view name) const;
   std::int64_t Integer(std::string_view name) const;
   double Number(std::string_view name) const;
   const std::string& Text(std::string_view name) const;
+  /// The values of an option that may be given several times, in their order.
+  const std::vector<std::string>& List(std::string_view name) const;
   bool IsSet(std::string_view name) const;  // not empty
   OptionOrigin Origin(std::string_view name) const;
 
  private:
   struct Value {
-    std::string text;
+    std::string text;               // of a list: the first value
+    std::vector<std::string> list;  // of a list
     OptionOrigin origin = OptionOrigin::kDefault;
   };
   const Value& Find(std::string_view name) const;

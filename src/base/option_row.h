@@ -6,7 +6,8 @@
 
 namespace vivace::base {
 
-enum class OptionType { kFlag, kInteger, kNumber, kString, kChoice };
+/// kList: texts; the option may be given several times. Each value counts on its own.
+enum class OptionType { kFlag, kInteger, kNumber, kString, kChoice, kList };
 
 /// Which programs take the option (bits).
 enum OptionScope : unsigned {
@@ -25,7 +26,9 @@ struct OptionRow {
   std::string_view choices = {};    // "auto|float16|float32"
   std::string_view unit = {};       // "tokens", "s", "bytes"
   unsigned scope = kModelOption;
-  std::string_view environment = {};  // variable that sets it, or empty
+  std::string_view environment = {};  // variable that sets it, or "A|B", the first that is set; or empty
+  bool common = false;                // shown by --help; the others by --help=all
+  bool several = false;               // a kList that takes all values up to the next option (--name a b)
   std::string_view help;
 };
 

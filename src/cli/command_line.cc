@@ -118,7 +118,6 @@ class Reader {
       VIVACE_ASSIGN_OR_RETURN(const std::string value, engine::NormaliseOption(row, text));
       out_.json = value == "true";
     } else {
-      if (row.name == "stop") out_.stop.push_back(text);
       return out_.options.Set(row.name, text);
     }
     return Status::Ok();

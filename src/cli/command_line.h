@@ -26,7 +26,6 @@ struct Invocation {
   Options options;
   std::vector<Prompt> prompts;  // of --prompt and --prompt-ids, in their order
   std::vector<std::string> prompt_files;
-  std::vector<std::string> stop;
   std::optional<std::string> system;
   bool json = false;
 };

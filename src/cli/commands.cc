@@ -41,7 +41,7 @@ SamplingParams SamplingFrom(const Invocation& invocation) {
   sampling.top_k = static_cast<int>(options.Integer("top-k"));
   if (options.IsSet("seed")) sampling.seed = options.Integer("seed");
   sampling.max_tokens = static_cast<int>(options.Integer("max-tokens"));
-  sampling.stop = invocation.stop;
+  sampling.stop = options.List("stop");
   sampling.ignore_eos = options.Flag("ignore-eos");
   if (options.IsSet("logprobs")) sampling.logprobs = static_cast<int>(options.Integer("logprobs"));
   if (options.IsSet("prompt-logprobs")) {

@@ -17,6 +17,8 @@ namespace vivace::engine {
 std::span<const base::OptionRow> AllOptions();
 /// Index into AllOptions; _ and - are alike.
 std::optional<std::size_t> FindOption(std::string_view name);
+/// The full name when `name` (or its short form, "tp") is an option of vLLM that is refused here.
+std::optional<std::string_view> FindVllmOption(std::string_view name);
 /// kInvalidArgument for a name that no option has; names the nearest one.
 Status UnknownOption(std::string_view name);
 

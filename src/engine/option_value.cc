@@ -48,27 +48,49 @@ Result<std::string> NormaliseFlag(const OptionRow& row, std::string_view text) {
 }
 
 // What a suffix multiplies by: small letters decimal, capitals binary; 0 for none of them.
-std::int64_t SuffixFactor(char suffix) {
+double SuffixFactor(char suffix) {
   constexpr std::string_view kLetters = "kmgt";
   const bool capital = suffix >= 'A' && suffix <= 'Z';
   const std::size_t power = kLetters.find(capital ? static_cast<char>(suffix - 'A' + 'a') : suffix);
   if (power == std::string_view::npos) return 0;
-  std::int64_t factor = 1;
+  double factor = 1;
   for (std::size_t i = 0; i <= power; ++i) factor *= capital ? 1024 : 1000;
   return factor;
 }
 
-Result<std::string> NormaliseInteger(const OptionRow& row, std::string_view text) {
+// "25.6k", "4G", "1.5GiB", "512MB": a number with a suffix, as vLLM reads them; false for anything else.
+bool ReadHumanInteger(std::string_view text, std::int64_t& value) {
   std::string_view digits = text;
-  std::int64_t factor = 1;
-  if (digits.size() > 1 && SuffixFactor(digits.back()) != 0) {
-    factor = SuffixFactor(digits.back());
+  bool is_binary = false, is_decimal = false;
+  if (digits.ends_with("iB")) {
+    is_binary = true;
+    digits.remove_suffix(2);
+  } else if (digits.ends_with('B')) {
+    is_decimal = true;
     digits.remove_suffix(1);
   }
+  if (digits.size() < 2) return false;
+  char suffix = digits.back();
+  if (is_binary || is_decimal) suffix = Lower(std::string_view(&suffix, 1))[0];
+  if (is_binary) suffix = static_cast<char>(suffix - 'a' + 'A');
+  const double factor = SuffixFactor(suffix);
+  digits.remove_suffix(1);
+  double number = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), number, std::chars_format::fixed);
+  if (factor == 0 || error != std::errc() || end != digits.data() + digits.size()) return false;
+  const double product = std::round(number * factor);
+  if (!std::isfinite(product) || std::abs(product) > 9e15) return false;
+  value = static_cast<std::int64_t>(product);
+  return true;
+}
+
+Result<std::string> NormaliseInteger(const OptionRow& row, std::string_view text) {
   std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  const bool whole = error == std::errc() && end == digits.data() + digits.size();
-  if (!whole || __builtin_mul_overflow(value, factor, &value) || !InRange(row, static_cast<double>(value))) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole) whole = ReadHumanInteger(text, value);
+  if (!whole || !InRange(row, static_cast<double>(value))) {
     return WrongValue(row, text, RangeText(row, "a whole number"));
   }
   return std::to_string(value);
@@ -109,6 +131,7 @@ Result<std::string> NormaliseOption(const OptionRow& row, std::string_view text)
     case OptionType::kChoice:
       return NormaliseChoice(row, text);
     case OptionType::kString:
+    case OptionType::kList:
       break;
   }
   return std::string(text);

@@ -1,4 +1,4 @@
-// vivace::Options: the values of the option list. The only place that reads the environment.
+// vivace::Options: the values of the option list. The only place that reads the environment for them.
 #include "vivace/options.h"
 
 #include <charconv>
@@ -31,7 +31,7 @@ EnvironmentValue ReadEnvironment(std::string_view names) {
 
 Options::Options() {
   for (const base::OptionRow& row : engine::AllOptions()) {
-    values_.push_back({std::string(row.default_text), OptionOrigin::kDefault});
+    values_.push_back({std::string(row.default_text), {}, OptionOrigin::kDefault});
   }
 }
 
@@ -39,7 +39,16 @@ Status Options::Set(std::string_view name, std::string_view text, OptionOrigin o
   const auto index = engine::FindOption(name);
   if (!index) return engine::UnknownOption(name);
   VIVACE_ASSIGN_OR_RETURN(std::string value, engine::NormaliseOption(engine::AllOptions()[*index], text));
-  if (origin >= values_[*index].origin) values_[*index] = {std::move(value), origin};
+  Value& held = values_[*index];
+  if (origin < held.origin) return Status::Ok();
+  if (engine::AllOptions()[*index].type == base::OptionType::kList) {
+    if (origin > held.origin) held.list.clear();
+    held.list.push_back(std::move(value));
+    held.text = held.list.front();
+    held.origin = origin;
+  } else {
+    held = {std::move(value), {}, origin};
+  }
   return Status::Ok();
 }
 
@@ -75,6 +84,10 @@ double Options::Number(std::string_view name) const {
 
 const std::string& Options::Text(std::string_view name) const {
   return Find(name).text;
+}
+
+const std::vector<std::string>& Options::List(std::string_view name) const {
+  return Find(name).list;
 }
 
 bool Options::IsSet(std::string_view name) const {

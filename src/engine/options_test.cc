@@ -47,6 +47,39 @@ TEST(Options, AnUnknownNameIsAnsweredWithTheNearestOne) {
   EXPECT_EQ(Message("hots", "x"), "unknown option --hots: did you mean --host?");
 }
 
+TEST(Options, AnOptionOfVllmThatIsNotHereIsRefusedByName) {
+  EXPECT_EQ(Message("tensor_parallel_size", "2"),
+            "--tensor-parallel-size is an option of vLLM that Vivace does not have: leave it out");
+  EXPECT_EQ(engine::FindVllmOption("tp"), "tensor-parallel-size");
+  EXPECT_EQ(engine::FindVllmOption("no-enable-lora"), "enable-lora");
+  for (const base::OptionRow& row : engine::AllOptions()) {
+    EXPECT_FALSE(engine::FindVllmOption(row.name)) << "remove it from vllm_options.def: " << row.name;
+  }
+}
+
+TEST(Options, SizesAreWrittenAsPeopleWriteThem) {
+  const std::pair<const char*, std::int64_t> sizes[] = {{"25.6k", 25600},       {"4k", 4000},
+                                                        {"4K", 4096},           {"1.5GiB", 3 << 29},
+                                                        {"512MB", 512'000'000}, {"2g", 2'000'000'000}};
+  for (const auto& [text, value] : sizes) {
+    Options options;
+    EXPECT_TRUE(options.Set("kv-cache-memory-bytes", text).ok()) << text;
+    EXPECT_EQ(options.Integer("kv-cache-memory-bytes"), value) << text;
+  }
+  for (const char* text : {"k", "4kk", "4 k", "0x10", "1e3k", "nank", "4iB", "B", "-1k", "999999t"}) {
+    EXPECT_FALSE(Options().Set("kv-cache-memory-bytes", text).ok()) << text;
+  }
+}
+
+TEST(Options, ListsGrowWithinAnOriginAndAreReplacedByAHigherOne) {
+  Options options;
+  EXPECT_TRUE(options.Set("stop", "from file", OptionOrigin::kConfigFile).ok());
+  EXPECT_TRUE(options.Set("stop", "a").ok());
+  EXPECT_TRUE(options.Set("stop", "b\n").ok());
+  EXPECT_TRUE(options.Set("stop", "late", OptionOrigin::kConfigFile).ok());
+  EXPECT_EQ(options.List("stop"), (std::vector<std::string>{"a", "b\n"}));
+}
+
 TEST(Options, AWrongValueNamesFlagValueAndRange) {
   EXPECT_EQ(Message("port", "70000"), "--port is '70000': it must be a whole number from 0 to 65535");
   EXPECT_EQ(Message("optimization-level", "fast"),
