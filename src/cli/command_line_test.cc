@@ -62,7 +62,7 @@ TEST(CommandLine, SamplingComesFromTheRows) {
   EXPECT_EQ(sampling.temperature, 0);
   EXPECT_EQ(sampling.max_tokens, 5);
   EXPECT_EQ(sampling.seed, 7);
-  EXPECT_EQ(sampling.options.List("stop"), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(sampling.stop, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(sampling.logprobs, 2);
   EXPECT_EQ(sampling.prompt_logprobs, -1);
 }
