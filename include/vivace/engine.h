@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,11 @@ struct EngineStats {
   std::int64_t prompt_tokens = 0, generation_tokens = 0;
   std::int64_t prefix_queries = 0, prefix_hits = 0;  // tokens
   std::int64_t preemptions = 0, finished = 0, cancelled = 0;
+  std::int64_t numerical_errors = 0;  // requests that ended because a logit was not finite
+  std::int64_t steps = 0,
+               scheduled_rows = 0;  // rows: prompt and generated tokens that went through the model
+  int block_tokens = 0;             // tokens of one KV cache block
+  std::int64_t kv_cache_bytes = 0;
   double load_s = 0, compile_s = 0, pack_s = 0;
 };
 
@@ -45,12 +51,20 @@ class Engine {
 
   const ModelInfo& model() const;
   EngineStats stats() const;
+  /// What a request has that sets nothing: SamplingParams(), and over it the values of the model's
+  /// generation_config.json unless --generation-config says otherwise.
+  const SamplingParams& default_sampling() const;
+  /// The length limit that generation_config.json names, if any: where a request sets none, at most so many.
+  std::optional<int> default_max_tokens() const;
 
   /// Text to token ids; special tokens in the text count only with parse_special. Thread-safe, as all below.
   Result<std::vector<std::int32_t>> Tokenize(std::string_view text, bool add_bos, bool parse_special) const;
   /// One token's text; may be part of a UTF-8 character.
   std::string TokenText(std::int32_t token) const;
-  std::string Detokenize(const std::vector<std::int32_t>& tokens) const;
+  std::string Detokenize(const std::vector<std::int32_t>& tokens, bool skip_special = true) const;
+  /// Words as SamplingParams::bad_words wants them: each word as tokens at the start of a text and, where
+  /// that is another first token, after a space. kInvalidArgument names the word that is empty or no token.
+  Result<std::vector<std::vector<std::int32_t>>> EncodeBadWords(const std::vector<std::string>& words) const;
   /// The chat template rendered and tokenized; text of the messages never becomes a control token.
   Result<std::vector<std::int32_t>> RenderChat(const ChatPrompt& prompt) const;
 
@@ -68,5 +82,9 @@ class Engine {
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// The sampling options of a program (--temperature, --stop, ...) over the engine's defaults: an option that
+/// nobody set leaves the default.
+Result<SamplingParams> SamplingFromOptions(const Options& options, const Engine& engine);
 
 }  // namespace vivace

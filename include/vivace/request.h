@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,10 +60,12 @@ struct RequestOutput {
   std::vector<TokenLogprob>
       prompt_logprobs;  // with the first piece, when asked for; entry i is of prompt token i + 1
   FinishReason finish_reason = FinishReason::kNone;
-  std::string stop_reason;       // the stop string that ended it, when one did
-  int cached_prompt_tokens = 0;  // prefix-cache hits
+  std::string stop_reason;                 // the stop string that ended it, when one did
+  std::optional<std::int32_t> stop_token;  // the one of stop_token_ids that ended it, when one did
+  int cached_prompt_tokens = 0;            // prefix-cache hits
   RequestTiming timing;
-  Status status;  // why, when finish_reason is kError
+  Status status;           // why, when finish_reason is kError
+  std::string error_code;  // the API's name of that error ("numerical_error"); empty: it has none of its own
 };
 
 }  // namespace vivace

@@ -17,7 +17,10 @@ TokenLogprob ToLogprob(const sampling::SampleResult& result) {
 
 Answer::Answer(const tokenizer::Tokenizer& tokenizer, const SamplingParams& params,
                std::span<const std::int32_t> end_tokens)
-    : params_(params), end_tokens_(end_tokens), decoder_(tokenizer, true), matcher_(params.stop) {}
+    : params_(params),
+      end_tokens_(end_tokens),
+      decoder_(tokenizer, params.skip_special_tokens),
+      matcher_(params.stop) {}
 
 bool Answer::Push(const sampling::SampleResult& sampled) {
   const std::int32_t token = sampled.chosen.token;
@@ -25,25 +28,31 @@ bool Answer::Push(const sampling::SampleResult& sampled) {
   piece_.token_ids.push_back(token);
   if (params_.logprobs >= 0) piece_.logprobs.push_back(ToLogprob(sampled));
   if (IsStopToken(token)) {
-    EndText(FinishReason::kStop);
+    if (params_.include_stop_str_in_output) PushToken(token);
+    if (piece_.finish_reason == FinishReason::kNone) EndText(FinishReason::kStop);
     return false;
   }
-  decoded_.clear();
-  decoder_.Push(token, decoded_);
-  PushText(decoded_);
+  PushToken(token);
   if (piece_.finish_reason == FinishReason::kNone && generated_ >= params_.max_tokens) {
     EndText(FinishReason::kLength);
   }
   return piece_.finish_reason == FinishReason::kNone;
 }
 
+void Answer::PushToken(std::int32_t token) {
+  decoded_.clear();
+  decoder_.Push(token, decoded_);
+  PushText(decoded_);
+}
+
 void Answer::PushPromptLogprob(const sampling::SampleResult& scored) {
   piece_.prompt_logprobs.push_back(ToLogprob(scored));
 }
 
-void Answer::End(FinishReason reason, Status status) {
+void Answer::End(FinishReason reason, Status status, std::string_view error_code) {
   piece_.finish_reason = reason;
   piece_.status = std::move(status);
+  piece_.error_code = error_code;
 }
 
 RequestOutput Answer::TakePiece() {
@@ -60,16 +69,25 @@ void Answer::EndText(FinishReason reason) {
   piece_.finish_reason = reason;
 }
 
+// The first min_tokens tokens are not searched for stop strings.
 void Answer::PushText(const std::string& text) {
+  if (generated_ <= params_.min_tokens) {
+    piece_.text += text;
+    return;
+  }
   const auto stop = matcher_.Push(text, piece_.text);
   if (!stop) return;
   piece_.finish_reason = FinishReason::kStop;
   piece_.stop_reason = params_.stop.at(*stop);
+  if (params_.include_stop_str_in_output) piece_.text += piece_.stop_reason;
 }
 
-bool Answer::IsStopToken(std::int32_t token) const {
+bool Answer::IsStopToken(std::int32_t token) {
   const auto& stops = params_.stop_token_ids;
-  if (std::find(stops.begin(), stops.end(), token) != stops.end()) return true;
+  if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
+    piece_.stop_token = token;
+    return true;
+  }
   return !params_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), token) != end_tokens_.end();
 }
 

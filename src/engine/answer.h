@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sampling/sampler.h"
@@ -24,7 +25,7 @@ class Answer {
   bool Push(const sampling::SampleResult& sampled);
   void PushPromptLogprob(const sampling::SampleResult& scored);
   /// Ends the answer from outside: cancelled, or an error.
-  void End(FinishReason reason, Status status = Status::Ok());
+  void End(FinishReason reason, Status status = Status::Ok(), std::string_view error_code = {});
 
   FinishReason finish_reason() const { return piece_.finish_reason; }
   int generated() const { return generated_; }
@@ -34,7 +35,8 @@ class Answer {
  private:
   void EndText(FinishReason reason);
   void PushText(const std::string& text);
-  bool IsStopToken(std::int32_t token) const;
+  void PushToken(std::int32_t token);
+  bool IsStopToken(std::int32_t token);
 
   const SamplingParams& params_;
   std::span<const std::int32_t> end_tokens_;

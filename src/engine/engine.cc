@@ -25,6 +25,8 @@ struct Engine::Impl {
   std::unique_ptr<engine::ModelRunner> runner;
   std::unique_ptr<engine::EngineLoop> loop;
   ModelInfo info;
+  SamplingParams default_sampling;
+  std::optional<int> default_max_tokens;
   double load_s = 0;
 };
 
@@ -88,8 +90,9 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   auto impl = std::make_unique<Impl>(std::move(file));
   VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, log, impl->text, impl->runner));
   const engine::ModelRunner& runner = *impl->runner;
-  if (impl->text->tokenizer().size() != runner.vocabulary()) {
-    return DataLoss(fmt::format("'{}' has {} tokens but its embedding has {} rows: fetch it again",
+  // Fewer tokens than rows are fine: vocabularies are padded, and a row without a token is never drawn.
+  if (impl->text->tokenizer().size() > runner.vocabulary()) {
+    return DataLoss(fmt::format("'{}' has {} tokens but its embedding has only {} rows: fetch it again",
                                 config.model, impl->text->tokenizer().size(), runner.vocabulary()));
   }
   impl->info = {config.served_name,     config.model,        runner.model().architecture,
@@ -127,8 +130,21 @@ std::string Engine::TokenText(std::int32_t token) const {
   return impl_->text->tokenizer().TokenText(token);
 }
 
-std::string Engine::Detokenize(const std::vector<std::int32_t>& tokens) const {
-  return impl_->text->tokenizer().Decode(tokens, true);
+std::string Engine::Detokenize(const std::vector<std::int32_t>& tokens, bool skip_special) const {
+  return impl_->text->tokenizer().Decode(tokens, skip_special);
+}
+
+Result<std::vector<std::vector<std::int32_t>>> Engine::EncodeBadWords(
+    const std::vector<std::string>& words) const {
+  return impl_->text->EncodeBadWords(words);
+}
+
+const SamplingParams& Engine::default_sampling() const {
+  return impl_->default_sampling;
+}
+
+std::optional<int> Engine::default_max_tokens() const {
+  return impl_->default_max_tokens;
 }
 
 Result<std::vector<std::int32_t>> Engine::RenderChat(const ChatPrompt& prompt) const {
