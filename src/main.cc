@@ -18,7 +18,9 @@ using vivace::cli::Command;
 Status Run(const std::vector<std::string>& arguments) {
   VIVACE_ASSIGN_OR_RETURN(auto invocation, vivace::cli::ParseCommandLine(arguments));
   if (invocation.help || invocation.command == Command::kHelp) {
-    std::fputs(vivace::cli::HelpText(invocation.command).c_str(), stdout);
+    VIVACE_ASSIGN_OR_RETURN(const std::string help,
+                            vivace::cli::HelpText(invocation.command, invocation.help_topic));
+    std::fputs(help.c_str(), stdout);
     return Status::Ok();
   }
   if (invocation.command == Command::kVersion) {
@@ -26,6 +28,9 @@ Status Run(const std::vector<std::string>& arguments) {
     return Status::Ok();
   }
   VIVACE_RETURN_IF_ERROR(invocation.options.SetFromEnvironment());
+  if (!invocation.config.empty()) {
+    VIVACE_RETURN_IF_ERROR(invocation.options.SetFromConfigFile(invocation.config));
+  }
   VIVACE_RETURN_IF_ERROR(vivace::cli::ResolveModelOption(vivace::cli::ModelFolders(), invocation.options));
   switch (invocation.command) {
     case Command::kRun:
@@ -34,6 +39,10 @@ Status Run(const std::vector<std::string>& arguments) {
       return vivace::cli::RunGenerate(invocation);
     case Command::kCompile:
       return vivace::cli::RunCompile(invocation);
+    case Command::kTokenize:
+      return vivace::cli::RunTokenize(invocation);
+    case Command::kInspect:
+      return vivace::cli::RunInspect(invocation);
     default:
       return vivace::server::Serve(invocation.options);
   }

@@ -15,7 +15,9 @@ enum OptionScope : unsigned {
   kSamplingOption = 2,
   kServeOption = 4,
   kRunOption = 8,
-  kGenerateOption = 16
+  kGenerateOption = 16,
+  kTokenizeOption = 32,
+  kInspectOption = 64
 };
 
 struct OptionRow {
@@ -27,9 +29,9 @@ struct OptionRow {
   std::string_view unit = {};       // "tokens", "s", "bytes"
   unsigned scope = kModelOption;
   std::string_view environment = {};  // variable that sets it, or "A|B", the first that is set; or empty
-  bool common = false;                // shown by --help; the others by --help=all
-  bool several = false;               // a kList that takes all values up to the next option (--name a b)
   std::string_view help;
+  bool common = false;   // shown by --help; the others by --help=all
+  bool several = false;  // a kList that takes all values up to the next option (--name a b)
 };
 
 }  // namespace vivace::base

@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "cli/chat_commands.h"
 #include "cli/commands.h"
 #include "cli/interrupt_watcher.h"
+#include "cli/speed_line.h"
 #include "vivace/engine.h"
 
 namespace vivace::cli {
@@ -69,8 +71,8 @@ class Interruption {
 /// One conversation with one engine.
 class Chat {
  public:
-  Chat(const Invocation& invocation, Interruption& interruption)
-      : interruption_(interruption), sampling_(SamplingFrom(invocation)) {
+  Chat(const Invocation& invocation, SamplingParams sampling, Interruption& interruption)
+      : interruption_(interruption), sampling_(std::move(sampling)) {
     has_limit_ = invocation.options.Origin("max-tokens") != OptionOrigin::kDefault;
     if (invocation.system) messages_.push_back({"system", *invocation.system});
     first_message_ = messages_.size();
@@ -86,6 +88,12 @@ class Chat {
 
   bool has_history() const { return messages_.size() > first_message_; }
   void Forget() { messages_.resize(first_message_); }
+  /// A new conversation with another system message; an empty one leaves the model's own.
+  void SetSystem(std::string text) {
+    messages_.clear();
+    if (!text.empty()) messages_.push_back({"system", std::move(text)});
+    first_message_ = messages_.size();
+  }
 
  private:
   Status Stream(Engine& engine) {
@@ -95,12 +103,15 @@ class Chat {
     request.sampling = sampling_;
     const int room = engine.model().max_model_len - static_cast<int>(request.prompt.size());
     if (!has_limit_) request.sampling.max_tokens = std::max(1, std::min(kChatTokens, room));
+    const int prompt_tokens = static_cast<int>(request.prompt.size());
     std::string answer;
+    AnswerSpeed speed{.prompt_tokens = prompt_tokens};
     VIVACE_ASSIGN_OR_RETURN(const RequestId id,
-                            engine.Submit(std::move(request), [this, &answer](RequestOutput output) {
+                            engine.Submit(std::move(request), [&, this](RequestOutput output) {
                               std::fwrite(output.text.data(), 1, output.text.size(), stdout);
                               std::fflush(stdout);
                               answer += output.text;
+                              speed.Add(output);
                               if (output.finish_reason != FinishReason::kNone) {
                                 interruption_.Finish(std::move(output.status));
                               }
@@ -109,8 +120,10 @@ class Chat {
     const Status status = interruption_.Wait();
     const bool stopped = interruption_.End();
     std::printf("\n");
+    std::fflush(stdout);
     VIVACE_RETURN_IF_ERROR(status);
-    messages_.push_back({"assistant", stopped ? std::string() : std::move(answer)});
+    std::fprintf(stderr, "%s%s\n", SpeedLine(speed).c_str(), stopped ? " (stopped)" : "");
+    messages_.push_back({"assistant", std::move(answer)});
     return Status::Ok();
   }
 
@@ -121,11 +134,39 @@ class Chat {
   std::vector<ChatMessage> messages_;
 };
 
+/// Carries out a line that begins with a slash; false: leave.
+bool CarryOut(const std::string& line, Chat& chat) {
+  const ChatCommand command = ParseChatCommand(line);
+  switch (command.kind) {
+    case ChatCommandKind::kHelp:
+      std::fputs(ChatHelp().c_str(), stdout);
+      return true;
+    case ChatCommandKind::kClear:
+      chat.Forget();
+      std::puts("A new conversation.");
+      return true;
+    case ChatCommandKind::kSystem:
+      chat.SetSystem(command.text);
+      std::puts("A new conversation with that system message.");
+      return true;
+    case ChatCommandKind::kExit:
+      return false;
+    case ChatCommandKind::kUnknown:
+      std::printf("There is no command %s; /help lists them.\n", command.text.c_str());
+      return true;
+  }
+  return true;
+}
+
 Status Converse(Engine& engine, Chat& chat) {
-  std::printf("%s at -O%d. Ctrl-C stops an answer, Ctrl-D leaves.\n", engine.model().name.c_str(),
-              engine.model().level);
+  std::printf("%s at -O%d. Ctrl-C stops an answer, Ctrl-D leaves, /help lists commands.\n",
+              engine.model().name.c_str(), engine.model().level);
   for (std::string line; std::printf("> "), std::fflush(stdout), std::getline(std::cin, line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (line.front() == '/') {
+      if (CarryOut(line, chat)) continue;
+      return Status::Ok();
+    }
     Status status = chat.Answer(engine, line);
     if (status.code() == StatusCode::kInvalidArgument && chat.has_history()) {
       std::fprintf(stderr, "vivace: the conversation does not fit the context any more; starting anew\n");
@@ -143,7 +184,9 @@ Status Converse(Engine& engine, Chat& chat) {
 Status RunChat(const Invocation& invocation) {
   Interruption interruption;
   const InterruptWatcher watcher([&] { interruption.OnInterrupt(); });
-  if (invocation.prompts.size() > 1) return InvalidArgument("run takes one --prompt; generate takes several");
+  if (invocation.prompts.size() > 1) {
+    return InvalidArgument("run takes one prompt: put it in quotes; generate takes several");
+  }
   const bool is_one_shot = !invocation.prompts.empty() || ::isatty(STDIN_FILENO) == 0;
   std::string question;
   if (!invocation.prompts.empty()) {
@@ -155,7 +198,8 @@ Status RunChat(const Invocation& invocation) {
     return InvalidArgument("the prompt is empty: give --prompt TEXT or text on the standard input");
   }
   VIVACE_ASSIGN_OR_RETURN(const auto engine, Engine::Create(invocation.options));
-  Chat chat(invocation, interruption);
+  VIVACE_ASSIGN_OR_RETURN(SamplingParams sampling, SamplingFromOptions(invocation.options, *engine));
+  Chat chat(invocation, std::move(sampling), interruption);
   return is_one_shot ? chat.Answer(*engine, std::move(question)) : Converse(*engine, chat);
 }
 

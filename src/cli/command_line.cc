@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/nearest_name.h"
 #include "base/status_macros.h"
@@ -57,8 +58,13 @@ class Reader {
                            std::string(base::NearestName(shown, CommandTable())) + "'? See vivace --help");
   }
 
+  /// The first is the model; the others are prompts, for commands that take some.
   Status ReadModel(const std::string& argument) {
     const bool takes_model = out_.command != Command::kVersion && out_.command != Command::kHelp;
+    if (model_given_ && Find("prompt") != nullptr) {
+      out_.prompts.emplace_back(argument);
+      return Status::Ok();
+    }
     if (!takes_model || model_given_) {
       return InvalidArgument("'" + argument.substr(0, kShownBytes) +
                              "' is one argument too many: options are written --name value");
@@ -68,14 +74,16 @@ class Reader {
   }
 
   Status ReadOption(const std::string& argument) {
-    if (argument == "-h" || argument == "--help") {
+    if (argument == "-h" || argument == "--help" || argument.starts_with("--help=")) {
       out_.help = true;
+      if (argument.size() > 7) out_.help_topic = argument.substr(7);
       return Status::Ok();
     }
     if (argument.starts_with("-O")) return ReadLevel(argument);
     if (!argument.starts_with("--")) {
-      return InvalidArgument("unknown option " + argument.substr(0, kShownBytes) +
-                             ": the short forms are -O0 to -O3, -h and -v");
+      const std::string shown = argument.substr(1, std::min(argument.find('='), kShownBytes) - 1);
+      if (engine::FindVllmOption(shown)) return engine::UnknownOption(shown);
+      return InvalidArgument("unknown option -" + shown + ": the short forms are -O0 to -O3, -h and -v");
     }
     const std::size_t equals = argument.find('=');
     const std::string name = base::WithDashes(std::string_view(argument).substr(2, equals - 2));
@@ -101,11 +109,22 @@ class Reader {
     if (next_ == arguments_.size() || arguments_[next_].starts_with("--")) {
       return InvalidArgument("--" + std::string(row.name) + " needs a value: " + std::string(row.help));
     }
-    return Apply(row, arguments_[next_++]);
+    do {
+      VIVACE_RETURN_IF_ERROR(Apply(row, arguments_[next_++]));
+    } while (row.several && next_ < arguments_.size() && !arguments_[next_].starts_with('-'));
+    return Status::Ok();
   }
 
   Status Apply(const OptionRow& row, const std::string& text) {
-    if (row.name == "prompt") {
+    if (row.name == "model") {
+      if (std::exchange(model_given_, true)) return InvalidArgument("the model is given twice: once is enough");
+    }
+    if (bool* const flag = ProgramFlag(row.name)) {
+      VIVACE_ASSIGN_OR_RETURN(const std::string value, engine::NormaliseOption(row, text));
+      *flag = value == "true";
+    } else if (row.name == "config") {
+      out_.config = text;
+    } else if (row.name == "prompt") {
       out_.prompts.emplace_back(text);
     } else if (row.name == "prompt-ids") {
       VIVACE_ASSIGN_OR_RETURN(auto ids, ParseTokenIds(text));
@@ -114,13 +133,20 @@ class Reader {
       out_.prompt_files.push_back(text);
     } else if (row.name == "system") {
       out_.system = text;
-    } else if (row.name == "json") {
-      VIVACE_ASSIGN_OR_RETURN(const std::string value, engine::NormaliseOption(row, text));
-      out_.json = value == "true";
     } else {
       return out_.options.Set(row.name, text);
     }
     return Status::Ok();
+  }
+
+  /// The flag of the invocation that a row of the program sets; null for other rows.
+  bool* ProgramFlag(std::string_view name) {
+    const std::pair<std::string_view, bool*> flags[] = {
+        {"json", &out_.json}, {"decode", &out_.decode}, {"special", &out_.special}, {"bos", &out_.bos}};
+    for (const auto& [flag, target] : flags) {
+      if (flag == name) return target;
+    }
+    return nullptr;
   }
 
   const OptionRow* Find(std::string_view name) const {
@@ -131,6 +157,10 @@ class Reader {
   Status Unknown(const std::string& name) const {
     const std::string shown = name.substr(0, kShownBytes);
     if (rows_.empty()) return InvalidArgument("--" + shown + " is not an option here");
+    if (engine::FindVllmOption(name)) return engine::UnknownOption(name);
+    if (engine::FindOption(name)) {
+      return InvalidArgument("--" + shown + " is not an option of this command; see --help=all");
+    }
     return InvalidArgument("unknown option --" + shown + ": did you mean --" +
                            std::string(base::NearestName(shown, rows_)) + "?");
   }

@@ -16,18 +16,21 @@
 
 namespace vivace::cli {
 
-enum class Command { kHelp, kVersion, kRun, kGenerate, kServe, kCompile };
+enum class Command { kHelp, kVersion, kRun, kGenerate, kServe, kCompile, kTokenize, kInspect };
 
 using Prompt = std::variant<std::string, std::vector<std::int32_t>>;  // text or token ids
 
 struct Invocation {
   Command command = Command::kHelp;
-  bool help = false;  // the help of `command` instead
+  bool help = false;       // the help of `command` instead
+  std::string help_topic;  // of --help=TOPIC: "all", or a word to look for
+  std::string config;      // of --config: a YAML file with options
   Options options;
-  std::vector<Prompt> prompts;  // of --prompt and --prompt-ids, in their order
+  std::vector<Prompt> prompts;  // of --prompt, --prompt-ids and arguments after the model, in their order
   std::vector<std::string> prompt_files;
   std::optional<std::string> system;
   bool json = false;
+  bool decode = false, special = false, bos = true;  // of tokenize
 };
 
 /// Arguments after the program's name. kInvalidArgument names the argument and, for a name that is not known,
@@ -36,9 +39,12 @@ Result<Invocation> ParseCommandLine(std::span<const std::string> arguments);
 
 /// The rows that `command` takes, the program's and the engine's.
 std::vector<base::OptionRow> RowsOf(Command command);
-/// What --help prints; made from the rows.
-std::string HelpText(Command command);
+/// What --help=TOPIC prints; made from the rows. Topic "": the common options; "all": all of them; else those whose name or
+/// help has the word. kInvalidArgument when none has.
+Result<std::string> HelpText(Command command, std::string_view topic);
 
+/// A JSON array of token ids. The error says where it is none.
+Result<std::vector<std::int32_t>> ParseIdArray(std::string_view text);
 /// "1,2,3" as token ids; "" is none.
 Result<std::vector<std::int32_t>> ParseTokenIds(std::string_view text);
 

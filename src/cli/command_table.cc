@@ -1,7 +1,9 @@
 #include "cli/command_table.h"
 
+#include <algorithm>
 #include <array>
 
+#include "base/nearest_name.h"
 #include "cli/program_options.h"
 #include "engine/option_list.h"
 
@@ -11,16 +13,23 @@ namespace {
 using base::OptionRow;
 using base::OptionType;
 
+using base::kInspectOption;
+using base::kTokenizeOption;
+
 constexpr unsigned kAnswer = base::kModelOption | base::kSamplingOption;
 constexpr std::array kCommands = {
-    CommandRow{"run", Command::kRun, kAnswer | base::kRunOption, "vivace run MODEL [--prompt TEXT] [OPTIONS]",
-               "chat with a model in the terminal"},
+    CommandRow{"run", Command::kRun, kAnswer | base::kRunOption, "vivace run MODEL [PROMPT] [OPTIONS]",
+               "chat with a model in the terminal, or get one answer"},
     CommandRow{"generate", Command::kGenerate, kAnswer | base::kGenerateOption,
-               "vivace generate MODEL --prompt TEXT [OPTIONS]", "go on from prompts, all at once"},
+               "vivace generate MODEL [PROMPT ...] [OPTIONS]", "go on from prompts (arguments, standard input, files), all at once"},
     CommandRow{"serve", Command::kServe, base::kModelOption | base::kServeOption,
                "vivace serve MODEL [OPTIONS]", "serve a model over the OpenAI API"},
     CommandRow{"compile", Command::kCompile, base::kModelOption, "vivace compile MODEL [-O2] [--dump STAGES]",
                "load and compile a model, write what --dump asks for, print the times"},
+    CommandRow{"tokenize", Command::kTokenize, kTokenizeOption, "vivace tokenize MODEL [OPTIONS] < TEXT",
+               "text on the standard input to a JSON array of token ids, or back with --decode"},
+    CommandRow{"inspect", Command::kInspect, kInspectOption, "vivace inspect MODEL [--json] [OPTIONS]",
+               "what a model is: architecture, tensors, tokenizer, context, memory"},
     CommandRow{"version", Command::kVersion, 0, "vivace version", "version, build and CPU features"},
 };
 
@@ -34,6 +43,7 @@ std::string NameColumn(const OptionRow& row) {
   }
   out += std::string(row.name) + " ";
   if (row.type == OptionType::kChoice) return out + std::string(row.choices);
+  if (row.type == OptionType::kList && row.unit.empty()) return out + (row.several ? "VALUE ..." : "VALUE");
   return out + (row.unit.empty() ? "VALUE" : std::string(row.unit));
 }
 
@@ -59,12 +69,30 @@ void AppendRow(const OptionRow& row, std::string& out) {
 
 std::string Overview() {
   std::string out =
-      "usage: vivace COMMAND [MODEL] [OPTIONS]\n\nMODEL is a GGUF file or a name of the catalogue.\n\n";
+      "usage: vivace COMMAND [MODEL] [OPTIONS]\n\nMODEL is a GGUF file, a folder with safetensors, or a name of the catalogue.\n\n";
   for (const CommandRow& row : kCommands) {
     out += "  " + std::string(row.name) + std::string(kNameColumn - row.name.size(), ' ') +
            std::string(row.help) + "\n";
   }
   return out + "\nvivace COMMAND --help lists the options of a command.\n";
+}
+
+bool HasWord(std::string_view text, std::string_view word) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : static_cast<int>(c); };
+  return std::search(text.begin(), text.end(), word.begin(), word.end(),
+                     [&](char a, char b) { return lower(a) == lower(b); }) != text.end();
+}
+
+/// The rows of a topic of HelpText.
+std::vector<OptionRow> Select(const std::vector<OptionRow>& rows, std::string_view topic) {
+  std::vector<OptionRow> selected;
+  const std::string name = base::WithDashes(topic.substr(std::min(topic.find_first_not_of("-_"), topic.size())));
+  for (const OptionRow& row : rows) {
+    const bool matches = topic == "all" || (topic.empty() ? row.common
+                                                          : HasWord(row.name, name) || HasWord(row.help, topic));
+    if (matches) selected.push_back(row);
+  }
+  return selected;
 }
 
 }  // namespace
@@ -86,13 +114,22 @@ std::vector<OptionRow> RowsOf(Command command) {
   return rows;
 }
 
-std::string HelpText(Command command) {
+Result<std::string> HelpText(Command command, std::string_view topic) {
   for (const CommandRow& entry : kCommands) {
     if (entry.command != command) continue;
     std::string out = "usage: " + std::string(entry.usage) + "\n\n" + std::string(entry.help) + "\n";
-    const auto rows = RowsOf(command);
+    const auto all = RowsOf(command);
+    const auto rows = Select(all, topic);
+    if (rows.empty() && !topic.empty()) {
+      return InvalidArgument("no option of '" + std::string(entry.name) + "' has '" +
+                             std::string(topic.substr(0, 64)) + "' in its name or help; see --help=all");
+    }
     if (!rows.empty()) out += "\noptions (- and _ are alike in names; -O2 is --optimization-level 2):\n";
     for (const OptionRow& row : rows) AppendRow(row, out);
+    if (rows.size() < all.size()) {
+      out += "\n--help=all lists all " + std::to_string(all.size()) +
+             " options, --help=WORD those about a word.\n";
+    }
     return out;
   }
   return Overview();

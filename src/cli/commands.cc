@@ -33,23 +33,6 @@ std::string VersionText() {
   return out + "\n";
 }
 
-SamplingParams SamplingFrom(const Invocation& invocation) {
-  const Options& options = invocation.options;
-  SamplingParams sampling;
-  sampling.temperature = options.Number("temperature");
-  sampling.top_p = options.Number("top-p");
-  sampling.top_k = static_cast<int>(options.Integer("top-k"));
-  if (options.IsSet("seed")) sampling.seed = options.Integer("seed");
-  sampling.max_tokens = static_cast<int>(options.Integer("max-tokens"));
-  sampling.stop = options.List("stop");
-  sampling.ignore_eos = options.Flag("ignore-eos");
-  if (options.IsSet("logprobs")) sampling.logprobs = static_cast<int>(options.Integer("logprobs"));
-  if (options.IsSet("prompt-logprobs")) {
-    sampling.prompt_logprobs = static_cast<int>(options.Integer("prompt-logprobs"));
-  }
-  return sampling;
-}
-
 int ExitStatus(const Status& status) {
   switch (status.code()) {
     case StatusCode::kOk:

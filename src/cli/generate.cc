@@ -1,4 +1,6 @@
 // `vivace generate`: all prompts at once through the engine, results in the order of the prompts.
+#include <unistd.h>
+
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
@@ -25,13 +27,14 @@ class Batch {
       : engine_(engine), generations_(std::move(generations)) {}
 
   /// Submits one; waits for room while the engine's queue is full.
-  Status Submit(std::size_t index, const SamplingParams& sampling) {
+  Status Submit(std::size_t index, int choice, const SamplingParams& sampling) {
     while (true) {
       std::unique_lock lock(mutex_);
       const std::size_t finished_before = finished_;
       Request request;
       request.prompt = generations_[index].prompt;
       request.sampling = sampling;
+      request.choice_index = choice;
       lock.unlock();
       const auto id = engine_.Submit(std::move(request),
                                      [this, index](RequestOutput output) { Add(index, std::move(output)); });
@@ -86,8 +89,12 @@ Result<std::vector<Prompt>> AllPrompts(const Invocation& invocation) {
   for (const std::string& path : invocation.prompt_files) {
     VIVACE_RETURN_IF_ERROR(AppendPromptsOf(path, prompts));
   }
+  if (prompts.empty() && ::isatty(STDIN_FILENO) == 0) {
+    prompts.emplace_back(std::string(std::istreambuf_iterator<char>(std::cin), {}));
+  }
   if (prompts.empty()) {
-    return InvalidArgument("no prompt: give --prompt, --prompt-ids or --prompts-file");
+    return InvalidArgument(
+        "no prompt: give one after the model, --prompt, --prompt-ids, --prompts-file, or text on the standard input");
   }
   return prompts;
 }
@@ -121,19 +128,22 @@ Result<std::vector<Generation>> TokenizeAll(const Engine& engine, const std::vec
 Status RunGenerate(const Invocation& invocation) {
   const InterruptWatcher watcher(ExitInterrupted);
   VIVACE_ASSIGN_OR_RETURN(const auto prompts, AllPrompts(invocation));
-  const SamplingParams sampling = SamplingFrom(invocation);
   VIVACE_ASSIGN_OR_RETURN(auto engine, Engine::Create(invocation.options));
-  VIVACE_ASSIGN_OR_RETURN(auto generations, TokenizeAll(*engine, prompts));
+  VIVACE_ASSIGN_OR_RETURN(const SamplingParams sampling, SamplingFromOptions(invocation.options, *engine));
+  const auto choices = static_cast<std::size_t>(invocation.options.Integer("n"));
+  VIVACE_ASSIGN_OR_RETURN(auto tokenized, TokenizeAll(*engine, prompts));
+  std::vector<Generation> generations;
+  for (const Generation& generation : tokenized) generations.insert(generations.end(), choices, generation);
+  const std::size_t count = generations.size();
   Batch batch(*engine, std::move(generations));
   Status status;
-  std::size_t submitted = 0;
-  for (; submitted < prompts.size() && status.ok(); ++submitted) {
-    status = Numbered(batch.Submit(submitted, sampling), submitted, prompts.size());
+  for (std::size_t i = 0; i < count && status.ok(); ++i) {
+    status = Numbered(batch.Submit(i, static_cast<int>(i % choices), sampling), i / choices, prompts.size());
   }
-  for (std::size_t i = 0; i < prompts.size() && status.ok(); ++i) {
+  for (std::size_t i = 0; i < count && status.ok(); ++i) {
     const Generation generation = batch.Take(i);
     if (generation.finish_reason == FinishReason::kError) {
-      status = Numbered(generation.status, i, prompts.size());
+      status = Numbered(generation.status, i / choices, prompts.size());
       break;
     }
     const std::string line = invocation.json ? GenerationJson(generation) : generation.text;

@@ -7,7 +7,10 @@ namespace vivace::cli {
 namespace {
 
 using base::kGenerateOption;
+using base::kInspectOption;
+using base::kModelOption;
 using base::kRunOption;
+using base::kTokenizeOption;
 using base::OptionRow;
 using base::OptionType;
 
@@ -16,27 +19,56 @@ constexpr std::array kRows = {
               .type = OptionType::kString,
               .default_text = "",
               .scope = kRunOption | kGenerateOption,
-              .help = "a text to answer (run) or to go on from (generate; may be repeated)"},
+              .help = "a text to answer (run) or to go on from (generate; may be repeated)",
+              .common = true},
     OptionRow{.name = "system",
               .type = OptionType::kString,
               .default_text = "",
               .scope = kRunOption,
-              .help = "the system message of the chat; unset: the model's own"},
+              .help = "the system message of the chat; unset: the model's own",
+              .common = true},
     OptionRow{.name = "prompt-ids",
               .type = OptionType::kString,
               .default_text = "",
               .scope = kGenerateOption,
-              .help = "a prompt as token ids, 1,2,3 (may be repeated)"},
+              .help = "a prompt as token ids, 1,2,3 (may be repeated)",
+              .common = true},
     OptionRow{.name = "prompts-file",
               .type = OptionType::kString,
               .default_text = "",
               .scope = kGenerateOption,
-              .help = "a file with one prompt a line; - is the standard input"},
+              .help = "a file with one prompt a line; - is the standard input",
+              .common = true},
     OptionRow{.name = "json",
               .type = OptionType::kFlag,
               .default_text = "false",
-              .scope = kGenerateOption,
-              .help = "print one JSON object a prompt: ids, text, log-probabilities, times in seconds"},
+              .scope = kGenerateOption | kInspectOption,
+              .help = "print JSON: generate one object an answer (ids, text, log-probabilities, times in seconds)",
+              .common = true},
+    OptionRow{.name = "config",
+              .type = OptionType::kString,
+              .default_text = "",
+              .scope = kModelOption | kInspectOption,
+              .help = "a YAML file with options, 'max-model-len: 4k' a line; the command line wins",
+              .common = true},
+    OptionRow{.name = "decode",
+              .type = OptionType::kFlag,
+              .default_text = "false",
+              .scope = kTokenizeOption,
+              .help = "read a JSON array of token ids, print their text",
+              .common = true},
+    OptionRow{.name = "special",
+              .type = OptionType::kFlag,
+              .default_text = "false",
+              .scope = kTokenizeOption,
+              .help = "special tokens spelled in the text count; --decode shows them",
+              .common = true},
+    OptionRow{.name = "bos",
+              .type = OptionType::kFlag,
+              .default_text = "true",
+              .scope = kTokenizeOption,
+              .help = "put the model's beginning-of-sequence token in front where the model wants one",
+              .common = true},
 };
 
 std::string Environment(const char* name) {

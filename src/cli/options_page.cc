@@ -1,0 +1,77 @@
+#include "cli/options_page.h"
+
+#include <fmt/format.h>
+
+#include <span>
+
+#include "cli/command_table.h"
+#include "cli/program_options.h"
+#include "engine/option_list.h"
+
+namespace vivace::cli {
+namespace {
+
+using base::OptionRow;
+using base::OptionType;
+
+std::string Escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '|' ? "\\|" : std::string(1, c);
+  return out;
+}
+
+std::string Values(const OptionRow& row) {
+  const std::string unit = row.unit.empty() ? "" : fmt::format(" {}", row.unit);
+  switch (row.type) {
+    case OptionType::kFlag:
+      return "true or false";
+    case OptionType::kChoice:
+      return Escaped(row.choices);
+    case OptionType::kString:
+      return "text";
+    case OptionType::kList:
+      return "text, may be repeated";
+    case OptionType::kInteger:
+    case OptionType::kNumber:
+      break;
+  }
+  const std::string_view kind = row.type == OptionType::kInteger ? "whole number" : "number";
+  if (row.minimum > row.maximum) return fmt::format("{}{}", kind, unit);
+  if (row.maximum >= 9e15) return fmt::format("{} from {}{}", kind, row.minimum, unit);
+  return fmt::format("{} {} to {}{}", kind, row.minimum, row.maximum, unit);
+}
+
+std::string Commands(const OptionRow& row) {
+  std::string out;
+  for (const CommandRow& command : CommandTable()) {
+    if ((command.scope & row.scope) != 0) out += fmt::format("{}{}", out.empty() ? "" : ", ", command.name);
+  }
+  return out;
+}
+
+void AppendPart(std::string_view title, std::span<const OptionRow> rows, std::string& out) {
+  out += fmt::format("\n## {}\n\n| option | values | default | environment | commands | what it does |\n|---|---|---|---|---|---|\n",
+                     title);
+  for (const OptionRow& row : rows) {
+    out += fmt::format("| `--{}` | {} | {} | {} | {} | {} |\n", row.name, Values(row),
+                       row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text), Escaped(row.environment),
+                       Commands(row), Escaped(row.help));
+  }
+}
+
+}  // namespace
+
+std::string OptionsPage() {
+  std::string out =
+      "# Options\n\nMade from the option rows of the program; a test keeps it fresh. `-` and `_` are alike in names, `-O2` is\n"
+      "`--optimization-level 2`, a flag that is on is turned off with `--no-` in front. Numbers may have a suffix: `4k` is 4000,\n"
+      "`4K` 4096, `25.6k` 25600, `1.5GiB` and `512MB` as one reads them. The command line wins over `--config` (YAML, one\n"
+      "`option: value` a line), that over the environment, that over the defaults.\n";
+  AppendPart("Model and engine", engine::ModelOptionRows(), out);
+  AppendPart("Sampling", engine::SamplingOptionRows(), out);
+  AppendPart("Server", engine::ServeOptionRows(), out);
+  AppendPart("Programs", ProgramOptionRows(), out);
+  return out;
+}
+
+}  // namespace vivace::cli
