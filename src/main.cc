@@ -41,8 +41,6 @@ Status Run(const std::vector<std::string>& arguments) {
       return vivace::cli::RunCompile(invocation);
     case Command::kTokenize:
       return vivace::cli::RunTokenize(invocation);
-    case Command::kInspect:
-      return vivace::cli::RunInspect(invocation);
     default:
       return vivace::server::Serve(invocation.options);
   }

@@ -11,7 +11,8 @@ struct Row {
 constexpr Row kRows[] = {
     {"/help", "/help", ChatCommandKind::kHelp, "this list"},
     {"/clear", "/clear", ChatCommandKind::kClear, "forget the conversation"},
-    {"/system", "/system TEXT", ChatCommandKind::kSystem, "start anew with this system message; without text: the model's own"},
+    {"/system", "/system TEXT", ChatCommandKind::kSystem,
+     "start anew with this system message; without text: the model's own"},
     {"/exit", "/exit", ChatCommandKind::kExit, "leave, as Ctrl-D does"},
     {"/bye", "", ChatCommandKind::kExit, ""},
     {"/quit", "", ChatCommandKind::kExit, ""},
@@ -37,7 +38,8 @@ std::string ChatHelp() {
   std::string out;
   for (const Row& row : kRows) {
     if (row.shown.empty()) continue;
-    out += std::string(row.shown) + std::string(kHelpColumn - row.shown.size(), ' ') + std::string(row.help) + "\n";
+    out += std::string(row.shown) + std::string(kHelpColumn - row.shown.size(), ' ') + std::string(row.help) +
+           "\n";
   }
   return out + "Ctrl-C stops an answer; what it said so far stays in the conversation.\n";
 }

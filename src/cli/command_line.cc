@@ -117,7 +117,8 @@ class Reader {
 
   Status Apply(const OptionRow& row, const std::string& text) {
     if (row.name == "model") {
-      if (std::exchange(model_given_, true)) return InvalidArgument("the model is given twice: once is enough");
+      if (std::exchange(model_given_, true))
+        return InvalidArgument("the model is given twice: once is enough");
     }
     if (bool* const flag = ProgramFlag(row.name)) {
       VIVACE_ASSIGN_OR_RETURN(const std::string value, engine::NormaliseOption(row, text));

@@ -39,8 +39,8 @@ Result<Invocation> ParseCommandLine(std::span<const std::string> arguments);
 
 /// The rows that `command` takes, the program's and the engine's.
 std::vector<base::OptionRow> RowsOf(Command command);
-/// What --help=TOPIC prints; made from the rows. Topic "": the common options; "all": all of them; else those whose name or
-/// help has the word. kInvalidArgument when none has.
+/// What --help=TOPIC prints; made from the rows. Topic "": the common options; "all": all of them; else those
+/// whose name or help has the word. kInvalidArgument when none has.
 Result<std::string> HelpText(Command command, std::string_view topic);
 
 /// A JSON array of token ids. The error says where it is none.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cli/command_table.h"
 #include "cli/commands.h"
 
@@ -54,26 +56,36 @@ TEST(CommandLine, PromptsKeepTheirOrderAndValuesMayBeginWithADash) {
   EXPECT_EQ(std::get<0>(prompts[2]), "-b");
 }
 
-TEST(CommandLine, SamplingComesFromTheRows) {
-  const auto parsed = Parse({"generate", "m", "--temperature=0", "--max-tokens", "5", "--seed", "7", "--stop",
-                             "a", "--stop", "b", "--logprobs", "2"});
+TEST(CommandLine, ListsAreRepeatedAndArgumentsAfterTheModelArePrompts) {
+  const auto parsed = Parse({"generate", "m", "one", "--stop", "a", "two", "--stop", "b"});
   ASSERT_TRUE(parsed.ok()) << parsed.status().message();
-  const SamplingParams sampling = SamplingFrom(parsed.value());
-  EXPECT_EQ(sampling.temperature, 0);
-  EXPECT_EQ(sampling.max_tokens, 5);
-  EXPECT_EQ(sampling.seed, 7);
-  EXPECT_EQ(sampling.stop, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(sampling.logprobs, 2);
-  EXPECT_EQ(sampling.prompt_logprobs, -1);
+  EXPECT_EQ(parsed.value().options.List("stop"), (std::vector<std::string>{"a", "b"}));
+  ASSERT_EQ(parsed.value().prompts.size(), 2u);
+  EXPECT_EQ(std::get<0>(parsed.value().prompts[1]), "two");
+  const auto named = Parse({"run", "--model", "m", "hello"});
+  ASSERT_TRUE(named.ok()) << named.status().message();
+  EXPECT_EQ(std::get<0>(named.value().prompts.at(0)), "hello");
+}
+
+TEST(CommandLine, TokenizeHasItsFlagsAndTheConfigFileItsPath) {
+  const auto plain = Parse({"tokenize", "m"}).value();
+  EXPECT_TRUE(plain.bos && !plain.special && !plain.decode);
+  const auto parsed = Parse({"tokenize", "m", "--no-bos", "--special", "--decode"}).value();
+  EXPECT_TRUE(!parsed.bos && parsed.special && parsed.decode);
+  EXPECT_EQ(Parse({"serve", "--config", "c.yaml"}).value().config, "c.yaml");
 }
 
 TEST(CommandLine, MistakesAreNamedWithTheNearestRightName) {
   EXPECT_EQ(ErrorOf({"srve"}), "unknown command 'srve': did you mean 'serve'? See vivace --help");
   EXPECT_EQ(ErrorOf({"serve", "m", "--prot", "1"}), "unknown option --prot: did you mean --port?");
   EXPECT_EQ(ErrorOf({"generate", "m", "--promt", "1"}), "unknown option --promt: did you mean --prompt?");
-  EXPECT_EQ(ErrorOf({"generate", "m", "--port", "1"}), "unknown option --port: did you mean --prompt?");
+  EXPECT_EQ(ErrorOf({"generate", "m", "--port", "1"}),
+            "--port is not an option of this command; see --help=all");
   EXPECT_EQ(ErrorOf({"serve", "m", "-x"}), "unknown option -x: the short forms are -O0 to -O3, -h and -v");
   EXPECT_EQ(ErrorOf({"serve", "m", "n"}), "'n' is one argument too many: options are written --name value");
+  EXPECT_EQ(ErrorOf({"serve", "m", "-tp", "2"}),
+            "--tensor-parallel-size is an option of vLLM that Vivace does not have: leave it out");
+  EXPECT_EQ(ErrorOf({"serve", "m", "--model", "n"}), "the model is given twice: once is enough");
   EXPECT_TRUE(ErrorOf({"serve", "m", "--port"}).starts_with("--port needs a value: "));
   EXPECT_TRUE(ErrorOf({"serve", "m", "--port", "--host"}).starts_with("--port needs a value: "));
   EXPECT_EQ(ErrorOf({"serve", "m", "-O7"}),
@@ -90,12 +102,12 @@ TEST(CommandLine, TokenIdsAreReadStrictly) {
 
 TEST(CommandLine, HelpListsEveryRowOfTheCommand) {
   for (const CommandRow& command : CommandTable()) {
-    const std::string help = HelpText(command.command);
+    const std::string help = HelpText(command.command, "all").value();
     EXPECT_NE(help.find(command.help), std::string::npos);
     for (const base::OptionRow& row : RowsOf(command.command)) {
       EXPECT_NE(help.find(row.name), std::string::npos) << row.name;
     }
-    EXPECT_NE(HelpText(Command::kHelp).find(command.name), std::string::npos);
+    EXPECT_NE(HelpText(Command::kHelp, "").value().find(command.name), std::string::npos);
   }
   EXPECT_TRUE(Parse({"serve", "--help"}).value().help);
   EXPECT_EQ(Parse({}).value().command, Command::kHelp);
@@ -110,6 +122,21 @@ TEST(ExitStatus, FollowsTheKindOfFailure) {
   EXPECT_EQ(ExitStatus(NotFound("")), 2);
   EXPECT_EQ(ExitStatus(DataLoss("")), 2);
   EXPECT_EQ(ExitStatus({StatusCode::kCancelled, ""}), 130);
+}
+
+TEST(CommandLine, HelpIsShortUnlessAllOrAWordIsAskedFor) {
+  const auto line_count = [](const std::string& text) { return std::count(text.begin(), text.end(), '\n'); };
+  const std::string brief = HelpText(Command::kServe, "").value();
+  const std::string all = HelpText(Command::kServe, "all").value();
+  EXPECT_LT(line_count(brief), line_count(all));
+  EXPECT_NE(brief.find("--help=all lists all "), std::string::npos);
+  const std::string about = HelpText(Command::kServe, "max_num").value();
+  EXPECT_NE(about.find("--max-num-seqs"), std::string::npos);
+  EXPECT_EQ(about.find("--port"), std::string::npos);
+  EXPECT_EQ(HelpText(Command::kServe, "--port").value().find("--host"), std::string::npos);
+  EXPECT_EQ(HelpText(Command::kServe, "zebra").status().message(),
+            "no option of 'serve' has 'zebra' in its name or help; see --help=all");
+  EXPECT_EQ(Parse({"serve", "--help=all"}).value().help_topic, "all");
 }
 
 }  // namespace

@@ -21,15 +21,14 @@ constexpr std::array kCommands = {
     CommandRow{"run", Command::kRun, kAnswer | base::kRunOption, "vivace run MODEL [PROMPT] [OPTIONS]",
                "chat with a model in the terminal, or get one answer"},
     CommandRow{"generate", Command::kGenerate, kAnswer | base::kGenerateOption,
-               "vivace generate MODEL [PROMPT ...] [OPTIONS]", "go on from prompts (arguments, standard input, files), all at once"},
+               "vivace generate MODEL [PROMPT ...] [OPTIONS]",
+               "go on from prompts (arguments, standard input, files), all at once"},
     CommandRow{"serve", Command::kServe, base::kModelOption | base::kServeOption,
                "vivace serve MODEL [OPTIONS]", "serve a model over the OpenAI API"},
     CommandRow{"compile", Command::kCompile, base::kModelOption, "vivace compile MODEL [-O2] [--dump STAGES]",
                "load and compile a model, write what --dump asks for, print the times"},
     CommandRow{"tokenize", Command::kTokenize, kTokenizeOption, "vivace tokenize MODEL [OPTIONS] < TEXT",
                "text on the standard input to a JSON array of token ids, or back with --decode"},
-    CommandRow{"inspect", Command::kInspect, kInspectOption, "vivace inspect MODEL [--json] [OPTIONS]",
-               "what a model is: architecture, tensors, tokenizer, context, memory"},
     CommandRow{"version", Command::kVersion, 0, "vivace version", "version, build and CPU features"},
 };
 
@@ -69,7 +68,8 @@ void AppendRow(const OptionRow& row, std::string& out) {
 
 std::string Overview() {
   std::string out =
-      "usage: vivace COMMAND [MODEL] [OPTIONS]\n\nMODEL is a GGUF file, a folder with safetensors, or a name of the catalogue.\n\n";
+      "usage: vivace COMMAND [MODEL] [OPTIONS]\n\nMODEL is a GGUF file, a folder with safetensors, or a name "
+      "of the catalogue.\n\n";
   for (const CommandRow& row : kCommands) {
     out += "  " + std::string(row.name) + std::string(kNameColumn - row.name.size(), ' ') +
            std::string(row.help) + "\n";
@@ -86,10 +86,11 @@ bool HasWord(std::string_view text, std::string_view word) {
 /// The rows of a topic of HelpText.
 std::vector<OptionRow> Select(const std::vector<OptionRow>& rows, std::string_view topic) {
   std::vector<OptionRow> selected;
-  const std::string name = base::WithDashes(topic.substr(std::min(topic.find_first_not_of("-_"), topic.size())));
+  const std::string name =
+      base::WithDashes(topic.substr(std::min(topic.find_first_not_of("-_"), topic.size())));
   for (const OptionRow& row : rows) {
-    const bool matches = topic == "all" || (topic.empty() ? row.common
-                                                          : HasWord(row.name, name) || HasWord(row.help, topic));
+    const bool matches =
+        topic == "all" || (topic.empty() ? row.common : HasWord(row.name, name) || HasWord(row.help, topic));
     if (matches) selected.push_back(row);
   }
   return selected;
@@ -120,7 +121,7 @@ Result<std::string> HelpText(Command command, std::string_view topic) {
     std::string out = "usage: " + std::string(entry.usage) + "\n\n" + std::string(entry.help) + "\n";
     const auto all = RowsOf(command);
     const auto rows = Select(all, topic);
-    if (rows.empty() && !topic.empty()) {
+    if (rows.empty() && !all.empty() && !topic.empty()) {
       return InvalidArgument("no option of '" + std::string(entry.name) + "' has '" +
                              std::string(topic.substr(0, 64)) + "' in its name or help; see --help=all");
     }

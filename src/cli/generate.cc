@@ -94,7 +94,8 @@ Result<std::vector<Prompt>> AllPrompts(const Invocation& invocation) {
   }
   if (prompts.empty()) {
     return InvalidArgument(
-        "no prompt: give one after the model, --prompt, --prompt-ids, --prompts-file, or text on the standard input");
+        "no prompt: give one after the model, --prompt, --prompt-ids, --prompts-file, or text on the "
+        "standard input");
   }
   return prompts;
 }

@@ -50,12 +50,14 @@ std::string Commands(const OptionRow& row) {
 }
 
 void AppendPart(std::string_view title, std::span<const OptionRow> rows, std::string& out) {
-  out += fmt::format("\n## {}\n\n| option | values | default | environment | commands | what it does |\n|---|---|---|---|---|---|\n",
-                     title);
+  out += fmt::format(
+      "\n## {}\n\n| option | values | default | environment | commands | what it does "
+      "|\n|---|---|---|---|---|---|\n",
+      title);
   for (const OptionRow& row : rows) {
     out += fmt::format("| `--{}` | {} | {} | {} | {} | {} |\n", row.name, Values(row),
-                       row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text), Escaped(row.environment),
-                       Commands(row), Escaped(row.help));
+                       row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text),
+                       Escaped(row.environment), Commands(row), Escaped(row.help));
   }
 }
 
@@ -63,9 +65,12 @@ void AppendPart(std::string_view title, std::span<const OptionRow> rows, std::st
 
 std::string OptionsPage() {
   std::string out =
-      "# Options\n\nMade from the option rows of the program; a test keeps it fresh. `-` and `_` are alike in names, `-O2` is\n"
-      "`--optimization-level 2`, a flag that is on is turned off with `--no-` in front. Numbers may have a suffix: `4k` is 4000,\n"
-      "`4K` 4096, `25.6k` 25600, `1.5GiB` and `512MB` as one reads them. The command line wins over `--config` (YAML, one\n"
+      "# Options\n\nMade from the option rows of the program; a test keeps it fresh. `-` and `_` are alike "
+      "in names, `-O2` is\n"
+      "`--optimization-level 2`, a flag that is on is turned off with `--no-` in front. Numbers may have a "
+      "suffix: `4k` is 4000,\n"
+      "`4K` 4096, `25.6k` 25600, `1.5GiB` and `512MB` as one reads them. The command line wins over "
+      "`--config` (YAML, one\n"
       "`option: value` a line), that over the environment, that over the defaults.\n";
   AppendPart("Model and engine", engine::ModelOptionRows(), out);
   AppendPart("Sampling", engine::SamplingOptionRows(), out);

@@ -33,14 +33,16 @@ TEST(SpeedLine, TellsPromptAndAnswerApart) {
   rest.timing = {0.5, 1.0, 3.0};
   speed.Add(rest);
   EXPECT_EQ(SpeedLine(speed),
-            "[prompt: 120 tokens (20 cached), 200.0 tokens/s; answer: 5 tokens, 2.0 tokens/s; first token after 1.00 s]");
+            "[prompt: 120 tokens (20 cached), 200.0 tokens/s; answer: 5 tokens, 2.0 tokens/s; first token "
+            "after 1.00 s]");
   EXPECT_EQ(SpeedLine({.prompt_tokens = 3}), "[prompt: 3 tokens; answer: 0 tokens]");
 }
 
 TEST(TokenIds, AreReadFromAJsonArray) {
   EXPECT_EQ(ParseIdArray(" [1, 22,3 ]\n").value(), (std::vector<std::int32_t>{1, 22, 3}));
   EXPECT_TRUE(ParseIdArray("[]").value().empty());
-  for (const char* text : {"", "1", "[", "[1", "[1,", "[1,]", "[-1]", "[1.5]", "[1] 2", "[99999999999]", "[[1]]", "[,]"}) {
+  for (const char* text :
+       {"", "1", "[", "[1", "[1,", "[1,]", "[-1]", "[1.5]", "[1] 2", "[99999999999]", "[[1]]", "[,]"}) {
     EXPECT_FALSE(ParseIdArray(text).ok()) << text;
   }
   EXPECT_EQ(ParseIdArray("[1,x]").status().message(),
@@ -67,8 +69,12 @@ TEST(Inspect, PrintsOneFactALineAndTheSameAsJson) {
             "tokenizer     byte-level BPE (smollm), 49152 tokens\n"
             "chat template none\n");
   const std::string json = InspectJson(model);
-  EXPECT_TRUE(json.starts_with(R"({"path":"m.gguf","format":"gguf v3","file_bytes":98362432,"architecture":"mamba","supported":false,)")) << json;
-  EXPECT_NE(json.find(R"("tensor_types":[{"type":"q4_1","tensors":210,"elements":106168320,"bytes":66355200}])"), std::string::npos);
+  EXPECT_TRUE(json.starts_with(
+      R"({"path":"m.gguf","format":"gguf v3","file_bytes":98362432,"architecture":"mamba","supported":false,)"))
+      << json;
+  EXPECT_NE(
+      json.find(R"("tensor_types":[{"type":"q4_1","tensors":210,"elements":106168320,"bytes":66355200}])"),
+      std::string::npos);
 }
 
 }  // namespace

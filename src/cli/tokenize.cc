@@ -14,10 +14,13 @@ namespace vivace::cli {
 Result<std::vector<std::int32_t>> ParseIdArray(std::string_view text) {
   std::vector<std::int32_t> ids;
   const auto wrong = [&](std::size_t at) {
-    return InvalidArgument("the standard input must be a JSON array of token ids, as in [1, 2, 3]; it is not at byte " +
-                           std::to_string(at));
+    return InvalidArgument(
+        "the standard input must be a JSON array of token ids, as in [1, 2, 3]; it is not at byte " +
+        std::to_string(at));
   };
-  const auto skip = [&](std::size_t at) { return std::min(text.find_first_not_of(" \t\r\n", at), text.size()); };
+  const auto skip = [&](std::size_t at) {
+    return std::min(text.find_first_not_of(" \t\r\n", at), text.size());
+  };
   std::size_t at = skip(0);
   if (at == text.size() || text[at] != '[') return wrong(at);
   at = skip(at + 1);
@@ -29,7 +32,8 @@ Result<std::vector<std::int32_t>> ParseIdArray(std::string_view text) {
     ids.push_back(id);
     at = skip(static_cast<std::size_t>(end - text.data()));
     if (at == text.size() || (text[at] != ',' && text[at] != ']')) return wrong(at);
-    if (text[at] == ']') return skip(at + 1) == text.size() ? Result<std::vector<std::int32_t>>(ids) : wrong(at + 1);
+    if (text[at] == ']')
+      return skip(at + 1) == text.size() ? Result<std::vector<std::int32_t>>(ids) : wrong(at + 1);
     at = skip(at + 1);
   }
 }

@@ -1,13 +1,11 @@
-// `vivace inspect`: what a model is, as a table or as JSON.
+#include "cli/inspect_text.h"
+
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <iterator>
+#include <utility>
 
 #include "base/json_text.h"
-#include "base/status_macros.h"
-#include "cli/commands.h"
-#include "cli/inspect_text.h"
-#include "cli/interrupt_watcher.h"
 
 namespace vivace::cli {
 namespace {
@@ -19,8 +17,12 @@ std::string Amount(double value, std::string_view unit, double step) {
   const std::string_view infix = step == 1024 && prefix > 0 ? "i" : "";
   return fmt::format("{:.{}f} {}{}{}", value, prefix == 0 ? 0 : 2, kPrefixes[prefix], infix, unit);
 }
-std::string Bytes(std::int64_t bytes) { return Amount(static_cast<double>(bytes), "B", 1024); }
-std::string Count(std::int64_t count) { return Amount(static_cast<double>(count), "", 1000); }
+std::string Bytes(std::int64_t bytes) {
+  return Amount(static_cast<double>(bytes), "B", 1024);
+}
+std::string Count(std::int64_t count) {
+  return Amount(static_cast<double>(count), "", 1000);
+}
 
 void AppendLine(std::string_view name, std::string_view value, std::string& out) {
   out += fmt::format("{:<14}{}\n", name, value);
@@ -62,20 +64,26 @@ std::string InspectText(const ModelSummary& model) {
   if (!model.supported) AppendLine("", model.unsupported_reason, out);
   AppendLine("parameters", Count(model.parameters), out);
   if (model.layers > 0) {
-    AppendLine("shape", fmt::format("{} layers, hidden {}, {} heads of {} ({} KV), feed-forward {}, vocabulary {}",
-                                    model.layers, model.hidden, model.heads, model.head_dim, model.kv_heads, model.ffn,
-                                    model.vocabulary), out);
+    AppendLine("shape",
+               fmt::format("{} layers, hidden {}, {} heads of {} ({} KV), feed-forward {}, vocabulary {}",
+                           model.layers, model.hidden, model.heads, model.head_dim, model.kv_heads, model.ffn,
+                           model.vocabulary),
+               out);
     AppendLine("context", fmt::format("{} tokens", model.context), out);
   }
   for (std::size_t i = 0; i < model.types.size(); ++i) {
     const TensorTypeSummary& type = model.types[i];
-    AppendLine(i == 0 ? "tensors" : "", fmt::format("{:<6}{:>6} tensors {:>12}", type.type, type.tensors, Bytes(type.bytes)), out);
+    AppendLine(i == 0 ? "tensors" : "",
+               fmt::format("{:<6}{:>6} tensors {:>12}", type.type, type.tensors, Bytes(type.bytes)), out);
   }
   AppendLine("tokenizer", model.tokenizer.empty() ? "none" : model.tokenizer, out);
-  AppendLine("chat template", model.has_chat_template ? fmt::format("{} bytes", model.chat_template.size()) : "none", out);
+  AppendLine("chat template",
+             model.has_chat_template ? fmt::format("{} bytes", model.chat_template.size()) : "none", out);
   if (model.kv_bytes > 0) {
-    AppendLine("memory", fmt::format("{} weights + {} KV cache for {} tokens ({} a token)", Bytes(model.weight_bytes),
-                                     Bytes(model.kv_bytes), model.context_for_memory, Bytes(model.kv_bytes_per_token)), out);
+    AppendLine("memory",
+               fmt::format("{} weights + {} KV cache for {} tokens ({} a token)", Bytes(model.weight_bytes),
+                           Bytes(model.kv_bytes), model.context_for_memory, Bytes(model.kv_bytes_per_token)),
+               out);
   }
   return out;
 }
@@ -100,22 +108,22 @@ std::string InspectJson(const ModelSummary& model) {
   out.Add("parameters", model.parameters);
   out.AddRaw("tensor_types", types + "]");
   const std::pair<std::string_view, std::int64_t> numbers[] = {
-      {"layers", model.layers}, {"hidden_size", model.hidden}, {"heads", model.heads}, {"kv_heads", model.kv_heads},
-      {"head_dim", model.head_dim}, {"feed_forward", model.ffn}, {"vocabulary", model.vocabulary},
-      {"context", model.context}, {"memory_context", model.context_for_memory}, {"weight_bytes", model.weight_bytes},
-      {"kv_bytes_per_token", model.kv_bytes_per_token}, {"kv_bytes", model.kv_bytes}};
+      {"layers", model.layers},
+      {"hidden_size", model.hidden},
+      {"heads", model.heads},
+      {"kv_heads", model.kv_heads},
+      {"head_dim", model.head_dim},
+      {"feed_forward", model.ffn},
+      {"vocabulary", model.vocabulary},
+      {"context", model.context},
+      {"memory_context", model.context_for_memory},
+      {"weight_bytes", model.weight_bytes},
+      {"kv_bytes_per_token", model.kv_bytes_per_token},
+      {"kv_bytes", model.kv_bytes}};
   for (const auto& [key, number] : numbers) out.Add(key, number);
   out.Add("tokenizer", model.tokenizer);
   if (model.has_chat_template) out.Add("chat_template", model.chat_template);
   return out.Take();
-}
-
-Status RunInspect(const Invocation& invocation) {
-  const InterruptWatcher watcher(ExitInterrupted);
-  VIVACE_ASSIGN_OR_RETURN(const ModelSummary model, InspectModel(invocation.options));
-  const std::string out = invocation.json ? InspectJson(model) + "\n" : InspectText(model);
-  std::fwrite(out.data(), 1, out.size(), stdout);
-  return Status::Ok();
 }
 
 }  // namespace vivace::cli
