@@ -17,7 +17,7 @@ if(VIVACE_TESTS)
 endif()
 
 set(VIVACE_DEPS_base Threads::Threads fmt::fmt spdlog::spdlog OpenSSL::Crypto)
-set(VIVACE_DEPS_tokenizer PkgConfig::PCRE2)
+set(VIVACE_DEPS_tokenizer PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 set(VIVACE_DEPS_chat PkgConfig::UTF8PROC)
 set(VIVACE_DEPS_engine PkgConfig::YAML_CPP)
 set(VIVACE_DEPS_cli Boost::json)

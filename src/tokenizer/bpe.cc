@@ -22,6 +22,10 @@ void BpeEncoder::Encode(std::string_view word, std::vector<std::int32_t>& out) {
     const std::int32_t id = byte_tokens_[static_cast<unsigned char>(c)];
     if (id >= 0) out.push_back(id);
   }
+  MergeTokens(out, begin);
+}
+
+void BpeEncoder::MergeTokens(std::vector<std::int32_t>& out, std::size_t begin) {
   const std::size_t count = out.size() - begin;
   if (count < 2) return;
   if (count <= kShortWord) {

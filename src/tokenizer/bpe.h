@@ -22,6 +22,8 @@ class BpeEncoder {
 
   /// Appends the tokens of the word. O(n log n) in its length.
   void Encode(std::string_view word, std::vector<std::int32_t>& out);
+  /// Merges the tokens out[begin, ...) as far as they go. O(n log n) in their number.
+  void MergeTokens(std::vector<std::int32_t>& out, std::size_t begin);
 
  private:
   /// A token of the word in the making; a merge keeps the left one and unlinks the right one.

@@ -20,7 +20,8 @@ enum class DecoderKind {
   kFuse,          // all tokens so far become one
   kStrip,         // up to `start` and `stop` times `content` off the ends of each token
   kMetaspace,     // `content` to a space; nothing in the first token when `flag`
-  kWordPiece,  // a space before each token but the first, unless it begins with `pattern`; `flag`: clean-up
+  kWordPiece,  // a space before each token but the first, unless it begins with `pattern`; `flag`: clean-up.
+               // With `content`, GGUF's spelling: only where a token begins with that mark
   kReplace,    // every `pattern` in a token becomes `content`
   kBpe,        // `pattern`, the end-of-word suffix, to a space; to nothing in the last token
   kJoinWithSpaces,  // what Hugging Face tokenizers does without a decoder
@@ -29,11 +30,14 @@ enum class DecoderKind {
 struct DecoderStep {
   DecoderKind kind{};
   std::string pattern;              // kReplace, kWordPiece (prefix), kBpe (suffix)
-  bool pattern_is_regex = false;    // kReplace
-  std::string content;              // kReplace, kStrip and kMetaspace (one character)
+  bool pattern_is_regex = false;    // kReplace; a token that passes the match limits stays as it is
+  std::string content;              // kReplace, kWordPiece, kStrip and kMetaspace (one character)
   std::size_t start = 0, stop = 0;  // kStrip
   bool flag = true;                 // kMetaspace: the prepend scheme is not "never"; kWordPiece: cleanup
 };
+
+class DecoderStage;  // one step of one stream
+struct DecoderRule;  // one step, made ready
 
 class Decoder {
  public:
@@ -50,9 +54,8 @@ class Decoder {
 
  private:
   friend class DecodeStream;
-  class Step;
   Decoder();
-  std::vector<std::unique_ptr<Step>> steps_;
+  std::vector<std::unique_ptr<DecoderRule>> rules_;
 };
 
 /// One answer in the making. What is appended is whole UTF-8 characters; joined, it equals decoding all
@@ -72,8 +75,8 @@ class DecodeStream {
   void Flush(std::string& out);
 
  private:
-  class Stage;
-  std::vector<std::unique_ptr<Stage>> stages_;
+  std::vector<std::unique_ptr<DecoderStage>>
+      stages_;  // the first one writes the text, the last one takes tokens
 };
 
 }  // namespace vivace::tokenizer

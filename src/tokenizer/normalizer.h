@@ -41,6 +41,8 @@ struct NormalizerStep {
   std::string charsmap;                          // kPrecompiled: the bytes, not base64 (see DecodeBase64)
 };
 
+class NormalizerRule;  // one step, made ready
+
 class Normalizer {
  public:
   /// No steps: the text stays as it is.
@@ -53,7 +55,7 @@ class Normalizer {
   Normalizer& operator=(Normalizer&&) noexcept;
   ~Normalizer();
 
-  bool empty() const { return steps_.empty(); }
+  bool empty() const { return rules_.empty(); }
 
   /// Sets `out` to the normalised text. `in` must be well-formed UTF-8 (a caller replaces broken bytes by
   /// U+FFFD before) and must not be a view of `out`; so is the result. Errors: kResourceExhausted when a
@@ -61,8 +63,7 @@ class Normalizer {
   Status Apply(std::string_view in, std::string& out) const;
 
  private:
-  class Step;
-  std::vector<std::unique_ptr<Step>> steps_;
+  std::vector<std::unique_ptr<NormalizerRule>> rules_;
 };
 
 }  // namespace vivace::tokenizer

@@ -21,7 +21,7 @@ enum class PreTokenizerKind {
   kPunctuation,         // cut at punctuation, by `behavior`
   kDigits,              // cut at numbers: each one alone, or runs with kContiguous behaviour
   kCharDelimiterSplit,  // cut at `delimiter`, which goes away
-  kUnicodeScripts,      // cut where the script changes
+  kUnicodeScripts,      // refused by CheckStep
 };
 
 /// What happens to the characters that a split finds.
@@ -51,9 +51,8 @@ bool Rewrites(const PreTokenizerStep& step);
 void ApplyStep(const PreTokenizerStep& step, std::string_view text, std::size_t offset, bool first,
                std::string& rewritten, std::vector<ByteRange>& pieces);
 
-/// The cutting rule that kinds share, for other finders of matches: appends the pieces of text[begin, end) by
-/// `behavior` when `matches` are the ranges found in it (in order, not touching the ends of each other unless
-/// separate matches).
+/// The cutting rule that the kinds share, for other finders of matches: appends the pieces of [begin, end) of
+/// a text by `behavior`. `matches` are in order and do not overlap.
 void SplitByMatches(std::size_t begin, std::size_t end, const std::vector<ByteRange>& matches,
                     SplitBehavior behavior, std::vector<ByteRange>& pieces);
 

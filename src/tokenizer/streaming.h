@@ -10,20 +10,9 @@
 #include <vector>
 
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/utf8_assembler.h"
 
 namespace vivace::tokenizer {
-
-/// Turns bytes into valid UTF-8: whole characters pass, bytes that can never become one turn into U+FFFD (one
-/// for each longest part that could have begun a character), an unfinished tail is kept back.
-class Utf8Assembler {
- public:
-  void Push(std::string_view bytes, std::string& out);
-  /// An unfinished tail becomes one U+FFFD.
-  void Flush(std::string& out);
-
- private:
-  std::string pending_;  // up to 3 bytes: the beginning of a character
-};
 
 /// Decodes one token after the other. Joined, what is appended equals Tokenizer::Decode of all ids.
 class StreamingDecoder {

@@ -18,6 +18,9 @@ struct WordPieceVocabulary {
   std::span<const std::string_view> tokens;  // [size]
   std::int32_t unk_id = 0;
   std::string continuing_subword_prefix = "##";
+  // Not empty: GGUF's spelling, where the first piece of a word begins with this mark (U+2581) and the others
+  // have no prefix at all.
+  std::string word_prefix;
   std::size_t max_input_chars_per_word = 100;
   std::vector<std::int32_t> control_ids;  // never made from text
 };
