@@ -7,6 +7,7 @@
 
 #include "base/worker_team.h"
 #include "kernels/portable.h"
+#include "tensor/random_row.h"
 
 namespace vivace {
 namespace {
@@ -77,15 +78,17 @@ double RegisterRate(Workers& workers, int threads) {
 void Measure(Workers& workers, int threads, tensor::DType type, int k, int n, int rows) {
   const std::size_t weight_bytes =
       static_cast<std::size_t>(k) * n / Row(type).block_elements * Row(type).block_bytes;
-  std::vector<std::byte> weight(weight_bytes, std::byte{0x11});
+  std::vector<std::byte> weight(weight_bytes);
+  tensor::RandomRow(type, 1, 0, static_cast<std::int64_t>(k) * n, 0.05f, weight.data());
   std::vector<float> x(static_cast<std::size_t>(k) * rows, 0.25f), out(static_cast<std::size_t>(n) * rows);
   const LinearArgs args = {x.data(), weight.data(), type, k, n, out.data(), false};
   tensor::StepView step;
   step.rows = rows;
   const TaskKernel kernel = kernels::LinearKernel(type);
   const double seconds = Best([&] { workers.RunPhase(kernel, &args, step); });
-  std::printf("%d threads  %s  rows %3d  %5d x %5d  %7.2f GMAC/s  %8.1f us\n", threads, Row(type).name.data(),
-              rows, n, k, static_cast<double>(k) * n * rows / seconds * 1e-9, seconds * 1e6);
+  std::printf("%d threads  %-4s  rows %3d  %5d x %5d  %7.2f GMAC/s  %7.2f GB/s of weights  %8.1f us\n",
+              threads, Row(type).name.data(), rows, n, k, static_cast<double>(k) * n * rows / seconds * 1e-9,
+              static_cast<double>(weight_bytes) / seconds * 1e-9, seconds * 1e6);
 }
 
 void Run() {
@@ -101,9 +104,11 @@ void Run() {
         Measure(workers, threads, tensor::DType::kQ4_1, shape.k, shape.n, rows);
       }
     }
-    Measure(workers, threads, tensor::DType::kQ8_0, 576, 1536, 1);
-    Measure(workers, threads, tensor::DType::kQ8_0, 576, 1536, 512);
-    Measure(workers, threads, tensor::DType::kF16, 576, 1536, 1);
+    // Decode over weights that do not fit the caches, and prefill, for every type.
+    for (int type = 0; type < tensor::kWeightTypes; ++type) {
+      Measure(workers, threads, static_cast<tensor::DType>(type), 1536, 8192, 1);
+      Measure(workers, threads, static_cast<tensor::DType>(type), 1536, 1536, 128);
+    }
   }
 }
 

@@ -50,9 +50,12 @@ VIVACE_INLINE void DotDirect(const std::byte* rows, int k, const float* x, float
   V w[kParts];
   const std::byte* block = rows;
   for (int i = 0; i + Weight::kElements <= k; i += Weight::kElements, block += Weight::kBytes) {
+    decltype(Weight::Open(block)) opened[kColumns];
+    for (int c = 0; c < kColumns; ++c) opened[c] = Weight::Open(block + c * stride);
+#pragma GCC unroll 8  // readers choose by `group`
     for (int group = 0; group < Weight::kElements / kBlock; ++group, x += kBlock) {
       for (int c = 0; c < kColumns; ++c) {
-        Weight::Read(block + c * stride, group, w);
+        Weight::Read(block + c * stride, opened[c], group, w);
         for (int p = 0; p < kParts; ++p) sum[c] = Fma(w[p], Load(x + p * kLanes), sum[c]);
       }
     }

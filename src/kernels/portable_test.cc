@@ -12,6 +12,8 @@
 
 #include "kernels/portable_tables.h"
 #include "kernels/step_fixture.h"
+#include "tensor/dequantize.h"
+#include "tensor/random_row.h"
 
 namespace vivace::kernels {
 namespace {
@@ -24,16 +26,6 @@ std::uint16_t Half(float value) {
   std::memcpy(&bits, &half, sizeof(bits));
   return bits;
 }
-float FromHalf(std::uint16_t bits) {
-  _Float16 half;
-  std::memcpy(&half, &bits, sizeof(half));
-  return static_cast<float>(half);
-}
-
-void Append(std::vector<std::byte>& bytes, const void* data, std::size_t size) {
-  const auto* begin = static_cast<const std::byte*>(data);
-  bytes.insert(bytes.end(), begin, begin + size);
-}
 
 /// A random weight [n, k] of a type, as bytes and as the values that they stand for.
 struct RandomWeight {
@@ -41,45 +33,25 @@ struct RandomWeight {
   std::vector<double> values;
 
   RandomWeight(DType type, int n, int k, std::mt19937& random) {
-    std::uniform_real_distribution<float> uniform(-1, 1);
-    if (type == DType::kF32 || type == DType::kF16) {
-      for (int i = 0; i < n * k; ++i) AddElement(type, uniform(random));
-    } else {
-      for (int i = 0; i < n * k / 32; ++i) AddBlock(type, uniform(random) * 0.1f, uniform(random), random);
-    }
-  }
-
- private:
-  void AddElement(DType type, float value) {
-    const std::uint16_t half = Half(value);
-    if (type == DType::kF32) {
-      Append(bytes, &value, 4);
-    } else {
-      Append(bytes, &half, 2);
-    }
-    values.push_back(type == DType::kF32 ? value : FromHalf(half));
-  }
-  void AddBlock(DType type, float scale_value, float minimum_value, std::mt19937& random) {
-    const std::uint16_t scale = Half(scale_value), minimum = Half(minimum_value);
-    Append(bytes, &scale, 2);
-    if (type == DType::kQ8_0) {
-      for (int i = 0; i < 32; ++i) {
-        const auto q = static_cast<std::int8_t>(static_cast<int>(random() % 256) - 128);
-        Append(bytes, &q, 1);
-        values.push_back(static_cast<double>(q) * FromHalf(scale));
-      }
-      return;
-    }
-    Append(bytes, &minimum, 2);
-    std::uint8_t packed[16];
-    for (auto& byte : packed) byte = static_cast<std::uint8_t>(random());
-    Append(bytes, packed, 16);
-    for (int i = 0; i < 32; ++i) {
-      const int q = i < 16 ? packed[i] & 15 : packed[i - 16] >> 4;
-      values.push_back(q * static_cast<double>(FromHalf(scale)) + FromHalf(minimum));
+    const std::size_t row_bytes =
+        static_cast<std::size_t>(k) / Row(type).block_elements * Row(type).block_bytes;
+    bytes.resize(n * row_bytes);
+    std::vector<float> row(static_cast<std::size_t>(k));
+    const std::uint64_t seed = random();
+    for (int r = 0; r < n; ++r) {
+      std::byte* out = bytes.data() + static_cast<std::size_t>(r) * row_bytes;
+      tensor::RandomRow(type, seed, static_cast<std::uint64_t>(r), k, 0.5f, out);
+      tensor::DequantizeRow(type, out, k, row.data());
+      values.insert(values.end(), row.begin(), row.end());
     }
   }
 };
+
+std::vector<DType> WeightTypes() {
+  std::vector<DType> types;
+  for (int i = 0; i < tensor::kWeightTypes; ++i) types.push_back(static_cast<DType>(i));
+  return types;
+}
 
 std::vector<float> RandomFloats(std::size_t count, std::mt19937& random) {
   std::normal_distribution<float> normal;
@@ -127,12 +99,20 @@ struct LinearShape {
   DType type;
   int k, n;
 };
-constexpr LinearShape kLinearShapes[] = {
-    {DType::kQ4_1, 576, 50}, {DType::kQ4_1, 32, 1},  {DType::kQ8_0, 96, 27}, {DType::kQ8_0, 1536, 24},
-    {DType::kF32, 37, 29},   {DType::kF32, 128, 48}, {DType::kF16, 7, 5},    {DType::kF16, 100, 25}};
+// Of each type one shape with many blocks and one with few; rows that end in a part of a block where the type
+// has those.
+std::vector<LinearShape> LinearShapes() {
+  std::vector<LinearShape> shapes = {{DType::kQ4_1, 576, 50}, {DType::kQ8_0, 1536, 24}};
+  for (const DType type : WeightTypes()) {
+    const int block = Row(type).block_elements;
+    shapes.push_back({type, block == 1 ? 37 : 3 * block, 29});
+    shapes.push_back({type, block == 1 ? 100 : block, 5});
+  }
+  return shapes;
+}
 
 TEST_P(PortableTest, LinearMatchesDouble) {
-  for (const LinearShape& shape : kLinearShapes) {
+  for (const LinearShape& shape : LinearShapes()) {
     const int rows = 7;
     const RandomWeight weight(shape.type, shape.n, shape.k, random_);
     const std::vector<float> x = RandomFloats(static_cast<std::size_t>(rows) * shape.k, random_);
@@ -146,12 +126,12 @@ TEST_P(PortableTest, LinearMatchesDouble) {
       }
     }
     EXPECT_LE(Nmse(RunLinear(weight, shape.type, x.data(), rows, shape.k, shape.n), expected), 1e-12)
-        << "type " << static_cast<int>(shape.type) << " " << shape.k << " " << shape.n;
+        << Row(shape.type).name << " " << shape.k << " " << shape.n;
   }
 }
 
 TEST_P(PortableTest, LinearRowsHaveTheSameBitsInEveryBatch) {
-  for (const LinearShape& shape : kLinearShapes) {
+  for (const LinearShape& shape : LinearShapes()) {
     const RandomWeight weight(shape.type, shape.n, shape.k, random_);
     const std::vector<float> x = RandomFloats(static_cast<std::size_t>(20) * shape.k, random_);
     const std::vector<float> all = RunLinear(weight, shape.type, x.data(), 20, shape.k, shape.n);
@@ -160,8 +140,8 @@ TEST_P(PortableTest, LinearRowsHaveTheSameBitsInEveryBatch) {
         const std::vector<float> part =
             RunLinear(weight, shape.type, x.data() + r * shape.k, batch, shape.k, shape.n);
         ASSERT_EQ(0, std::memcmp(part.data(), all.data() + r * shape.n, part.size() * sizeof(float)))
-            << "type " << static_cast<int>(shape.type) << " k " << shape.k << " n " << shape.n << " batch "
-            << batch << " row " << r;
+            << Row(shape.type).name << " k " << shape.k << " n " << shape.n << " batch " << batch << " row "
+            << r;
       }
     }
   }
@@ -182,8 +162,8 @@ TEST_P(PortableTest, LinearOfLogitRowsTakesTheirCount) {
 }
 
 TEST_P(PortableTest, EmbedGivesTheDequantisedRow) {
-  for (const DType type : {DType::kF32, DType::kF16, DType::kQ4_1, DType::kQ8_0}) {
-    const int hidden = type == DType::kF32 || type == DType::kF16 ? 70 : 64;
+  for (const DType type : WeightTypes()) {
+    const int hidden = Row(type).block_elements == 1 ? 70 : 2 * Row(type).block_elements;
     const RandomWeight weight(type, 11, hidden, random_);
     const std::vector<std::int32_t> tokens = {10, 0, 3, 3, 7, 1, 2, 9, 10, 4};
     std::vector<float> out(tokens.size() * hidden);
@@ -196,7 +176,7 @@ TEST_P(PortableTest, EmbedGivesTheDequantisedRow) {
     for (const int token : tokens) {
       for (int i = 0; i < hidden; ++i) expected.push_back(weight.values[token * hidden + i]);
     }
-    EXPECT_LE(Nmse(out, expected), 1e-14) << "type " << static_cast<int>(type);
+    EXPECT_LE(Nmse(out, expected), 1e-14) << Row(type).name;
   }
 }
 

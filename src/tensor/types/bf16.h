@@ -9,7 +9,8 @@ namespace {
 struct BF16 {
   static constexpr int kElements = 32, kBytes = 64, kElementBytes = 2;
   static constexpr BlockFill kFill = {};
-  VIVACE_INLINE void Read(const std::byte* block, int, V (&w)[kParts]) {
+  VIVACE_INLINE Opened Open(const std::byte*) { return {}; }
+  VIVACE_INLINE void Read(const std::byte* block, const Opened&, int, V (&w)[kParts]) {
     for (int p = 0; p < kParts; ++p) w[p] = Widen(block + p * kLanes * 2);
   }
 

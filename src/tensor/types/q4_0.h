@@ -1,7 +1,7 @@
 // f16 scale, 16 bytes: low nibbles are elements 0 .. 15, high nibbles 16 .. 31. w = (q - 8) * scale.
 #pragma once
 
-#include "tensor/types/weight_lanes.h"
+#include "tensor/types/nibbles.h"
 
 namespace vivace::tensor::types {
 namespace {
@@ -9,8 +9,9 @@ namespace {
 struct Q4_0 {
   static constexpr int kElements = 32, kBytes = 18, kElementBytes = 0;
   static constexpr BlockFill kFill = {.scale_at = 0, .deviation = 4.6f};
-  VIVACE_INLINE void Read(const std::byte* block, int, V (&w)[kParts]) {
-    ScaleNibbles(SplitNibbles(block + 2), 8, HalfAt(block), w);
+  VIVACE_INLINE Opened Open(const std::byte*) { return {}; }
+  VIVACE_INLINE void Read(const std::byte* block, const Opened&, int, V (&w)[kParts]) {
+    Scale(SplitNibbles(block + 2), 8, HalfAt(block), w);
   }
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tensor/types/k_scales.h"
+#include "tensor/types/nibbles.h"
 
 namespace vivace::tensor::types {
 namespace {
@@ -11,9 +12,9 @@ struct Q4_K {
   static constexpr int kElements = 256, kBytes = 144, kElementBytes = 0;
   static constexpr BlockFill kFill = {
       .scale_at = 0, .minimum_at = 2, .deviation = 168.0f, .centre = 7.5f, .paired_scales_at = 4};
-  VIVACE_INLINE void Read(const std::byte* block, int group, V (&w)[kParts]) {
-    const ScaleAndOffset s = KScale(block, group);
-    ScaleAndAddNibbles(NibblesOf32(block + 16 + group / 2 * 32, group % 2 * 4), s.scale, s.offset, w);
+  VIVACE_INLINE KScales Open(const std::byte* block) { return OpenKScales(block); }
+  VIVACE_INLINE void Read(const std::byte* block, const KScales& s, int group, V (&w)[kParts]) {
+    ScaleAndAdd(NibblesOf32(block + 16 + group / 2 * 32, group % 2 * 4), s.scale[group], s.offset[group], w);
   }
 };
 

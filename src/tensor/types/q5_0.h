@@ -2,7 +2,7 @@
 // scale.
 #pragma once
 
-#include "tensor/types/weight_lanes.h"
+#include "tensor/types/nibbles.h"
 
 namespace vivace::tensor::types {
 namespace {
@@ -10,9 +10,9 @@ namespace {
 struct Q5_0 {
   static constexpr int kElements = 32, kBytes = 22, kElementBytes = 0;
   static constexpr BlockFill kFill = {.scale_at = 0, .deviation = 9.2f};
-  VIVACE_INLINE void Read(const std::byte* block, int, V (&w)[kParts]) {
-    const Bytes32 q = Or(MaskNibbles(SplitNibbles(block + 6)), FifthBits(block + 2));
-    Scale(Minus(q, 16), HalfAt(block), w);
+  VIVACE_INLINE Opened Open(const std::byte*) { return {}; }
+  VIVACE_INLINE void Read(const std::byte* block, const Opened&, int, V (&w)[kParts]) {
+    Scale(SplitNibbles(block + 6), FifthBitsAt(block + 2), 16, HalfAt(block), w);
   }
 };
 

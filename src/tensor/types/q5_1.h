@@ -2,7 +2,7 @@
 // w = q * scale + minimum.
 #pragma once
 
-#include "tensor/types/weight_lanes.h"
+#include "tensor/types/nibbles.h"
 
 namespace vivace::tensor::types {
 namespace {
@@ -10,9 +10,9 @@ namespace {
 struct Q5_1 {
   static constexpr int kElements = 32, kBytes = 24, kElementBytes = 0;
   static constexpr BlockFill kFill = {.scale_at = 0, .minimum_at = 2, .deviation = 9.2f, .centre = 15.5f};
-  VIVACE_INLINE void Read(const std::byte* block, int, V (&w)[kParts]) {
-    const Bytes32 q = Or(MaskNibbles(SplitNibbles(block + 8)), FifthBits(block + 4));
-    ScaleAndAdd(q, HalfAt(block), HalfAt(block + 2), w);
+  VIVACE_INLINE Opened Open(const std::byte*) { return {}; }
+  VIVACE_INLINE void Read(const std::byte* block, const Opened&, int, V (&w)[kParts]) {
+    ScaleAndAdd(SplitNibbles(block + 8), FifthBitsAt(block + 4), HalfAt(block), HalfAt(block + 2), w);
   }
 };
 

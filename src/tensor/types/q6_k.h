@@ -11,9 +11,18 @@ namespace {
 struct Q6_K {
   static constexpr int kElements = 256, kBytes = 210, kElementBytes = 0;
   static constexpr BlockFill kFill = {.scale_at = 208, .deviation = 1365.0f};
-  VIVACE_INLINE void Read(const std::byte* block, int group, V (&w)[kParts]) {
+  struct Scales {
+    float of16[16];
+  };
+  VIVACE_INLINE Scales Open(const std::byte* block) {
+    Scales scales;
+    const V d = Splat(HalfAt(block + 208));
+    for (int i = 0; i < 16; i += kLanes) Store(scales.of16 + i, SignedBytesToFloats(block + 192 + i) * d);
+    return scales;
+  }
+  VIVACE_INLINE void Read(const std::byte* block, const Scales& s, int group, V (&w)[kParts]) {
     const int half = group / 4, j = group % 4;
-    const Bytes32 low = MaskNibbles(NibblesOf32(block + half * 64 + j % 2 * 32, j / 2 * 4));
+    const Bytes32 low = MaskedNibbles(block + half * 64 + j % 2 * 32, j / 2 * 4);
     const std::byte* pairs = block + 128 + half * 32;
     const __m128i mask = _mm_set1_epi8(48);
     Bytes32 high;
@@ -23,10 +32,8 @@ struct Q6_K {
       high.half[i] = _mm_and_si128(moved, mask);
     }
     ToFloats(Minus(Or(low, high), 32), w);
-    const float d = HalfAt(block + 208);
     for (int i = 0; i < 2; ++i) {
-      const auto scale = static_cast<std::int8_t>(block[192 + 2 * group + i]);
-      const V scales = Splat(d * static_cast<float>(scale));
+      const V scales = Splat(s.of16[2 * group + i]);
       for (int p = 0; p < kParts / 2; ++p) w[i * (kParts / 2) + p] *= scales;
     }
   }

@@ -29,7 +29,7 @@ VIVACE_INLINE void ReadTail(const std::byte* row, std::int64_t k, V (&w)[kParts]
   std::byte padded[Weight::kBytes] = {};
   __builtin_memcpy(padded, row + static_cast<std::size_t>(k / Weight::kElements) * Weight::kBytes,
                    static_cast<std::size_t>(k % Weight::kElements) * Weight::kElementBytes);
-  Weight::Read(padded, 0, w);
+  Weight::Read(padded, Weight::Open(padded), 0, w);
 }
 
 /// One row of k weights to out[0 .. k).
@@ -38,8 +38,10 @@ void ReadRow(const std::byte* row, std::int64_t k, float* out) {
   V w[kParts];
   const std::byte* block = row;
   for (std::int64_t i = 0; i + Weight::kElements <= k; i += Weight::kElements, block += Weight::kBytes) {
+    const auto opened = Weight::Open(block);
+#pragma GCC unroll 8  // readers choose by `group`
     for (int group = 0; group < Weight::kElements / kGroup; ++group, out += kGroup) {
-      Weight::Read(block, group, w);
+      Weight::Read(block, opened, group, w);
       __builtin_memcpy(out, w, sizeof(w));
     }
   }
