@@ -1,0 +1,29 @@
+#include "checkpoint/safetensors_file.h"
+
+#include "base/status_macros.h"
+#include "checkpoint/safetensors_parser.h"
+
+namespace vivace::checkpoint {
+
+Result<SafetensorsFile> SafetensorsFile::Open(const std::string& path, ForeignTensors foreign) {
+  VIVACE_ASSIGN_OR_RETURN(base::MappedFile mapped, base::MappedFile::Open(path));
+  const auto bytes = mapped.bytes();
+  VIVACE_ASSIGN_OR_RETURN(SafetensorsFile file, Parse(bytes, path, foreign));
+  file.file_ = std::move(mapped);
+  return file;
+}
+
+Result<SafetensorsFile> SafetensorsFile::Parse(std::span<const std::byte> bytes, std::string name,
+                                               ForeignTensors foreign) {
+  SafetensorsFile file;
+  file.name_ = std::move(name);
+  file.bytes_ = bytes.size();
+  VIVACE_RETURN_IF_ERROR(SafetensorsParser(bytes, file, foreign).Run());
+  return file;
+}
+
+void SafetensorsFile::Release(const TensorView& tensor) const {
+  if (file_) file_->Release(tensor.data);
+}
+
+}  // namespace vivace::checkpoint
