@@ -12,7 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/folder_texts.h"
 #include "checkpoint/gguf_file.h"
+#include "checkpoint/safetensors_file.h"
 #include "checkpoint/tensor_view.h"
 #include "vivace/status.h"
 
@@ -20,15 +22,11 @@ namespace vivace::checkpoint {
 
 enum class Format { kGguf, kSafetensors, kDummy };
 
-/// The texts beside the tensors in a model folder; empty where there is no such file. Unchecked: readers
-/// parse them.
-struct FolderTexts {
-  std::string config;              // config.json
-  std::string generation_config;   // generation_config.json
-  std::string tokenizer;           // tokenizer.json
-  std::string tokenizer_config;    // tokenizer_config.json
-  std::string special_tokens_map;  // special_tokens_map.json
-  std::string chat_template;       // chat_template.jinja
+/// How much of a model Open must be able to read.
+enum class Contents {
+  kAll,      // every tensor, or it is an error
+  kHeaders,  // tensors of types that this build does not know are listed in foreign(); no weights are read
+  kTexts,    // what a tokenizer and a template need: a folder may have no weights, foreign types are no error
 };
 
 /// A tensor whose bytes the checkpoint owns itself (random weights). `data` of the view is ignored; dims and
@@ -43,9 +41,12 @@ struct OwnedTensor {
 
 class Checkpoint {
  public:
-  /// `path` is a GGUF file (any part of a split one: all parts are opened), a .safetensors file, or a folder
-  /// with config.json and safetensors files. Errors name the file and what is wrong with it.
-  static Result<std::unique_ptr<Checkpoint>> Open(const std::string& path);
+  /// `path` is a GGUF file (any part of a split one: all parts are opened), a .safetensors file with the
+  /// texts beside it, or a folder: model.safetensors, else the shards of model.safetensors.index.json, else
+  /// its only .safetensors or GGUF model. Errors name the file and what is wrong with it, and say what
+  /// another kind of file is.
+  static Result<std::unique_ptr<Checkpoint>> Open(const std::string& path,
+                                                  Contents contents = Contents::kAll);
   /// One GGUF file in memory that the caller keeps alive; see GgufFile::Parse.
   static Result<std::unique_ptr<Checkpoint>> Parse(std::span<const std::byte> bytes, std::string name);
   static std::unique_ptr<Checkpoint> FromGguf(GgufFile file);
@@ -66,6 +67,11 @@ class Checkpoint {
 
   /// In the order of the files.
   std::span<const TensorView> tensors() const { return tensors_; }
+  /// Tensors that this build cannot read; empty unless opened with kHeaders or kTexts.
+  std::span<const ForeignTensor> foreign() const { return foreign_; }
+  /// Files that hold the weights, and their bytes together; 0 for weights in memory.
+  int file_count() const { return file_count_; }
+  std::int64_t file_bytes() const { return file_bytes_; }
   /// Null when there is none of that name.
   const TensorView* FindTensor(std::string_view name) const;
   /// Like FindTensor, but a missing tensor is kDataLoss and names it.
@@ -74,15 +80,28 @@ class Checkpoint {
   void Release(const TensorView& tensor) const;
 
  private:
+  friend class CheckpointOpener;
   Checkpoint() = default;
-  void IndexTensors();
+  void AddGguf(GgufFile file);
+  void AddSafetensors(SafetensorsFile file);
+  /// Sorts the names. kDataLoss: two files have a tensor of one name.
+  Status IndexTensors();
+  /// Copies tensors that do not lie as their type's loads want them: rare, as writers align.
+  void AlignTensors();
+  std::optional<std::size_t> FindIndex(std::string_view name) const;
 
   Format format_ = Format::kGguf;
   std::string name_;
-  std::vector<GgufFile> files_;  // the parts of a GGUF model, in order
+  std::vector<GgufFile> files_;               // the parts of a GGUF model, in order
+  std::vector<SafetensorsFile> safetensors_;  // the shards
   FolderTexts texts_;
   std::vector<OwnedTensor> owned_;
+  std::vector<std::vector<std::byte>> aligned_;  // of AlignTensors
+  int file_count_ = 0;
+  std::int64_t file_bytes_ = 0;
   std::vector<TensorView> tensors_;
+  std::vector<std::int32_t> tensor_files_;  // which of the files has it
+  std::vector<ForeignTensor> foreign_;
   std::vector<std::int32_t> tensors_by_name_;  // indices, sorted by name
 };
 

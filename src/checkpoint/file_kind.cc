@@ -15,7 +15,12 @@ FileKind KindOf(std::span<const std::byte> bytes) {
       (text.size() < 9 || text[8] != '{')) {
     return FileKind::kPickle;
   }
-  if (text.substr(0, text.find_first_not_of(" \t\r\n") + 1).ends_with('<')) return FileKind::kWebPage;
+  // A header's length has zeros in its upper bytes, a text has none.
+  if (text.substr(0, 8).find('\0') == std::string_view::npos) {
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    if (first != std::string_view::npos && text[first] == '<') return FileKind::kWebPage;
+    if (first != std::string_view::npos && text[first] == '{') return FileKind::kJson;
+  }
   if (text.size() > 8 && text[8] == '{') return FileKind::kSafetensors;
   return FileKind::kUnknown;
 }
@@ -34,6 +39,9 @@ std::string_view Describe(FileKind kind) {
       return "a zip archive, as PyTorch checkpoints are: convert the model to safetensors";
     case FileKind::kWebPage:
       return "a web page, not a model: check the address that it came from";
+    case FileKind::kJson:
+      return "a JSON text, not a model: a server's error message, or a file of the model's folder; name the "
+             "folder";
     case FileKind::kUnknown:
       break;
   }

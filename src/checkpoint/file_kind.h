@@ -7,7 +7,7 @@
 
 namespace vivace::checkpoint {
 
-enum class FileKind { kGguf, kSafetensors, kGitLfsPointer, kPickle, kZip, kWebPage, kUnknown };
+enum class FileKind { kGguf, kSafetensors, kGitLfsPointer, kPickle, kZip, kWebPage, kJson, kUnknown };
 
 /// By content alone; kSafetensors when a header could begin here.
 FileKind KindOf(std::span<const std::byte> bytes);

@@ -9,18 +9,19 @@
 
 namespace vivace::checkpoint {
 
-Result<GgufFile> GgufFile::Open(const std::string& path) {
+Result<GgufFile> GgufFile::Open(const std::string& path, ForeignTensors foreign) {
   VIVACE_ASSIGN_OR_RETURN(base::MappedFile mapped, base::MappedFile::Open(path));
   const auto bytes = mapped.bytes();
-  VIVACE_ASSIGN_OR_RETURN(GgufFile file, Parse(bytes, path));
+  VIVACE_ASSIGN_OR_RETURN(GgufFile file, Parse(bytes, path, foreign));
   file.file_ = std::move(mapped);
   return file;
 }
 
-Result<GgufFile> GgufFile::Parse(std::span<const std::byte> bytes, std::string name) {
+Result<GgufFile> GgufFile::Parse(std::span<const std::byte> bytes, std::string name, ForeignTensors foreign) {
   GgufFile file;
   file.name_ = std::move(name);
-  VIVACE_RETURN_IF_ERROR(GgufParser(bytes, file).Run());
+  file.bytes_ = bytes.size();
+  VIVACE_RETURN_IF_ERROR(GgufParser(bytes, file, foreign).Run());
   return file;
 }
 

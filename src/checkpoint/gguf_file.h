@@ -24,12 +24,14 @@ class GgufFile {
  public:
   /// Maps and parses a file. Errors: those of base::MappedFile::Open; kDataLoss (broken or cut off);
   /// kUnsupported (another kind of file).
-  static Result<GgufFile> Open(const std::string& path);
+  static Result<GgufFile> Open(const std::string& path, ForeignTensors foreign = ForeignTensors::kRefuse);
   /// Parses bytes that the caller keeps alive, 8-byte aligned; `name` stands for the file in errors.
-  static Result<GgufFile> Parse(std::span<const std::byte> bytes, std::string name);
+  static Result<GgufFile> Parse(std::span<const std::byte> bytes, std::string name,
+                                ForeignTensors foreign = ForeignTensors::kRefuse);
 
   const std::string& name() const { return name_; }
   std::uint32_t version() const { return version_; }
+  std::size_t bytes() const { return bytes_; }
 
   // Metadata. A missing key, a wrong type or a value out of range is kDataLoss and names file, key and value.
   // The ...Or forms give the fallback for a missing key only: a present key of a wrong type is still an
@@ -62,6 +64,8 @@ class GgufFile {
 
   // Tensors, in file order.
   std::span<const TensorView> tensors() const { return tensors_; }
+  /// Tensors of types that this build cannot read; empty unless opened with kList.
+  std::span<const ForeignTensor> foreign() const { return foreign_; }
   /// Null when there is none of that name.
   const TensorView* FindTensor(std::string_view name) const;
   /// Like FindTensor, but a missing tensor is kDataLoss and names it.
@@ -88,12 +92,14 @@ class GgufFile {
 
   std::string name_;
   std::uint32_t version_ = 0;
+  std::size_t bytes_ = 0;
   std::optional<base::MappedFile> file_;
   std::vector<Entry> entries_;                // file order
   std::vector<std::int32_t> entries_by_key_;  // indices, sorted by key
   std::vector<std::vector<std::string_view>> string_arrays_;
   std::vector<TensorView> tensors_;            // file order
   std::vector<std::int32_t> tensors_by_name_;  // indices, sorted by name
+  std::vector<ForeignTensor> foreign_;
 };
 
 }  // namespace vivace::checkpoint

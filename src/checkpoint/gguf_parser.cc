@@ -8,6 +8,7 @@
 
 #include "base/checked_math.h"
 #include "base/status_macros.h"
+#include "checkpoint/file_kind.h"
 
 namespace vivace::checkpoint {
 namespace {
@@ -41,19 +42,10 @@ Status GgufParser::Run() {
 }
 
 Status GgufParser::ExplainMagic() const {
-  const std::string_view text = AsText(bytes_.first(std::min<std::size_t>(bytes_.size(), 64)));
-  std::string_view kind = "not a GGUF file";
-  if (text.starts_with("version https://git-lfs")) {
-    kind = "a git-lfs pointer, not the model itself: run `git lfs pull`";
-  } else if (text.starts_with("PK\x03\x04") || text.starts_with("\x80")) {
-    kind = "a PyTorch checkpoint; convert the model to GGUF";
-  } else if (text.starts_with("<")) {
-    kind = "a web page, not a model: check the address that it came from";
-  } else if (text.size() > 8 && text[8] == '{') {
-    kind = "a safetensors file; convert the model to GGUF";
-  }
-  return Unsupported(fmt::format("{}: starts with {} instead of 'GGUF': it is {}", file_.name_,
-                                 Quoted(text.substr(0, 4)), kind));
+  const FileKind kind = KindOf(bytes_);
+  const std::string_view text = AsText(bytes_.first(std::min<std::size_t>(bytes_.size(), 4)));
+  return Unsupported(fmt::format("{}: starts with {} instead of 'GGUF': it is {}", file_.name_, Quoted(text),
+                                 kind == FileKind::kGguf ? "cut off" : Describe(kind)));
 }
 
 Status GgufParser::ReadHeader() {

@@ -24,7 +24,8 @@ class GgufParser {
   static constexpr std::uint64_t kMaxTensorNameBytes = 64;
   static constexpr std::uint64_t kMaxAlignment = 1 << 20;
 
-  GgufParser(std::span<const std::byte> bytes, GgufFile& file) : bytes_(bytes), cursor_(bytes), file_(file) {}
+  GgufParser(std::span<const std::byte> bytes, GgufFile& file, ForeignTensors foreign)
+      : bytes_(bytes), cursor_(bytes), file_(file), foreign_(foreign) {}
   Status Run();
 
  private:
@@ -36,6 +37,7 @@ class GgufParser {
   Status SortKeys();
   Status ReadTensor(std::uint64_t index);
   Status ReadShape(TensorView& tensor);
+  Status AddForeign(const TensorView& tensor, std::uint32_t gguf_id);
   Status SortTensors();
   Status FindAlignment();
   Status PlaceTensors();
@@ -48,6 +50,7 @@ class GgufParser {
   std::span<const std::byte> bytes_;
   ByteCursor cursor_;
   GgufFile& file_;
+  const ForeignTensors foreign_;
   std::uint64_t key_count_ = 0;
   std::uint64_t tensor_count_ = 0;
   std::uint64_t string_count_ = 0;

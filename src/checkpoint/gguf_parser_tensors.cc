@@ -11,11 +11,6 @@
 namespace vivace::checkpoint {
 namespace {
 
-// What an unaligned load of the type's fields would need.
-std::uint64_t FieldBytes(tensor::DType type) {
-  return type == tensor::DType::kF32 || type == tensor::DType::kI32 ? 4 : 2;
-}
-
 std::string ReadableTypes() {
   std::string out;
 #define VIVACE_X(id, name, gguf_id, ...) \
@@ -39,15 +34,29 @@ Status GgufParser::ReadTensor(std::uint64_t index) {
   const auto offset = cursor_.Read<std::uint64_t>();
   if (!number || !offset) return CutOff(fmt::format("the description of tensor {}", Quoted(tensor.name)));
   const auto type = tensor::DTypeFromGguf(*number);
-  if (!type) {
-    return Unsupported(
-        fmt::format("{}: tensor {} has type {} ({}); this build reads {}: take a file of one of these types",
-                    file_.name_, Quoted(tensor.name), *number, TensorTypeName(*number), ReadableTypes()));
-  }
+  if (!type) return AddForeign(tensor, *number);
   tensor.type = *type;
   file_.tensors_.push_back(tensor);
   offsets_.push_back(*offset);
   return Status::Ok();
+}
+
+Status GgufParser::AddForeign(const TensorView& tensor, std::uint32_t gguf_id) {
+  const TensorTypeFacts facts = FactsOfTensorType(gguf_id);
+  if (foreign_ == ForeignTensors::kList && facts.block_bytes > 0) {
+    const std::int64_t blocks = tensor.elements() / facts.block_elements;
+    base::SafeSize bytes =
+        base::SafeSize(static_cast<std::uint64_t>(blocks)) * base::SafeSize(facts.block_bytes);
+    if (!bytes.AtMost(bytes_.size())) {
+      return Broken(fmt::format("tensor {} is larger than the file", Quoted(tensor.name)));
+    }
+    file_.foreign_.push_back({std::string(tensor.name), std::string(facts.name), tensor.elements(),
+                              static_cast<std::int64_t>(*bytes.value())});
+    return Status::Ok();
+  }
+  return Unsupported(
+      fmt::format("{}: tensor {} has type {} ({}); this build reads {}: take a file of one of these types",
+                  file_.name_, Quoted(tensor.name), gguf_id, facts.name, ReadableTypes()));
 }
 
 Status GgufParser::ReadShape(TensorView& tensor) {

@@ -15,11 +15,47 @@ T Load(const std::byte* data) {
   return value;
 }
 
-// By number, as in the GGUF specification; empty where a number is out of use.
-constexpr std::array<std::string_view, 31> kTensorTypeNames = {
-    "f32",   "f16",    "q4_0", "q4_1", "",     "",        "q5_0",   "q5_1",    "q8_0",  "q8_1",   "q2_k",
-    "q3_k",  "q4_k",   "q5_k", "q6_k", "q8_k", "iq2_xxs", "iq2_xs", "iq3_xxs", "iq1_s", "iq4_nl", "iq3_s",
-    "iq2_s", "iq4_xs", "i8",   "i16",  "i32",  "i64",     "f64",    "iq1_m",   "bf16"};
+// By number, as in the GGUF specification; without a name where a number is out of use.
+constexpr TensorTypeFacts kTensorTypes[] = {{"f32", 1, 4},
+                                            {"f16", 1, 2},
+                                            {"q4_0", 32, 18},
+                                            {"q4_1", 32, 20},
+                                            {},
+                                            {},
+                                            {"q5_0", 32, 22},
+                                            {"q5_1", 32, 24},
+                                            {"q8_0", 32, 34},
+                                            {"q8_1", 32, 36},
+                                            {"q2_k", 256, 84},
+                                            {"q3_k", 256, 110},
+                                            {"q4_k", 256, 144},
+                                            {"q5_k", 256, 176},
+                                            {"q6_k", 256, 210},
+                                            {"q8_k", 256, 292},
+                                            {"iq2_xxs", 256, 66},
+                                            {"iq2_xs", 256, 74},
+                                            {"iq3_xxs", 256, 98},
+                                            {"iq1_s", 256, 50},
+                                            {"iq4_nl", 32, 18},
+                                            {"iq3_s", 256, 110},
+                                            {"iq2_s", 256, 82},
+                                            {"iq4_xs", 256, 136},
+                                            {"i8", 1, 1},
+                                            {"i16", 1, 2},
+                                            {"i32", 1, 4},
+                                            {"i64", 1, 8},
+                                            {"f64", 1, 8},
+                                            {"iq1_m", 256, 56},
+                                            {"bf16", 1, 2},
+                                            {},
+                                            {},
+                                            {},
+                                            {"tq1_0", 256, 54},
+                                            {"tq2_0", 256, 66},
+                                            {},
+                                            {},
+                                            {},
+                                            {"mxfp4", 32, 17}};
 
 }  // namespace
 
@@ -113,9 +149,9 @@ std::string Quoted(std::string_view text) {
   return out + "'";
 }
 
-std::string_view TensorTypeName(std::uint32_t gguf_id) {
-  if (gguf_id >= kTensorTypeNames.size() || kTensorTypeNames[gguf_id].empty()) return "unknown";
-  return kTensorTypeNames[gguf_id];
+TensorTypeFacts FactsOfTensorType(std::uint32_t gguf_id) {
+  if (gguf_id >= std::size(kTensorTypes) || kTensorTypes[gguf_id].name.empty()) return {"unknown", 1, 0};
+  return kTensorTypes[gguf_id];
 }
 
 }  // namespace vivace::checkpoint

@@ -45,7 +45,12 @@ std::optional<double> NumberAt(GgufType type, const std::byte* data);
 
 /// Text from the file for a message: in quotes, bytes that are not printable ASCII escaped, long text cut.
 std::string Quoted(std::string_view text);
-/// The common name of a GGUF tensor type, e.g. "q4_k"; "unknown" when there is none.
-std::string_view TensorTypeName(std::uint32_t gguf_id);
+/// A GGUF tensor type whether this build reads it or not.
+struct TensorTypeFacts {
+  std::string_view name;  // e.g. "q4_k"; "unknown" when there is no such type
+  int block_elements = 1;
+  std::uint64_t block_bytes = 0;  // 0 when unknown
+};
+TensorTypeFacts FactsOfTensorType(std::uint32_t gguf_id);
 
 }  // namespace vivace::checkpoint

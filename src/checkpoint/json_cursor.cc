@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
 constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxDecodedBytes = 64 << 10;
 
 void AppendUtf8(std::uint32_t code, std::string& out) {
   const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
@@ -70,6 +71,7 @@ std::optional<std::string_view> JsonCursor::String(std::deque<std::string>& deco
     } else if (copy != nullptr) {
       *copy += c;
     }
+    if (copy != nullptr && copy->size() > kMaxDecodedBytes) return std::nullopt;
   }
   return std::nullopt;
 }

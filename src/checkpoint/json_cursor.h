@@ -22,7 +22,7 @@ class JsonCursor {
   /// True when nothing but white space is left.
   bool AtEnd();
   /// A string's characters: a view into the text, or into `decoded` when it has escapes. Nothing for a
-  /// broken escape, a lone surrogate or a raw control character.
+  /// broken escape, a lone surrogate, a raw control character, or 64 KiB and more after an escape.
   std::optional<std::string_view> String(std::deque<std::string>& decoded);
   /// Digits only: no sign, fraction or exponent, no leading zero, at most 2^64 - 1.
   std::optional<std::uint64_t> Unsigned();

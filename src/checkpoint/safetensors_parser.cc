@@ -23,18 +23,20 @@ struct SafetensorsType {
 };
 
 constexpr std::array kTypes = {
-    SafetensorsType{"F32", 32, "f32"},       SafetensorsType{"F16", 16, "f16"},
-    SafetensorsType{"BF16", 16, "bf16"},     SafetensorsType{"F64", 64, ""},
-    SafetensorsType{"C64", 64, ""},          SafetensorsType{"I64", 64, ""},
-    SafetensorsType{"U64", 64, ""},          SafetensorsType{"I32", 32, ""},
-    SafetensorsType{"U32", 32, ""},          SafetensorsType{"I16", 16, ""},
-    SafetensorsType{"U16", 16, ""},          SafetensorsType{"I8", 8, ""},
-    SafetensorsType{"U8", 8, ""},            SafetensorsType{"BOOL", 8, ""},
-    SafetensorsType{"F8_E4M3", 8, ""},       SafetensorsType{"F8_E5M2", 8, ""},
-    SafetensorsType{"F8_E8M0", 8, ""},       SafetensorsType{"F8_E4M3FNUZ", 8, ""},
-    SafetensorsType{"F8_E5M2FNUZ", 8, ""},   SafetensorsType{"F6_E2M3", 6, ""},
-    SafetensorsType{"F6_E3M2", 6, ""},       SafetensorsType{"F4", 4, ""},
+    SafetensorsType{"F32", 32, "f32"},     SafetensorsType{"F16", 16, "f16"},
+    SafetensorsType{"BF16", 16, "bf16"},   SafetensorsType{"F64", 64, ""},
+    SafetensorsType{"C64", 64, ""},        SafetensorsType{"I64", 64, ""},
+    SafetensorsType{"U64", 64, ""},        SafetensorsType{"I32", 32, ""},
+    SafetensorsType{"U32", 32, ""},        SafetensorsType{"I16", 16, ""},
+    SafetensorsType{"U16", 16, ""},        SafetensorsType{"I8", 8, ""},
+    SafetensorsType{"U8", 8, ""},          SafetensorsType{"BOOL", 8, ""},
+    SafetensorsType{"F8_E4M3", 8, ""},     SafetensorsType{"F8_E5M2", 8, ""},
+    SafetensorsType{"F8_E8M0", 8, ""},     SafetensorsType{"F8_E4M3FNUZ", 8, ""},
+    SafetensorsType{"F8_E5M2FNUZ", 8, ""}, SafetensorsType{"F6_E2M3", 6, ""},
+    SafetensorsType{"F6_E3M2", 6, ""},     SafetensorsType{"F4", 4, ""},
 };
+
+constexpr std::size_t kMaxDecodedBytes = 16 << 20;
 
 std::string Lower(std::string_view text) {
   std::string out(text);
@@ -68,9 +70,9 @@ Status SafetensorsParser::ReadPrefix() {
   ByteCursor cursor(bytes_);
   const auto length = cursor.Read<std::uint64_t>();
   if (!length) {
-    return DataLoss(
-        fmt::format("{}: ends at byte {} within the length of its header: the file is cut off; fetch it again",
-                    file_.name_, bytes_.size()));
+    return DataLoss(fmt::format(
+        "{}: ends at byte {} within the length of its header: the file is cut off; fetch it again",
+        file_.name_, bytes_.size()));
   }
   if (*length > SafetensorsFile::kMaxHeaderBytes) {
     return Broken(fmt::format("its header says it is {} bytes long, the limit is {}", *length,
@@ -101,6 +103,10 @@ Status SafetensorsParser::ReadHeader() {
       if (!key) return BrokenJson("a key");
       if (!cursor_.Take(':')) return BrokenJson("':'");
       entry_.name = *key;
+      if (!file_.decoded_names_.empty() && key->data() == file_.decoded_names_.back().data()) {
+        decoded_bytes_ += key->size();
+        if (decoded_bytes_ > kMaxDecodedBytes) return Broken("its names have too many escapes");
+      }
       VIVACE_RETURN_IF_ERROR(*key == "__metadata__" ? ReadMetadata() : ReadEntry());
     } while (cursor_.Take(','));
     if (!cursor_.Take('}')) return BrokenJson("',' or '}'");
@@ -113,12 +119,11 @@ Status SafetensorsParser::ReadMetadata() {
   has_metadata_ = true;
   if (!cursor_.Take('{')) return Broken("its '__metadata__' is not an object of strings");
   if (cursor_.Take('}')) return Status::Ok();
-  std::deque<std::string> decoded;
   do {
-    if (!cursor_.String(decoded) || !cursor_.Take(':') || !cursor_.String(decoded)) {
+    if (!cursor_.String(scratch_) || !cursor_.Take(':') || !cursor_.String(scratch_)) {
       return Broken("its '__metadata__' is not an object of strings");
     }
-    decoded.clear();
+    scratch_.clear();
   } while (cursor_.Take(','));
   return cursor_.Take('}') ? Status::Ok() : BrokenJson("',' or '}'");
 }
@@ -139,8 +144,8 @@ Status SafetensorsParser::ReadEntry() {
   if (!cursor_.Take('{')) return BrokenJson(fmt::format("the description of tensor {}", Quoted(entry_.name)));
   entry_.has_dtype = entry_.has_shape = entry_.has_offsets = false;
   do {
-    std::deque<std::string> decoded;
-    const auto field = cursor_.String(decoded);
+    scratch_.clear();
+    const auto field = cursor_.String(scratch_);
     if (!field) return BrokenJson("a key");
     if (!cursor_.Take(':')) return BrokenJson("':'");
     VIVACE_RETURN_IF_ERROR(ReadField(*field));
@@ -168,9 +173,9 @@ Status SafetensorsParser::ReadField(std::string_view field) {
   *seen = true;
   if (seen == &entry_.has_shape) return ReadShape();
   if (seen == &entry_.has_offsets) return ReadOffsets();
-  std::deque<std::string> decoded;
-  const auto dtype = cursor_.String(decoded);
-  if (!dtype || !decoded.empty()) {
+  scratch_.clear();
+  const auto dtype = cursor_.String(scratch_);
+  if (!dtype || !scratch_.empty()) {
     return Broken(fmt::format("the dtype of tensor {} is no plain string", Quoted(entry_.name)));
   }
   entry_.dtype = *dtype;
@@ -178,7 +183,7 @@ Status SafetensorsParser::ReadField(std::string_view field) {
 }
 
 Status SafetensorsParser::ReadShape() {
-  constexpr std::size_t kMostDims = 32;
+  static constexpr std::size_t kMostDims = 32;
   const auto wrong = [this] {
     return Broken(fmt::format("the shape of tensor {} is no list of up to {} whole numbers",
                               Quoted(entry_.name), kMostDims));

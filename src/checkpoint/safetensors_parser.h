@@ -51,6 +51,8 @@ class SafetensorsParser {
   JsonCursor cursor_{""};
   std::span<const std::byte> data_;  // what follows the header
   Entry entry_;                      // reused, so that its shape allocates once
+  std::deque<std::string> scratch_;  // decoded strings that nobody keeps
+  std::size_t decoded_bytes_ = 0;    // of names with escapes
   bool has_metadata_ = false;
   std::vector<Range> ranges_;
 };

@@ -1,0 +1,252 @@
+// Broken and hostile safetensors files, groups M1 to M13 of the reliability list: each ends in an error that
+// says what is wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "checkpoint/safetensors_file.h"
+#include "checkpoint/safetensors_test_file.h"
+
+namespace vivace::checkpoint {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct HostileCase {
+  const char* name;
+  std::function<std::vector<std::byte>()> make;
+  StatusCode code;
+  const char* message;
+};
+
+constexpr auto kBroken = StatusCode::kDataLoss;
+constexpr auto kOther = StatusCode::kUnsupported;
+constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
+
+class HostileSafetensors : public ::testing::TestWithParam<HostileCase> {};
+
+TEST_P(HostileSafetensors, IsRefusedWithItsReason) {
+  const auto bytes = GetParam().make();
+  const auto file = SafetensorsFile::Parse(bytes, "m.safetensors");
+  ASSERT_FALSE(file.ok());
+  EXPECT_EQ(file.status().code(), GetParam().code) << file.status().message();
+  EXPECT_THAT(file.status().message(), HasSubstr(GetParam().message));
+  EXPECT_THAT(file.status().message(), HasSubstr("m.safetensors: "));
+  EXPECT_LT(file.status().message().size(), 400u);
+}
+
+// The first bytes of a file: a stated header length and what follows.
+auto Starts(std::uint64_t length, std::string text) {
+  return [=] { return SafetensorsBytes(text, 0, length); };
+}
+auto Raw(std::string text) {
+  return [=] {
+    std::vector<std::byte> bytes(text.size());
+    std::memcpy(bytes.data(), text.data(), text.size());
+    return bytes;
+  };
+}
+auto Header(std::string header, std::size_t data = 8) {
+  return [=] { return SafetensorsBytes(header, data); };
+}
+// One F32 tensor 't' with these texts for shape and offsets.
+auto Entry(std::string shape, std::string offsets, std::size_t data = 8, std::string dtype = "\"F32\"") {
+  return Header(R"({"t":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}",
+                data);
+}
+// A good tensor of two floats of this name, as written between quotes.
+auto Named(std::string name) {
+  return Header("{\"" + name + R"(":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})");
+}
+
+std::string ManyEntries(int count, const char* offsets) {
+  std::string header = "{";
+  for (int i = 0; i < count; ++i) {
+    header += (i > 0 ? ",\"" : "\"") + std::to_string(i) + R"(":{"dtype":"F32","shape":[2],"data_offsets":)" +
+              offsets + "}";
+  }
+  return header + "}";
+}
+
+const HostileCase kPrefixCases[] = {
+    {"M1_NoBytes", Raw(""), kBroken, "ends at byte 0 within the length of its header"},
+    {"M1_OneByte", Raw("\x10"), kBroken, "ends at byte 1"},
+    {"M1_SevenBytes", Raw("\x10zzzzzz"), kBroken, "ends at byte 7"},
+    {"M1_LengthOnly", Starts(64, ""), kBroken, "its header says it is 64 bytes long but 0 are left"},
+    {"M2_HeaderLongerThanFile", Starts(99'999'999, "{}"), kBroken,
+     "its header says it is 99999999 bytes long but 2 are left"},
+    {"M2_OneByteShort", Starts(3, "{}"), kBroken, "but 2 are left"},
+    {"M3_LengthOverLimit", Starts(100'000'001, "{}"), kBroken, "the limit is 100000000"},
+    {"M3_Length2To63", Starts(1ull << 63, "{}"), kBroken, "says it is 9223372036854775808 bytes long"},
+    {"M3_LengthMinusOne", Starts(kHuge, "{}"), kBroken, "says it is 18446744073709551615 bytes long"},
+    {"M3_LengthZero", Starts(0, "{}"), kBroken, "does not begin with '{'"},
+    {"M12_NotABrace", Header("[]"), kBroken, "does not begin with '{'"},
+    {"M12_SpaceFirst", Header(" {}"), kBroken, "does not begin with '{'"},
+    {"M12_ByteOrderMark", Header("\xef\xbb\xbf{}"), kBroken, "does not begin with '{'"},
+    {"M12_Depth100k", Header("{\"t\":" + std::string(100'000, '[')), kBroken,
+     "wanted the description of tensor 't'"},
+    {"M12_DepthInMetadata", Header("{\"__metadata__\":{\"a\":" + std::string(100'000, '{')), kBroken,
+     "not an object of strings"},
+    {"M12_Comment", Header("{/* x */}"), kBroken, "wanted a key at byte 1"},
+    {"M12_NaN", Entry("[NaN]", "[0,8]"), kBroken, "the shape of tensor 't' is no list"},
+    {"M12_TrailingComma", Header(R"({"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},})"), kBroken,
+     "wanted a key"},
+    {"M12_TextAfterIt", Header("{}{}", 0), kBroken, "wanted the end at byte 2"},
+    {"M12_NotClosed", Header(R"({"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})"), kBroken,
+     "wanted ',' or '}'"},
+    {"M12_SingleQuotes", Header("{'t':1}"), kBroken, "wanted a key"},
+    {"M21_GitLfsPointer", Raw("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), kOther,
+     "run `git lfs pull`"},
+    {"M21_WebPage", Raw("<!DOCTYPE html><html><body>404</body></html>"), kOther, "a web page"},
+    {"M21_WebPageAfterSpace", Raw("\n\n  <html><body>not found</body>"), kOther, "a web page"},
+    {"M21_Zip", Raw(std::string("PK\x03\x04", 4) + std::string(60, '\0')), kOther,
+     "a zip archive, as PyTorch checkpoints are: convert the model to safetensors"},
+    {"M21_Pickle", Raw("\x80\x02}q\x01X\x03" + std::string(20, 'x')), kOther, "a pickle, which can run code"},
+    {"M21_PickleProtocol4", Raw(std::string("\x80\x04\x95\x00\x00\x00\x00\x00", 8) + std::string(20, 'x')),
+     kOther, "a pickle, which can run code"},
+    {"M21_Gguf", Raw(std::string("GGUF\x03\0\0\0", 8) + std::string(20, '\0')), kOther, "it is a GGUF file"},
+    {"M21_JsonError", Raw(R"({"error":"Repository not found"})"), kOther, "a JSON text, not a model"},
+};
+
+const HostileCase kEntryCases[] = {
+    {"M4_TenMillionEntriesOver16Bytes",
+     [] { return SafetensorsBytes(ManyEntries((1 << 18) + 1, "[0,8]"), 16); }, kBroken,
+     "more than 262144 tensors"},
+    {"M5_Overlapping100k", [] { return SafetensorsBytes(ManyEntries(100'000, "[0,8]"), 8); }, kBroken,
+     "begins at byte 0 of the data instead of 8: tensors overlap"},
+    {"M5_PartlyOverlapping",
+     Header(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+            R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+            12),
+     kBroken, "tensor 'b' begins at byte 4 of the data instead of 8: tensors overlap"},
+    {"M6_Hole",
+     Header(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+            R"("b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})",
+            12),
+     kBroken, "tensor 'b' begins at byte 8 of the data instead of 4: tensors leave a hole"},
+    {"M6_HoleInFront", Entry("[1]", "[4,8]"), kBroken, "begins at byte 4 of the data instead of 0"},
+    {"M6_TrailingBytes", Entry("[2]", "[0,8]", 9), kBroken, "its tensors end at byte 8 of 9 bytes of data"},
+    {"M6_DataWithoutTensors", Header("{}", 100), kBroken, "its tensors end at byte 0 of 100"},
+    {"M6_PolyglotZipAtTheEnd", Entry("[2]", "[0,8]", 512), kBroken, "end at byte 8 of 512"},
+    {"M7_BeginAfterEnd", Entry("[2]", "[8,0]"), kBroken, "has bytes 8..0 of data"},
+    {"M7_EndPastFile", Entry("[4]", "[0,16]"), kBroken, "has bytes 0..16 of data but the file has 8"},
+    {"M7_Negative", Entry("[2]", "[-8,0]"), kBroken, "data_offsets of tensor 't' are not two whole numbers"},
+    {"M7_Float", Entry("[2]", "[0.0,8.0]"), kBroken, "not two whole numbers"},
+    {"M7_Exponent", Entry("[2]", "[0,8e0]"), kBroken, "not two whole numbers"},
+    {"M7_1e400", Entry("[2]", "[0,1e400]"), kBroken, "not two whole numbers"},
+    {"M7_Strings", Entry("[2]", R"(["0","8"])"), kBroken, "not two whole numbers"},
+    {"M7_OneOffset", Entry("[2]", "[8]"), kBroken, "not two whole numbers"},
+    {"M7_ThreeOffsets", Entry("[2]", "[0,8,8]"), kBroken, "not two whole numbers"},
+    {"M7_Over64Bits", Entry("[2]", "[0,18446744073709551616]"), kBroken, "not two whole numbers"},
+    {"M7_AtMost64Bits", Entry("[2]", "[0,18446744073709551615]"), kBroken,
+     "has bytes 0..18446744073709551615"},
+    {"M7_LeadingZero", Entry("[2]", "[00,8]"), kBroken, "not two whole numbers"},
+    {"M7_Null", Entry("[2]", "null"), kBroken, "not two whole numbers"},
+    {"M8_ShapeProductWraps", Entry("[4294967296,4294967296]", "[0,8]"), kBroken,
+     "the shape of tensor 't' has more elements than any file"},
+    {"M8_BytesWrap", Entry("[4611686018427387906]", "[0,8]"), kBroken, "more elements than any file"},
+    {"M8_WrapsToZero", Entry("[4294967296,4294967296,0]", "[0,0]", 0), kBroken,
+     "more elements than any file"},
+    {"M8_NegativeDimension", Entry("[-2]", "[0,8]"), kBroken, "the shape of tensor 't' is no list"},
+    {"M8_FloatDimension", Entry("[2.0]", "[0,8]"), kBroken, "is no list of up to 32 whole numbers"},
+    {"M8_33Dimensions", Entry("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2]", "[0,8]"),
+     kBroken, "up to 32 whole numbers"},
+    {"M8_ShapeIsNumber", Entry("2", "[0,8]"), kBroken, "is no list"},
+    {"M9_ShapeSmallerThanRange", Entry("[1]", "[0,8]"), kBroken,
+     "tensor 't' has 8 bytes of data, its shape needs 32 bits of F32"},
+    {"M9_ShapeLargerThanRange", Entry("[3]", "[0,8]"), kBroken, "its shape needs 96 bits of F32"},
+    {"M9_TypeAgainstRange", Entry("[2]", "[0,8]", 8, "\"F16\""), kBroken, "its shape needs 32 bits of F16"},
+    {"M10_UnknownType", Entry("[2]", "[0,8]", 8, "\"F33\""), kOther, "tensor 't' has dtype 'F33', which the"},
+    {"M10_LowerCaseType", Entry("[2]", "[0,8]", 8, "\"f32\""), kOther, "has dtype 'f32'"},
+    {"M10_EmptyType", Entry("[2]", "[0,8]", 8, "\"\""), kOther, "has dtype ''"},
+    {"M10_TypeIsNumber", Entry("[2]", "[0,8]", 8, "32"), kBroken,
+     "the dtype of tensor 't' is no plain string"},
+    {"M10_Float8", Entry("[8]", "[0,8]", 8, "\"F8_E4M3\""), kOther,
+     "tensor 't' is f8_e4m3; this build reads f32, f16 and bf16"},
+    {"M10_Integers", Entry("[1]", "[0,8]", 8, "\"I64\""), kOther, "tensor 't' is i64; this build reads"},
+    {"M10_OddCountOfF4", Entry("[3]", "[0,1]", 1, "\"F4\""), kBroken, "its shape needs 12 bits of F4"},
+    {"M10_OddCountOfF6", Entry("[3]", "[0,2]", 2, "\"F6_E2M3\""), kBroken, "its shape needs 18 bits"},
+    {"M10_FiveDimensions", Entry("[1,1,1,1,2]", "[0,8]"), kOther, "tensor 't' is f32 of 5 dimensions"},
+    {"M10_NoElements", Entry("[0]", "[0,0]", 0), kOther, "tensor 't' is f32 without elements"},
+};
+
+const HostileCase kKeyCases[] = {
+    {"M11_DuplicateTensor",
+     Header(R"({"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+            R"("t":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})",
+            16),
+     kBroken, "tensor 't' is there twice"},
+    {"M11_DuplicateByEscape",
+     Header(R"({"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+            R"("\u0074":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})",
+            16),
+     kBroken, "tensor 't' is there twice"},
+    {"M11_DuplicateField", Header(R"({"t":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})"),
+     kBroken, "dtype of tensor 't' is there twice"},
+    {"M11_DuplicateOffsets",
+     Header(R"({"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"data_offsets":[0,4]}})"), kBroken,
+     "data_offsets of tensor 't' is there twice"},
+    {"M11_UnknownField", Header(R"({"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}})"), kBroken,
+     "tensor 't' has the field 'x'"},
+    {"M11_MissingField", Header(R"({"t":{"dtype":"F32","shape":[2]}})"), kBroken,
+     "tensor 't' has no data_offsets"},
+    {"M11_MissingType", Header(R"({"t":{"shape":[2],"data_offsets":[0,8]}})"), kBroken,
+     "tensor 't' has no dtype"},
+    {"M11_EmptyName", Named(""), kBroken, "the name of tensor 1 is ''"},
+    {"M11_NameWithNul", Named("a\\u0000b"), kBroken, "the name of tensor 1 is 'a\\x00b'"},
+    {"M11_RawNul", Named(std::string("a\0b", 3)), kBroken, "wanted a key"},
+    {"M11_RawNewline", Named("a\nb"), kBroken, "wanted a key"},
+    {"M11_Name1MiB", Named(std::string(1 << 20, 'n')), kBroken, "is 1048576 bytes long, the limit is 4096"},
+    {"M11_EscapedName1MiB", Named("\\t" + std::string(1 << 20, 'n')), kBroken, "wanted a key"},
+    {"M11_InvalidUtf8", Named("a\xff"), kBroken, "byte 3 of its header is not UTF-8"},
+    {"M11_OverlongUtf8", Named("\xc0\xaf"), kBroken, "byte 2 of its header is not UTF-8"},
+    {"M11_LoneSurrogate", Named("\\ud800"), kBroken, "wanted a key"},
+    {"M11_BadEscape", Named("\\x41"), kBroken, "wanted a key"},
+    {"M11_CutEscape", Header("{\"\\u00"), kBroken, "wanted a key"},
+    {"M13_MetadataIsString", Header(R"({"__metadata__":"pt"})", 0), kBroken, "not an object of strings"},
+    {"M13_MetadataIsArray", Header(R"({"__metadata__":["a"]})", 0), kBroken, "not an object of strings"},
+    {"M13_MetadataNumber", Header(R"({"__metadata__":{"a":1}})", 0), kBroken, "not an object of strings"},
+    {"M13_MetadataNull", Header(R"({"__metadata__":{"a":null}})", 0), kBroken, "not an object of strings"},
+    {"M13_MetadataObject", Header(R"({"__metadata__":{"a":{}}})", 0), kBroken, "not an object of strings"},
+    {"M13_MetadataTwice", Header(R"({"__metadata__":{},"__metadata__":{}})", 0), kBroken,
+     "'__metadata__' is there twice"},
+};
+
+std::string CaseName(const ::testing::TestParamInfo<HostileCase>& info) {
+  return info.param.name;
+}
+INSTANTIATE_TEST_SUITE_P(Prefix, HostileSafetensors, ::testing::ValuesIn(kPrefixCases), CaseName);
+INSTANTIATE_TEST_SUITE_P(Entries, HostileSafetensors, ::testing::ValuesIn(kEntryCases), CaseName);
+INSTANTIATE_TEST_SUITE_P(Keys, HostileSafetensors, ::testing::ValuesIn(kKeyCases), CaseName);
+
+TEST(HostileSafetensorsNames, PathsAreOnlyNames) {
+  // A tensor's name opens nothing, so one that looks like a path is as good as any; models refuse it.
+  const auto file = SafetensorsFile::Parse(Named("../../etc/passwd")(), "m.safetensors");
+  ASSERT_TRUE(file.ok()) << file.status().message();
+}
+
+// Cutting a good file anywhere, or changing any byte of its header, never gives more than an error.
+TEST(HostileSafetensorsBytes, CutAndChangedFilesAreRefusedOrRead) {
+  const auto good = SafetensorsTestFile().Tensor("a", "F32", "2,2", 16).Tensor("b", "BF16", "3", 6).bytes();
+  ASSERT_TRUE(SafetensorsFile::Parse(good, "m.safetensors").ok());
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    EXPECT_FALSE(SafetensorsFile::Parse(std::span(good).first(size), "m.safetensors").ok()) << size;
+  }
+  for (std::size_t i = 0; i < good.size() - 22; ++i) {
+    for (const int flip : {1, 0x20, 0x80, 0xff}) {
+      auto changed = good;
+      changed[i] ^= static_cast<std::byte>(flip);
+      const auto file = SafetensorsFile::Parse(changed, "m.safetensors");
+      if (!file.ok()) {
+        EXPECT_FALSE(file.status().message().empty());
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vivace::checkpoint
