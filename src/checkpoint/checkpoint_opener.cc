@@ -72,7 +72,8 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::Open(const std::string& path, Co
 }
 
 CheckpointOpener::CheckpointOpener(std::string path, Contents contents)
-    : path_(std::move(path)), contents_(contents), checkpoint_(new Checkpoint()) {
+    : path_(std::move(path)), contents_(contents) {
+  checkpoint_ = std::unique_ptr<Checkpoint>(new Checkpoint());
   checkpoint_->name_ = path_;
 }
 
