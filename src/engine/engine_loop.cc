@@ -26,7 +26,8 @@ EngineLoop::EngineLoop(ModelRunner& runner, const ModelText& text, const LoopCon
       config_(config),
       log_(std::move(log)),
       scheduler_(config.scheduler),
-      batch_(config.scheduler.max_batched_tokens, config.scheduler.max_num_seqs) {
+      batch_(config.scheduler.max_batched_tokens, config.scheduler.max_num_seqs),
+      sampler_(text.tokenizer().size()) {
   const auto sequences = static_cast<std::size_t>(config.scheduler.max_num_seqs);
   results_.reserve(sequences);
   to_deliver_.reserve(sequences);

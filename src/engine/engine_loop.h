@@ -54,6 +54,7 @@ class EngineLoop {
   void SampleAll(const scheduler::Plan& plan);
   void SampleSequence(const scheduler::SequencePlan& plan, int first_logit);
   bool SampleNext(LiveRequest& live, const scheduler::SequencePlan& plan, int logit);
+  void FailRequest(LiveRequest& live, const Status& status);
   void FailStep(const scheduler::Plan& plan);
   void PublishStats();
   void Deliver(LiveRequest& live);
@@ -76,7 +77,7 @@ class EngineLoop {
   std::vector<LiveRequest*> to_deliver_;               // after the step
   std::vector<std::unique_ptr<LiveRequest>> arrived_;  // taken from arrivals_
   std::vector<RequestId> cancelled_;                   // taken from cancels_
-  std::int64_t prompt_tokens_ = 0, generation_tokens_ = 0;
+  std::int64_t prompt_tokens_ = 0, generation_tokens_ = 0, numerical_errors_ = 0, steps_ = 0;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;                        // for the loop

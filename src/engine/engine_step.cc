@@ -22,6 +22,7 @@ void EngineLoop::Step() {
     return;
   }
   scheduler_.Commit({results_});
+  ++steps_;
   PublishStats();
   for (LiveRequest* live : to_deliver_) {
     if (live->answer.finish_reason() == FinishReason::kNone) {
@@ -61,8 +62,11 @@ void EngineLoop::SampleSequence(const scheduler::SequencePlan& plan, int first_l
     const std::int32_t next = live.request.prompt.at(static_cast<std::size_t>(first_position + i + 1));
     const Status status = sampler_.Score(runner_.Logits(first_logit + i), next,
                                          live.request.sampling.prompt_logprobs, sampled_);
-    // A sequence ends only where it samples; its own logits will not be finite either, or it goes on.
-    if (status.ok()) live.answer.PushPromptLogprob(sampled_);
+    if (status.ok()) {
+      live.answer.PushPromptLogprob(sampled_);
+    } else {
+      live.prompt_status = status;  // a sequence ends only where it samples
+    }
   }
   if (!plan.samples) return;
   const bool more = SampleNext(live, plan, first_logit + plan.logit_rows - 1);
@@ -74,16 +78,26 @@ void EngineLoop::SampleSequence(const scheduler::SequencePlan& plan, int first_l
 bool EngineLoop::SampleNext(LiveRequest& live, const scheduler::SequencePlan& plan, int logit) {
   const sampling::DrawKey key{live.seed, static_cast<std::uint32_t>(live.request.choice_index),
                               static_cast<std::uint64_t>(plan.first_position + plan.rows)};
-  const Status status = sampler_.Sample(runner_.Logits(logit), live.request.sampling, key, sampled_);
+  Status status = live.prompt_status;
+  if (status.ok())
+    status = sampler_.Sample(runner_.Logits(logit), live.request.sampling, key, sampled_, &live.edits);
   if (!status.ok()) {
-    log_.Error(fmt::format("request {}: {}", live.id, status.message()));
-    live.answer.End(FinishReason::kError, status);
+    FailRequest(live, status);
     return false;
   }
   ++generation_tokens_;
+  live.edits.Push(sampled_.chosen.token);
   live.timing.last_token = live.since_submit.Seconds();
   if (live.answer.generated() == 0) live.timing.first_token = live.timing.last_token;
   return live.answer.Push(sampled_);
+}
+
+// The sampler's own error is a logit that is not finite; what else it refuses is the request's.
+void EngineLoop::FailRequest(LiveRequest& live, const Status& status) {
+  log_.Error(fmt::format("request {}: {}", live.id, status.message()));
+  const bool numerical = status.code() == StatusCode::kInternal;
+  if (numerical) ++numerical_errors_;
+  live.answer.End(FinishReason::kError, status, numerical ? "numerical_error" : "");
 }
 
 // Memory ran out in the middle: the requests of this step end, the others go on.
@@ -116,6 +130,9 @@ void EngineLoop::PublishStats() {
   stats_.cancelled = now.cancelled;
   stats_.prompt_tokens = prompt_tokens_;
   stats_.generation_tokens = generation_tokens_;
+  stats_.numerical_errors = numerical_errors_;
+  stats_.steps = steps_;
+  stats_.scheduled_rows = now.scheduled_rows;
 }
 
 // Hands out what is new. After the last piece the request counts as finished.

@@ -8,6 +8,7 @@
 
 #include "engine/answer.h"
 #include "engine/stopwatch.h"
+#include "sampling/logit_edits.h"
 #include "scheduler/sequence.h"
 #include "vivace/engine.h"
 
@@ -18,7 +19,8 @@ struct LiveRequest {
               std::span<const std::int32_t> end_tokens)
       : request(std::move(asked)),
         on_output(std::move(callback)),
-        answer(tokenizer, request.sampling, end_tokens) {}
+        answer(tokenizer, request.sampling, end_tokens),
+        edits(request.sampling, request.prompt, end_tokens) {}
   LiveRequest(const LiveRequest&) = delete;
   LiveRequest& operator=(const LiveRequest&) = delete;
 
@@ -28,6 +30,8 @@ struct LiveRequest {
   const Stopwatch since_submit;
   scheduler::SequenceId sequence;
   Answer answer;
+  sampling::LogitEdits edits;
+  Status prompt_status;    // not ok: a log-probability of the prompt could not be computed
   std::uint64_t seed = 0;  // of its draws
   bool started = false;    // has been in a step
   int cached_prompt_tokens = 0;

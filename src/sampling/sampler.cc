@@ -13,6 +13,7 @@ namespace vivace::sampling {
 namespace {
 
 constexpr double kLowestTemperature = 0.01;  // as vLLM
+constexpr float kNoWeight = 1e-37f;          // of exp; the weight of a banned token is below it
 constexpr int kBucketShift = 20;             // a bucket is sign, exponent and three bits of fraction
 constexpr std::size_t kBuckets = std::size_t{1} << (32 - kBucketShift);
 
@@ -50,14 +51,19 @@ void CollectTop(std::span<const float> logits, std::size_t count, double log_tot
   for (TokenScore& entry : top) entry.logprob = static_cast<float>(double{entry.logprob} - log_total);
 }
 
-void FillScores(std::span<const float> logits, float maximum, int top_count, SampleResult& result) {
+/// `tokens`: how many of the logits belong to tokens.
+void FillScores(std::span<const float> logits, float maximum, int top_count, std::size_t tokens,
+                SampleResult& result) {
   const double log_total = double{maximum} + std::log(SumOfExp(logits, maximum, 1));
   const double chosen = logits[static_cast<std::size_t>(result.chosen.token)];
   result.chosen.logprob = static_cast<float>(chosen - log_total);
-  CollectTop(logits, static_cast<std::size_t>(std::max(top_count, 0)), log_total, result.top);
+  CollectTop(logits.first(std::min(tokens, logits.size())), static_cast<std::size_t>(std::max(top_count, 0)),
+             log_total, result.top);
 }
 
 }  // namespace
+
+Sampler::Sampler(std::int32_t tokens) : tokens_(static_cast<std::size_t>(tokens)) {}
 
 Status Sampler::Score(std::span<const float> logits, std::int32_t token, int top_count,
                       SampleResult& result) {
@@ -67,37 +73,115 @@ Status Sampler::Score(std::span<const float> logits, std::int32_t token, int top
   if (token < 0 || static_cast<std::size_t>(token) >= logits.size())
     return Internal("a token outside the vocabulary is scored");
   result.chosen.token = token;
-  FillScores(logits, maximum.value, top_count, result);
+  FillScores(logits, maximum.value, top_count, tokens_, result);
   return Status::Ok();
 }
 
 Status Sampler::Sample(std::span<const float> logits, const SamplingParams& params, const DrawKey& key,
-                       SampleResult& result) {
+                       SampleResult& result, const LogitEdits* edits) {
+  LogitMaximum raw;
+  if (!logits.empty()) raw = FindMaximum(logits);
+  if (Status status = CheckLogits(raw, logits.size()); !status.ok()) return status;
+  result.top.clear();
+  std::span<const float> drawn = logits;
+  LogitMaximum maximum = raw;
+  if (Status status = Edit(drawn, maximum, edits); !status.ok()) return status;
+  result.chosen = {params.temperature > 0 ? Draw(drawn, maximum, params, key) : maximum.token, 0};
+  if (params.logprobs >= 0) FillScores(logits, raw.value, params.logprobs, tokens_, result);
+  return Status::Ok();
+}
+
+Status Sampler::Distribution(std::span<const float> logits, const SamplingParams& params,
+                             const LogitEdits* edits, std::vector<TokenScore>& tokens) {
   LogitMaximum maximum;
   if (!logits.empty()) maximum = FindMaximum(logits);
   if (Status status = CheckLogits(maximum, logits.size()); !status.ok()) return status;
-  result.chosen = {maximum.token, 0};
-  result.top.clear();
-  if (params.temperature > 0) {
-    const double temperature = std::max(params.temperature, kLowestTemperature);
-    const auto scale = static_cast<float>(1 / temperature);
-    const bool cuts_k = params.top_k > 0 && static_cast<std::size_t>(params.top_k) < logits.size();
-    GumbelDraw draw(key, temperature);
-    if (cuts_k) KeepTopK(logits, static_cast<std::size_t>(params.top_k));
-    if (params.top_p < 1 && cuts_k) CutTopP(scale, params.top_p);
-    if (params.top_p < 1 && !cuts_k) KeepTopP(logits, maximum.value, scale, params.top_p);
-    if (params.top_p < 1 || cuts_k) {
-      for (const Candidate& candidate : candidates_) {
-        if (!draw.CanWin(candidate.logit)) break;
-        draw.Offer(candidate.token, candidate.logit);
-      }
-    } else {
-      draw.OfferAll(logits, maximum.token);
-    }
-    result.chosen.token = draw.token();
-  }
-  if (params.logprobs >= 0) FillScores(logits, maximum.value, params.logprobs, result);
+  if (Status status = Edit(logits, maximum, edits); !status.ok()) return status;
+  const double temperature = std::max(params.temperature, kLowestTemperature);
+  if (!Cut(logits, maximum.value, static_cast<float>(1 / temperature), params)) KeepAll(logits);
+  std::erase_if(candidates_, [](const Candidate& candidate) { return candidate.logit == kBannedLogit; });
+  std::sort(candidates_.begin(), candidates_.end(), kLikelier);
+  const auto power = [&](const Candidate& candidate) {
+    return (double{candidate.logit} - double{maximum.value}) / temperature;
+  };
+  double total = 0;
+  for (const Candidate& candidate : candidates_) total += std::exp(power(candidate));
+  tokens.clear();
+  for (const Candidate& candidate : candidates_)
+    tokens.push_back({candidate.token, static_cast<float>(power(candidate) - std::log(total))});
   return Status::Ok();
+}
+
+Status Sampler::Edit(std::span<const float>& logits, LogitMaximum& maximum, const LogitEdits* edits) {
+  const bool padded = tokens_ < logits.size();
+  logits = logits.first(std::min(tokens_, logits.size()));
+  if (edits == nullptr || !edits->active()) {
+    if (padded) maximum = FindMaximum(logits);
+    return Status::Ok();
+  }
+  edited_.assign(logits.begin(), logits.end());
+  edits->Apply(logits, edited_);
+  logits = edited_;
+  maximum = FindMaximum(logits);
+  if (maximum.value > kBannedLogit) return Status::Ok();
+  return InvalidArgument(
+      "no token can be drawn: allowed_token_ids, bad_words and min_tokens together ban all of them");
+}
+
+std::int32_t Sampler::Draw(std::span<const float> logits, const LogitMaximum& maximum,
+                           const SamplingParams& params, const DrawKey& key) {
+  const double temperature = std::max(params.temperature, kLowestTemperature);
+  GumbelDraw draw(key, temperature);
+  if (Cut(logits, maximum.value, static_cast<float>(1 / temperature), params)) {
+    for (const Candidate& candidate : candidates_) {
+      if (draw.CanWin(candidate.logit)) draw.Offer(candidate.token, candidate.logit);
+    }
+  } else {
+    draw.OfferAll(logits, maximum.token);
+  }
+  return draw.token();
+}
+
+bool Sampler::Cut(std::span<const float> logits, float maximum, float scale, const SamplingParams& params) {
+  const bool cuts_k = params.top_k > 0 && static_cast<std::size_t>(params.top_k) < logits.size();
+  const double least = double{maximum} + std::log(params.min_p) / double{scale};  // -inf for min_p 0
+  bool gathered = false;
+  if (cuts_k) {
+    KeepTopK(logits, static_cast<std::size_t>(params.top_k));
+    std::erase_if(candidates_, [&](const Candidate& candidate) { return double{candidate.logit} < least; });
+    gathered = true;
+  } else if (params.min_p > 0) {
+    KeepFrom(logits, least);
+    gathered = true;
+  }
+  if (params.top_p < 1) {
+    if (gathered) {
+      CutTopP(scale, params.top_p);
+    } else {
+      KeepTopP(logits, maximum, scale, params.top_p);
+    }
+    gathered = true;
+  }
+  if (params.typical_p < 1) {
+    if (!gathered) KeepAll(logits);
+    CutTypical(maximum, scale, params.typical_p);
+    gathered = true;
+  }
+  return gathered;
+}
+
+void Sampler::KeepAll(std::span<const float> logits) {
+  candidates_.clear();
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    candidates_.push_back({logits[i], static_cast<std::int32_t>(i)});
+}
+
+void Sampler::KeepFrom(std::span<const float> logits, double least) {
+  candidates_.clear();
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (double{logits[i]} >= least) candidates_.push_back({logits[i], static_cast<std::int32_t>(i)});
+  }
+  std::sort(candidates_.begin(), candidates_.end(), kLikelier);
 }
 
 void Sampler::KeepTopK(std::span<const float> logits, std::size_t count) {
@@ -146,6 +230,40 @@ void Sampler::CutWhereReached(float maximum, float scale, double mass) {
   std::size_t kept = 0;
   while (kept < candidates_.size() && (kept == 0 || reached < mass)) {
     reached += double{ExpOfNegative((candidates_[kept++].logit - maximum) * scale)};
+  }
+  candidates_.resize(kept);
+}
+
+// Locally typical sampling (Meister, Pimentel, Wiher, Cotterell 2022): the surprise of a token is -ln p, the
+// expected one the entropy.
+void Sampler::CutTypical(float maximum, float scale, double typical_p) {
+  weights_.resize(candidates_.size());
+  double total = 0, sum = 0;  // sum: of weight * ln weight
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const float power = (candidates_[i].logit - maximum) * scale;
+    weights_[i] = ExpOfNegative(power);
+    total += double{weights_[i]};
+    if (weights_[i] > kNoWeight) sum += double{weights_[i]} * double{power};
+  }
+  const double expected = -sum / total;  // less ln total, as below
+  for (Candidate& candidate : candidates_) {
+    const double surprise = -double{(candidate.logit - maximum) * scale};
+    candidate.distance = static_cast<float>(std::abs(surprise - expected));
+  }
+  const auto nearer = [](const Candidate& a, const Candidate& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.token < b.token;
+  };
+  double reached = 0;
+  std::size_t kept = 0;
+  for (std::size_t sorted = 0; kept < candidates_.size() && (kept == 0 || reached < typical_p * total);
+       ++kept) {
+    if (kept == sorted) {  // the most often few are enough, so only as many are put in order
+      const std::size_t end = std::min(candidates_.size(), std::max<std::size_t>(256, sorted * 8));
+      const auto at = [&](std::size_t i) { return candidates_.begin() + static_cast<std::ptrdiff_t>(i); };
+      std::partial_sort(at(sorted), at(end), candidates_.end(), nearer);
+      sorted = end;
+    }
+    reached += double{ExpOfNegative((candidates_[kept].logit - maximum) * scale)};
   }
   candidates_.resize(kept);
 }

@@ -1,17 +1,20 @@
-// From logits to a token: greedy, temperature, top_k, top_p, and log-probabilities of the raw distribution. A
-// draw depends only on the logits, the parameters and (seed, choice index, position): never on the batch.
-// Thread safety: one Sampler per thread (it holds scratch memory); after the first call of a vocabulary's
-// size nothing is allocated but what a caller's SampleResult needs to grow once.
+// From logits to a token: greedy, temperature, min_p, top_k, top_p, typical_p, and log-probabilities of the
+// raw distribution. A draw depends only on the logits, the parameters and (seed, choice index, position):
+// never on the batch. Thread safety: one Sampler per thread (it holds scratch memory); after the first call
+// of a vocabulary's size nothing is allocated but what a caller's SampleResult needs to grow once.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "sampling/logit_edits.h"
 #include "vivace/sampling_params.h"
 #include "vivace/status.h"
 
 namespace vivace::sampling {
+
+struct LogitMaximum;
 
 /// Errors name the field, its value and its range.
 Status Validate(const SamplingParams& params, std::int32_t vocabulary);
@@ -36,13 +39,22 @@ struct SampleResult {
 
 class Sampler {
  public:
-  /// Draws the next token from logits [vocabulary]. params must be valid; temperature 0 is greedy, one
-  /// between 0 and 0.01 counts as 0.01; top_k is applied before top_p, both after the temperature. Equal
-  /// logits go to the lower id. params.logprobs >= 0 asks for the log-probability of the token and of the
-  /// params.logprobs likeliest. Errors: kInternal when there are no logits or one is not finite.
-  Status Sample(std::span<const float> logits, const SamplingParams& params, const DrawKey& key,
-                SampleResult& result);
+  /// Ids at or above `tokens` are rows of a padded vocabulary without a token: never drawn, never listed.
+  explicit Sampler(std::int32_t tokens = std::numeric_limits<std::int32_t>::max());
 
+  /// Draws the next token from logits [vocabulary]. params must be valid; temperature 0 is greedy, one
+  /// between 0 and 0.01 counts as 0.01. `edits` (null: none) are applied first; after the temperature come
+  /// min_p, top_k, top_p and typical_p, each on what the one before left. Equal logits go to the lower id.
+  /// params.logprobs >= 0 asks for the log-probability of the token and of the params.logprobs likeliest, in
+  /// the distribution before edits and cuts. Errors: kInternal when there are no logits or one is not finite;
+  /// kInvalidArgument when the edits leave no token.
+  Status Sample(std::span<const float> logits, const SamplingParams& params, const DrawKey& key,
+                SampleResult& result, const LogitEdits* edits = nullptr);
+
+  /// What Sample draws from with a temperature above 0: each token that can come, with its log-probability
+  /// after edits and cuts, best first. Errors as Sample.
+  Status Distribution(std::span<const float> logits, const SamplingParams& params, const LogitEdits* edits,
+                      std::vector<TokenScore>& tokens);
   /// The log-probability of `token` and of the top_count likeliest, without a draw: for prompt
   /// log-probabilities.
   Status Score(std::span<const float> logits, std::int32_t token, int top_count, SampleResult& result);
@@ -51,8 +63,19 @@ class Sampler {
   struct Candidate {
     float logit;
     std::int32_t token;
+    float distance = 0;  // of its surprise from the expected one
   };
 
+  /// Checks the logits and applies the edits; maximum.value is that of the result.
+  Status Edit(std::span<const float>& logits, LogitMaximum& maximum, const LogitEdits* edits);
+  std::int32_t Draw(std::span<const float> logits, const LogitMaximum& maximum, const SamplingParams& params,
+                    const DrawKey& key);
+  /// Makes candidates_ what min_p, top_k, top_p and typical_p leave; false when that is all and candidates_
+  /// says nothing.
+  bool Cut(std::span<const float> logits, float maximum, float scale, const SamplingParams& params);
+  void KeepAll(std::span<const float> logits);
+  /// Makes candidates_ the tokens from `least` on, best first.
+  void KeepFrom(std::span<const float> logits, double least);
   /// Makes candidates_ the `count` likeliest tokens, best first.
   void KeepTopK(std::span<const float> logits, std::size_t count);
   /// Makes candidates_ the fewest likeliest tokens that reach top_p, best first.
@@ -60,7 +83,11 @@ class Sampler {
   /// Cuts candidates_, best first, after the first that reaches top_p of their own mass.
   void CutTopP(float scale, double top_p);
   void CutWhereReached(float maximum, float scale, double mass);
+  /// Cuts candidates_ to the fewest whose surprise is nearest to the expected one and that reach typical_p.
+  void CutTypical(float maximum, float scale, double typical_p);
 
+  const std::size_t tokens_;
+  std::vector<float> edited_;  // [vocabulary]
   std::vector<Candidate> candidates_;
   std::vector<float> weights_;         // [vocabulary] exp of the scaled logits
   std::vector<std::uint32_t> counts_;  // by bucket

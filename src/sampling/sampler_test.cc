@@ -267,6 +267,47 @@ TEST(Validate, NamesFieldValueAndRange) {
       {[](auto& p) { p.top_p = 1.1; }, "top_p is 1.1; it must be above 0 and at most 1"},
       {[](auto& p) { p.top_p = std::nan(""); }, "top_p is nan; it must be above 0 and at most 1"},
       {[](auto& p) { p.top_k = -2; }, "top_k is -2; it must be at least 1, or 0 or -1 for all tokens"},
+      {[](auto& p) { p.min_p = -0.1; }, "min_p is -0.1; it must be between 0 and 1"},
+      {[](auto& p) { p.min_p = std::nan(""); }, "min_p is nan; it must be between 0 and 1"},
+      {[](auto& p) { p.typical_p = 0; }, "typical_p is 0; it must be above 0 and at most 1"},
+      {[](auto& p) { p.repetition_penalty = 0; },
+       "repetition_penalty is 0; it must be a finite number above 0"},
+      {[](auto& p) { p.repetition_penalty = std::numeric_limits<double>::infinity(); },
+       "repetition_penalty is inf; it must be a finite number above 0"},
+      {[](auto& p) { p.presence_penalty = 3; }, "presence_penalty is 3; it must be between -2 and 2"},
+      {[](auto& p) { p.frequency_penalty = -2.5; }, "frequency_penalty is -2.5; it must be between -2 and 2"},
+      {[](auto& p) { p.min_tokens = -1; },
+       "min_tokens is -1; it must be between 0 and max_tokens, which is 16"},
+      {[](auto& p) { p.min_tokens = 17; },
+       "min_tokens is 17; it must be between 0 and max_tokens, which is 16"},
+      {[](auto& p) {
+         p.logit_bias = {{1000, 1.0f}};
+       },
+       "a token of logit_bias is 1000; it must be between 0 and 999"},
+      {[](auto& p) {
+         p.logit_bias = {{7, std::nanf("")}};
+       },
+       "logit_bias of token 7 is nan; it must be a number from -100 to 100"},
+      {[](auto& p) {
+         p.logit_bias.assign(1001, {0, 1.0f});
+       },
+       "logit_bias has 1001 entries; it may have at most 1000"},
+      {[](auto& p) {
+         p.allowed_token_ids = {0, -5};
+       },
+       "allowed_token_ids[1] is -5; it must be between 0 and 999"},
+      {[](auto& p) {
+         p.bad_words = {{1}, {}};
+       },
+       "bad_words[1] is empty; leave it out"},
+      {[](auto& p) {
+         p.bad_words = {{1, 2000}};
+       },
+       "bad_words[0][1] is 2000; it must be between 0 and 999"},
+      {[](auto& p) { p.bad_words.assign(257, {1}); },
+       "bad_words has 257 token sequences; it may have at most 256"},
+      {[](auto& p) { p.bad_words.assign(3, std::vector<std::int32_t>(700, 1)); },
+       "bad_words has 2100 tokens; it may have at most 2048"},
       {[](auto& p) { p.max_tokens = 0; }, "max_tokens is 0; it must be at least 1"},
       {[](auto& p) { p.logprobs = 21; }, "logprobs is 21; it must be between 0 and 20, or left out"},
       {[](auto& p) { p.prompt_logprobs = -2; },
@@ -301,6 +342,15 @@ TEST(Validate, TakesTheEdges) {
   params.stop.assign(16, "x");
   params.stop_token_ids = {0, 999};
   params.seed = std::numeric_limits<std::int64_t>::min();
+  EXPECT_TRUE(Validate(params, kVocabulary).ok());
+  params.min_p = 1;
+  params.typical_p = 1e-9;
+  params.repetition_penalty = 1e-9;
+  params.presence_penalty = params.frequency_penalty = -2;
+  params.logit_bias = {{0, -1e9f}, {999, 1e9f}};
+  params.allowed_token_ids = {0, 999};
+  params.bad_words = {{999}};
+  params.min_tokens = params.max_tokens;
   EXPECT_TRUE(Validate(params, kVocabulary).ok());
   params.temperature = 2;
   params.top_k = -1;
