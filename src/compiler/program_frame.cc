@@ -68,6 +68,10 @@ Status ProgramFrame::ReadFacts(tensor::DType kv_type) {
   for (const graph::Body& body : graph_.bodies) {
     for (const graph::Node& node : body.nodes) {
       const graph::Attributes& a = node.attributes;
+      if (a.half != 0 || a.scaling != 0 || a.window != 0 || a.softcap != 0 || a.offset != 0) {
+        return Unsupported("body '" + body.name + "', %" + body.value(node.output).name +
+                           ": no kernel computes these attributes");
+      }
       bool alike = true;
       if (node.op == Op::kAttention) {
         alike = kv.kv_heads == 0 || (kv.kv_heads == a.kv_heads && kv.head_dim == a.head_dim);

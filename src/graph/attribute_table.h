@@ -17,14 +17,12 @@ struct FloatAttribute {
 };
 
 inline constexpr IntegerAttribute kIntegerAttributes[] = {
-    {"heads", &Attributes::heads},
-    {"kv_heads", &Attributes::kv_heads},
-    {"head_dim", &Attributes::head_dim},
+    {"heads", &Attributes::heads}, {"kv_heads", &Attributes::kv_heads}, {"head_dim", &Attributes::head_dim},
+    {"half", &Attributes::half},   {"scaling", &Attributes::scaling},   {"window", &Attributes::window},
 };
 inline constexpr FloatAttribute kFloatAttributes[] = {
-    {"eps", &Attributes::eps},
-    {"scale", &Attributes::scale},
-    {"theta", &Attributes::theta},
+    {"eps", &Attributes::eps},       {"scale", &Attributes::scale},     {"theta", &Attributes::theta},
+    {"offset", &Attributes::offset}, {"softcap", &Attributes::softcap},
 };
 
 }  // namespace vivace::graph

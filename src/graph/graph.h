@@ -3,6 +3,7 @@
 // parsed as text. Plain values; builders and passes own them; no thread safety needed.
 //
 //   graph llama {vocabulary = 49152, hidden = 576, max_positions = 8192}
+//   rope_scaling {attention_factor = 1.2} 1 1 4 4   (none in most models; one factor per pair)
 //   body prologue(%tokens: i32[T]) -> %x
 //     weight @token_embd: q8_0[49152, 576]
 //     %x: f32[T, 576] = embed %tokens, @token_embd
@@ -80,9 +81,14 @@ struct Value {
 /// Attributes of a node; unused fields are zero.
 struct Attributes {
   float eps = 0;
-  float scale = 0;  // attention
-  float theta = 0;  // rope base
+  float scale = 0;    // attention, scale
+  float theta = 0;    // rope base
+  float offset = 0;   // added to a norm's weight
+  float softcap = 0;  // attention (0: none), softcap
   std::int32_t heads = 0, kv_heads = 0, head_dim = 0;
+  std::int32_t half = 0;     // rope: 1: pairs (i, i + head_dim/2), 0: pairs (2i, 2i+1)
+  std::int32_t scaling = 0;  // rope: n-th of Graph::rope_scalings, from 1; 0: none
+  std::int32_t window = 0;   // attention: positions that a token sees, itself included; 0: all before it
   bool operator==(const Attributes&) const = default;
 };
 
@@ -117,9 +123,18 @@ struct Layer {
   std::vector<Binding> bindings;
 };
 
+/// How rotary frequencies differ from theta^(-2i/head_dim): frequency i is divided by factors[i], and cosines
+/// and sines are multiplied by attention_factor. One factor per pair; none: all 1.
+struct RopeScaling {
+  float attention_factor = 1;
+  std::vector<float> factors;
+  bool operator==(const RopeScaling&) const = default;
+};
+
 struct Graph {
   std::string name;  // the architecture
   int vocabulary = 0, hidden = 0, max_positions = 0;
+  std::vector<RopeScaling> rope_scalings;
   std::vector<Body> bodies;
   Layer prologue;
   std::vector<Layer> layers;

@@ -22,6 +22,7 @@ class Parser {
  private:
   Status Header();
   Status Dimension(std::string_view name, int& value);
+  Status ParseRopeScaling();
   Status ParseBody();
   Status BodyInputs();
   Status Weight();
@@ -53,6 +54,11 @@ Result<Graph> Parser::Run() {
   VIVACE_RETURN_IF_ERROR(Header());
   bool more = scan_.NextLine();
   while (more) {
+    if (scan_.Accept("rope_scaling")) {
+      VIVACE_RETURN_IF_ERROR(ParseRopeScaling());
+      more = scan_.NextLine();
+      continue;
+    }
     if (scan_.Accept("body")) {
       VIVACE_RETURN_IF_ERROR(ParseBody());  // leaves the scanner at the line after the body
       if (scan_.LineDone()) break;
@@ -83,6 +89,19 @@ Status Parser::Dimension(std::string_view name, int& value) {
   VIVACE_RETURN_IF_ERROR(scan_.Expect(name));
   VIVACE_RETURN_IF_ERROR(scan_.Expect("="));
   VIVACE_ASSIGN_OR_RETURN(value, Integer());
+  return Status::Ok();
+}
+
+Status Parser::ParseRopeScaling() {
+  RopeScaling scaling;
+  for (const char* word : {"{", "attention_factor", "="}) VIVACE_RETURN_IF_ERROR(scan_.Expect(word));
+  VIVACE_ASSIGN_OR_RETURN(scaling.attention_factor, scan_.Number());
+  VIVACE_RETURN_IF_ERROR(scan_.Expect("}"));
+  while (!scan_.LineDone()) {
+    VIVACE_ASSIGN_OR_RETURN(const float factor, scan_.Number());
+    scaling.factors.push_back(factor);
+  }
+  graph_.rope_scalings.push_back(std::move(scaling));
   return Status::Ok();
 }
 

@@ -57,6 +57,12 @@ std::string BodyText(const Body& body) {
   return text;
 }
 
+std::string RopeScalingText(const RopeScaling& scaling) {
+  std::string text = "rope_scaling {attention_factor = " + base::ShortFloat(scaling.attention_factor) + "}";
+  for (const float factor : scaling.factors) text += " " + base::ShortFloat(factor);
+  return text + "\n";
+}
+
 std::string BindingsText(const Graph& graph, const Layer& layer) {
   std::string text;
   for (const Binding& binding : layer.bindings) {
@@ -88,6 +94,7 @@ std::string Print(const Graph& graph) {
   std::string text = "graph " + graph.name + " {vocabulary = " + std::to_string(graph.vocabulary) +
                      ", hidden = " + std::to_string(graph.hidden) +
                      ", max_positions = " + std::to_string(graph.max_positions) + "}\n";
+  for (const RopeScaling& scaling : graph.rope_scalings) text += RopeScalingText(scaling);
   for (const Body& body : graph.bodies) text += BodyText(body);
   text += "prologue " + graph.body(graph.prologue.body).name + "\n" + BindingsText(graph, graph.prologue);
   text += LayersText(graph);

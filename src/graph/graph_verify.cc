@@ -42,6 +42,8 @@ class NodeRules {
         return Embed();
       case Op::kRmsNorm:
         return RmsNorm();
+      case Op::kHeadNorm:
+        return HeadNorm();
       case Op::kLinear:
         return Linear();
       case Op::kRope:
@@ -52,9 +54,16 @@ class NodeRules {
         return Attention();
       case Op::kAdd:
         return Add();
+      case Op::kAddBias:
+        return AddBias();
+      case Op::kScale:
+        return OneFactor(Attr().scale, "scale");
+      case Op::kSoftcap:
+        return OneFactor(Attr().softcap, "softcap");
       case Op::kMul:
         return Mul();
       case Op::kSiluMul:
+      case Op::kGeluMul:
         return Add();  // two alike operands, as add
       case Op::kGatherRows:
         return GatherRows();
@@ -74,6 +83,11 @@ class NodeRules {
   const Type& Out() const { return body_.value(node_.output).type; }
   const Attributes& Attr() const { return node_.attributes; }
 
+  /// f32 rows of whole heads. In 64 bits: the attributes may come from a text.
+  bool IsHeads(const Type& type) const {
+    return IsFloatRows(type) && Attr().heads > 0 && Attr().head_dim > 0 &&
+           type.width == static_cast<std::int64_t>(Attr().heads) * Attr().head_dim;
+  }
   std::string Arity(std::size_t count) const {
     if (node_.inputs.size() == count) return "";
     return "takes " + std::to_string(count) + " operands, has " + std::to_string(node_.inputs.size());
@@ -98,6 +112,14 @@ class NodeRules {
     if (!(Attr().eps > 0)) return "eps must be positive";
     return Gives(In(0));
   }
+  std::string HeadNorm() const {
+    if (std::string e = Arity(2); !e.empty()) return e;
+    if (!IsHeads(In(0))) return "the first operand must be f32[T, heads * head_dim]";
+    if (!IsWeight(1) || !IsVector(In(1), Attr().head_dim))
+      return "the second operand must be an f32 weight as wide as a head";
+    if (!(Attr().eps > 0)) return "eps must be positive";
+    return Gives(In(0));
+  }
   std::string Linear() const {
     if (std::string e = Arity(2); !e.empty()) return e;
     const bool quantised = IsRows(In(0)) && In(0).dtype == DType::kU8Group32;
@@ -111,9 +133,8 @@ class NodeRules {
   std::string Rope() const {
     if (std::string e = Arity(2); !e.empty()) return e;
     if (In(1) != Type::Tokens(DType::kI32, 0)) return "the second operand must be the positions, i32[T]";
-    if (!IsFloatRows(In(0)) || In(0).width != Attr().heads * Attr().head_dim) {
-      return "the first operand must be f32[T, heads * head_dim]";
-    }
+    if (!IsHeads(In(0))) return "the first operand must be f32[T, heads * head_dim]";
+    if (Attr().half != 0 && Attr().half != 1) return "half must be 0 or 1";
     if (Attr().head_dim % 2 != 0 || !(Attr().theta > 0)) return "head_dim must be even and theta positive";
     return Gives(In(0));
   }
@@ -126,15 +147,27 @@ class NodeRules {
   std::string Attention() const {
     if (std::string e = Arity(2); !e.empty()) return e;
     if (!IsKv(In(1))) return "the second operand must be the kv cache";
-    if (!IsFloatRows(In(0)) || In(0).width != Attr().heads * Attr().head_dim) {
-      return "the first operand must be f32[T, heads * head_dim]";
-    }
+    if (!IsHeads(In(0))) return "the first operand must be f32[T, heads * head_dim]";
+    if (!(Attr().softcap >= 0)) return "softcap must not be negative";
     if (Attr().kv_heads <= 0 || Attr().heads % Attr().kv_heads != 0) return "kv_heads must divide heads";
     return Gives(In(0));
   }
   std::string Add() const {
     if (std::string e = Arity(2); !e.empty()) return e;
     if (!IsFloatRows(In(0)) || In(0) != In(1)) return "the operands must be alike rows of f32";
+    return Gives(In(0));
+  }
+  std::string AddBias() const {
+    if (std::string e = Arity(2); !e.empty()) return e;
+    if (!IsFloatRows(In(0))) return "the first operand must be rows of f32";
+    if (!IsWeight(1) || !IsVector(In(1), In(0).width))
+      return "the second operand must be an f32 weight as wide";
+    return Gives(In(0));
+  }
+  std::string OneFactor(float factor, const char* name) const {
+    if (std::string e = Arity(1); !e.empty()) return e;
+    if (!IsFloatRows(In(0))) return "the operand must be rows of f32";
+    if (!(factor > 0)) return std::string(name) + " must be positive";
     return Gives(In(0));
   }
   std::string Mul() const {
@@ -185,6 +218,7 @@ class Verifier {
     return Internal("graph '" + graph_.name + "', " + where + ": " + what);
   }
   Status CheckBody(const Body& body) const;
+  std::string CheckScaling(const Node& node) const;
   Status CheckNode(const Body& body, std::size_t index, std::vector<char>& defined) const;
   Status CheckLayer(const std::string& where, const Layer& layer, std::vector<Type>& carried) const;
   Status CheckBindings(const std::string& where, const Layer& layer) const;
@@ -213,8 +247,26 @@ Status Verifier::CheckNode(const Body& body, std::size_t index, std::vector<char
     }
   }
   if (std::string error = NodeRules(body, node).Check(); !error.empty()) return Fail(where(), error);
+  if (std::string error = CheckScaling(node); !error.empty()) return Fail(where(), error);
   defined[static_cast<std::size_t>(node.output.value)] = 1;
   return Status::Ok();
+}
+
+std::string Verifier::CheckScaling(const Node& node) const {
+  const int index = node.attributes.scaling;
+  if (index == 0) return "";
+  if (index < 0 || static_cast<std::size_t>(index) > graph_.rope_scalings.size()) {
+    return "the graph has no rope_scaling " + std::to_string(index);
+  }
+  const RopeScaling& scaling = graph_.rope_scalings[static_cast<std::size_t>(index) - 1];
+  if (!scaling.factors.empty() &&
+      scaling.factors.size() != static_cast<std::size_t>(node.attributes.head_dim) / 2) {
+    return "rope_scaling " + std::to_string(index) + " has " + std::to_string(scaling.factors.size()) +
+           " factors, not one per pair";
+  }
+  bool positive = scaling.attention_factor > 0;
+  for (const float factor : scaling.factors) positive = positive && factor > 0;
+  return positive ? "" : "rope_scaling " + std::to_string(index) + " must have positive factors";
 }
 
 Status Verifier::CheckBody(const Body& body) const {

@@ -29,16 +29,22 @@ Result<const WeightTable::Entry*> WeightTable::Find(std::string_view name) const
 Result<graph::Type> WeightTable::Take(std::string_view name, std::int64_t rows, std::int64_t width) {
   VIVACE_ASSIGN_OR_RETURN(const Entry* entry, Find(name));
   const WeightInfo& info = *entry->info;
-  const std::string what = "tensor '" + info.name + "'";
+  const std::string what = "tensor '" + info.in_checkpoint() + "'";
   if (info.rows != rows || info.width != width) {
     return DataLoss(what + " has dimensions " + Dimensions(info.rows, info.width) + ", expected " +
                     Dimensions(rows, width) + " from the metadata. Convert the checkpoint again.");
   }
   const tensor::DTypeRow& type = tensor::Row(info.dtype);
-  if (rows == 0 && info.dtype != tensor::DType::kF32) {
-    return Unsupported(what + " is of type " + std::string(type.name) + "; this build knows only f32 here.");
+  using tensor::DType;
+  if (rows == 0) {
+    if (info.dtype != DType::kF32 && info.dtype != DType::kF16 && info.dtype != DType::kBF16) {
+      return Unsupported(what + " is of type " + std::string(type.name) +
+                         "; this build knows only f32, f16 and bf16 here.");
+    }
+    entries_.find(name)->second.taken = true;
+    return graph::Type::Vector(DType::kF32, static_cast<int>(width));
   }
-  if (type.gguf_id < 0 || info.dtype == tensor::DType::kI32 || width % type.block_elements != 0) {
+  if (type.gguf_id < 0 || info.dtype == DType::kI32 || width % type.block_elements != 0) {
     return Unsupported(what + " is of type " + std::string(type.name) + " with rows of " +
                        std::to_string(width) + "; this build cannot compute with it.");
   }
@@ -51,12 +57,18 @@ Result<std::int64_t> WeightTable::Rows(std::string_view name) const {
   return entry->info->rows;
 }
 
+std::string WeightTable::Source(std::string_view name) const {
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? std::string(name) : found->second.info->in_checkpoint();
+}
+
 Status WeightTable::CheckAllTaken() const {
   for (const WeightInfo& info : weights_) {
     const auto found = entries_.find(info.name);
-    if (found->second.info != &info) return DataLoss("the checkpoint has tensor '" + info.name + "' twice.");
+    if (found->second.info != &info)
+      return DataLoss("the checkpoint has tensor '" + info.in_checkpoint() + "' twice.");
     if (!found->second.taken) {
-      return Unsupported("tensor '" + info.name +
+      return Unsupported("tensor '" + info.in_checkpoint() +
                          "' is not part of the architecture as this build knows it; the model may need a "
                          "feature that is not built yet.");
     }

@@ -1,5 +1,6 @@
-// The tensors of a checkpoint while a graph is built: each is taken by name with the shape that the graph
-// needs, and at the end every tensor must have been taken. Keeps pointers into the span it was made from.
+// The tensors of a checkpoint while a graph is built: each is taken by canonical name with the shape that the
+// graph needs, and at the end every tensor must have been taken. Keeps pointers into the span it was made
+// from.
 #pragma once
 
 #include <span>
@@ -18,11 +19,14 @@ class WeightTable {
   explicit WeightTable(std::span<const WeightInfo> weights);
 
   bool Has(std::string_view name) const { return entries_.count(name) > 0; }
-  /// [rows, width]; rows = 0 asks for a vector. Vectors must be f32; matrices any type whose rows are whole
-  /// blocks. The error names the tensor, its dimensions and the expected ones.
+  /// [rows, width]; rows = 0 asks for a vector. Vectors must be of a float type, and are f32 in the graph;
+  /// matrices any type whose rows are whole blocks. The error names the tensor, its dimensions and the
+  /// expected ones.
   Result<graph::Type> Take(std::string_view name, std::int64_t rows, std::int64_t width);
   /// The rows of a matrix that says itself how many it has.
   Result<std::int64_t> Rows(std::string_view name) const;
+  /// What the checkpoint calls the tensor of a canonical name.
+  std::string Source(std::string_view name) const;
   /// Names a tensor that was never taken: it would be ignored, so the result would be wrong.
   Status CheckAllTaken() const;
 
