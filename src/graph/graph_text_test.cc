@@ -57,6 +57,18 @@ TEST(GraphText, LayersAreUnfolded) {
   EXPECT_EQ(graph->layers[2].bindings[1].source, "blk.2.attn_q.weight");
 }
 
+TEST(GraphText, RopeScalingsAndNewAttributesReadBack) {
+  std::string text(kTiny);
+  text.insert(text.find("body prologue"),
+              "rope_scaling {attention_factor = 1.25}\nrope_scaling {attention_factor = 1} 1 2.5\n");
+  const Result<Graph> graph = Parse(text);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  ASSERT_EQ(graph->rope_scalings.size(), 2u);
+  EXPECT_EQ(graph->rope_scalings[0], (RopeScaling{1.25f, {}}));
+  EXPECT_EQ(graph->rope_scalings[1], (RopeScaling{1, {1, 2.5f}}));
+  EXPECT_EQ(Print(*graph), text);
+}
+
 TEST(GraphText, EndsAreRequired) {
   EXPECT_EQ(Parse("").status().message(), "the graph's text is empty");
   const std::string text(kTiny);

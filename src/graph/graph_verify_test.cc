@@ -11,11 +11,14 @@ namespace {
 /// A graph whose layer is `nodes`, between inputs %x, %q8 (quantised), %kv, %positions and output %y.
 std::string WithLayer(std::string_view nodes) {
   return std::string(R"(graph g {vocabulary = 10, hidden = 64, max_positions = 8}
+rope_scaling {attention_factor = 1.5} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+rope_scaling {attention_factor = 0}
 body prologue(%tokens: i32[T]) -> %x
   weight @e: f32[10, 64]
   %x: f32[T, 64] = embed %tokens, @e
 body layer(%x: f32[T, 64], %kv: kv, %positions: i32[T]) -> %y
   weight @v: f32[64]
+  weight @u: f32[32]
   weight @w: q4_1[32, 64]
 )") + std::string(nodes) +
          R"(
@@ -27,6 +30,7 @@ prologue prologue
   e = e
 layers 1 x layer
   v = v
+  u = u
   w = w
 epilogue epilogue
   o = o
@@ -43,16 +47,21 @@ std::string MessageFor(const std::string& text) {
 
 TEST(GraphVerify, AcceptsEveryOpUsedRightly) {
   EXPECT_EQ(MessageFor(WithLayer(R"(  %m: f32[T, 64] = mul %x, @v
-  %n: f32[T, 64] = rms_norm %m, @v {eps = 1e-05}
+  %n: f32[T, 64] = rms_norm %m, @v {eps = 1e-05, offset = 1}
   %n8: u8g32[T, 64] = quantize %n
   %l: f32[T, 32] = linear %n8, @w
   %s: f32[T] = rms_scale %x {eps = 1e-05}
   %k: f32[T, 32] = scale_rows %l, %s
-  %kr: f32[T, 32] = rope %k, %positions {heads = 1, head_dim = 32, theta = 10000}
+  %kb: f32[T, 32] = add_bias %k, @u
+  %kn: f32[T, 32] = head_norm %kb, @u {heads = 1, head_dim = 32, eps = 1e-05}
+  %kr: f32[T, 32] = rope %kn, %positions {heads = 1, head_dim = 32, half = 1, scaling = 1, theta = 10000}
   %kv2: kv = kv_append %kv, %kr, %l
-  %a: f32[T, 64] = attention %x, %kv2 {heads = 2, kv_heads = 1, head_dim = 32, scale = 1}
+  %a: f32[T, 64] = attention %x, %kv2 {heads = 2, kv_heads = 1, head_dim = 32, window = 4, scale = 1, softcap = 50}
   %h: f32[T, 64] = silu_mul %a, %x
-  %y: f32[T, 64] = add %h, %x)")),
+  %g: f32[T, 64] = gelu_mul %h, %x
+  %e: f32[T, 64] = scale %g {scale = 8}
+  %c: f32[T, 64] = softcap %e {softcap = 30}
+  %y: f32[T, 64] = add %c, %x)")),
             "");
 }
 
@@ -64,6 +73,27 @@ constexpr BadLayer kBadLayers[] = {
     BadLayer{"%b: f32[T, 64] = add %x, %x, %x", "(add): takes 2 operands, has 3"},
     BadLayer{"%b: f32[T, 32] = add %x, %x", "(add): gives f32[T, 64], declared as f32[T, 32]"},
     BadLayer{"%b: f32[T, 64] = add %x, %positions", "(add): the operands must be alike rows of f32"},
+    BadLayer{"%b: f32[T, 64] = gelu_mul %x, @v", "(gelu_mul): the operands must be alike rows of f32"},
+    BadLayer{"%b: f32[T, 64] = add_bias %x, @u",
+             "(add_bias): the second operand must be an f32 weight as wide"},
+    BadLayer{"%b: f32[T, 64] = add_bias %x, %x",
+             "(add_bias): the second operand must be an f32 weight as wide"},
+    BadLayer{"%b: f32[T, 64] = scale %x", "(scale): scale must be positive"},
+    BadLayer{"%b: f32[T, 64] = softcap %x", "(softcap): softcap must be positive"},
+    BadLayer{"%b: f32[T, 64] = head_norm %x, @v {heads = 2, head_dim = 32, eps = 1}",
+             "(head_norm): the second operand must be an f32 weight as wide as a head"},
+    BadLayer{"%b: f32[T, 64] = head_norm %x, @u {heads = 1, head_dim = 32, eps = 1}",
+             "(head_norm): the first operand must be f32[T, heads * head_dim]"},
+    BadLayer{"%b: f32[T, 64] = head_norm %x, @u {heads = 2, head_dim = 32}",
+             "(head_norm): eps must be positive"},
+    BadLayer{"%b: f32[T, 64] = rope %x, %positions {heads = 2, head_dim = 32, half = 2, theta = 1}",
+             "(rope): half must be 0 or 1"},
+    BadLayer{"%b: f32[T, 64] = rope %x, %positions {heads = 2, head_dim = 32, scaling = 3, theta = 1}",
+             "(rope): the graph has no rope_scaling 3"},
+    BadLayer{"%b: f32[T, 64] = rope %x, %positions {heads = 4, head_dim = 16, scaling = 1, theta = 1}",
+             "(rope): rope_scaling 1 has 16 factors, not one per pair"},
+    BadLayer{"%b: f32[T, 64] = rope %x, %positions {heads = 2, head_dim = 32, scaling = 2, theta = 1}",
+             "(rope): rope_scaling 2 must have positive factors"},
     BadLayer{"%b: f32[T, 64] = silu_mul %x, @v", "(silu_mul): the operands must be alike rows of f32"},
     BadLayer{"%b: f32[T, 64] = embed %x, @w", "(embed): the first operand must be i32[T]"},
     BadLayer{"%b: f32[T, 64] = embed %positions, @v",
@@ -137,12 +167,12 @@ TEST(GraphVerify, BindingsAreCompleteAndOnce) {
   const std::vector<Binding> good = graph->layers[0].bindings;
   graph->layers[0].bindings.pop_back();
   EXPECT_EQ(Verify(*graph).message(), "graph 'g', layer 0: does not bind @w");
-  graph->layers[0].bindings = {good[0], good[1], good[1]};
+  graph->layers[0].bindings = {good[0], good[2], good[2]};
   EXPECT_EQ(Verify(*graph).message(), "graph 'g', layer 0: binds @w twice");
   graph->layers[0].bindings = {good[0], {ValueId{0}, "x"}};
   EXPECT_EQ(Verify(*graph).message(), "graph 'g', layer 0: binds 'x' to something that is no weight");
   graph->layers[0].bindings = {good[0], {good[1].weight, ""}};
-  EXPECT_EQ(Verify(*graph).message(), "graph 'g', layer 0: binds @w to an empty name");
+  EXPECT_EQ(Verify(*graph).message(), "graph 'g', layer 0: binds @u to an empty name");
 }
 
 TEST(GraphVerify, BodiesMustFitTogether) {
