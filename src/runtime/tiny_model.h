@@ -11,14 +11,17 @@
 #include <string_view>
 #include <vector>
 
+#include "tensor/dequantize.h"
 #include "tensor/dtype.h"
-#include "tensor/float16.h"
+#include "tensor/random_row.h"
 
 namespace vivace::runtime {
 
 struct TinyModelSpec {
   int layers = 2, hidden = 64, heads = 2, kv_heads = 1, ffn = 96, context = 256;
-  tensor::DType matrix = tensor::DType::kQ4_1;  // of all matrices but the embedding, which is Q8_0
+  tensor::DType matrix = tensor::DType::kQ4_1;  // of all matrices but the embedding
+  tensor::DType embedding = tensor::DType::kQ8_0;
+  bool as_f32 = false;  // the same values, stored as f32
   std::uint64_t seed = 1;
   bool poisoned = false;  // the embedding of the token "!" is not a number, and the output has its own matrix
   static constexpr std::int32_t kEndOfText = 0, kStart = 1, kEnd = 2, kFirstByte = 3;
@@ -131,27 +134,31 @@ class TinyModel {
     tensors_.push_back({name, tensor::DType::kF32, 0, width, bytes.data()});
   }
 
-  // Values of about `size`, in blocks of 32.
+  // Values of about `size`.
   void AddMatrix(const std::string& name, tensor::DType type, int rows, int width, float size) {
-    GgufBytes bytes;
-    for (int block = 0; block < rows * width / 32; ++block) {
-      const float scale = size * (0.5f + Uniform()) / (type == tensor::DType::kQ4_1 ? 7.5f : 127.0f);
-      bytes.Put(tensor::F32ToF16(scale));
-      if (type == tensor::DType::kQ4_1) bytes.Put(tensor::F32ToF16(-7.5f * scale));
-      for (int i = 0; i < (type == tensor::DType::kQ4_1 ? 16 : 32); ++i) {
-        // Q8_0 keeps to -127 .. 127, as its makers do.
-        const auto byte = static_cast<std::uint8_t>(Next() >> 56);
-        bytes.Put<std::uint8_t>(type == tensor::DType::kQ8_0 && byte == 128 ? std::uint8_t{129} : byte);
-      }
+    const std::size_t row_bytes = tensor::RowBytes(type, width);
+    const std::uint64_t seed = Next();
+    std::vector<std::byte> data(static_cast<std::size_t>(rows) * row_bytes);
+    for (int row = 0; row < rows; ++row) {
+      tensor::RandomRow(type, seed, static_cast<std::uint64_t>(row), width, 0.6f * size,
+                        data.data() + static_cast<std::size_t>(row) * row_bytes);
     }
-    tensors_.push_back({name, type, rows, width, bytes.data()});
+    if (spec_.as_f32) {
+      std::vector<std::byte> values(static_cast<std::size_t>(rows) * width * sizeof(float));
+      tensor::DequantizeRow(type, data.data(), static_cast<std::int64_t>(rows) * width,
+                            reinterpret_cast<float*>(values.data()));
+      data = std::move(values);
+      type = tensor::DType::kF32;
+    }
+    tensors_.push_back(
+        {name, type, rows, width, std::string(reinterpret_cast<const char*>(data.data()), data.size())});
   }
 
   void MakeTensors() {
     tensors_.clear();
     const int hidden = spec_.hidden, head_dim = hidden / spec_.heads;
     const float size = 1.5f / static_cast<float>(hidden / 8);
-    AddMatrix("token_embd.weight", tensor::DType::kQ8_0, TinyModelSpec::kVocabulary, hidden, 1.0f);
+    AddMatrix("token_embd.weight", spec_.embedding, TinyModelSpec::kVocabulary, hidden, 1.0f);
     if (spec_.poisoned) {
       const std::size_t row_bytes = tensors_[0].data.size() / TinyModelSpec::kVocabulary;
       const std::uint16_t nan = 0x7e00;
@@ -171,7 +178,7 @@ class TinyModel {
     }
     AddVector("output_norm.weight", hidden);
     if (spec_.poisoned) {
-      AddMatrix("output.weight", tensor::DType::kQ8_0, TinyModelSpec::kVocabulary, hidden, 1.0f);
+      AddMatrix("output.weight", spec_.embedding, TinyModelSpec::kVocabulary, hidden, 1.0f);
     }
   }
 
