@@ -5,20 +5,31 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "tokenizer/merge_table.h"
+#include "tokenizer/token_table.h"
 
 namespace vivace::tokenizer {
 
 /// The token of each byte, or -1 where the vocabulary has none.
 using ByteTokens = std::array<std::int32_t, 256>;
 
+/// The tables of a byte-level BPE. `tokens` is in the byte-level alphabet.
+struct BpeTables {
+  TokenTable tokens;
+  MergeTable merges;
+  ByteTokens byte_tokens;
+  bool ignore_merges = false;             // a word that is a token is that token
+  std::vector<std::int32_t> control_ids;  // sorted; never made from text
+};
+
 class BpeEncoder {
  public:
-  BpeEncoder(const ByteTokens& byte_tokens, const MergeTable& merges)
-      : byte_tokens_(byte_tokens), merges_(merges) {}
+  explicit BpeEncoder(const BpeTables& tables)
+      : tables_(tables), byte_tokens_(tables.byte_tokens), merges_(tables.merges) {}
 
   /// Appends the tokens of the word. O(n log n) in its length.
   void Encode(std::string_view word, std::vector<std::int32_t>& out);
@@ -44,10 +55,15 @@ class BpeEncoder {
   void EncodeLong(std::vector<std::int32_t>& out, std::size_t begin);
   void Offer(std::int32_t at);
 
+  /// True when the whole word is a token, which is appended.
+  bool AppendWhole(std::string_view word, std::vector<std::int32_t>& out);
+
+  const BpeTables& tables_;
   const ByteTokens& byte_tokens_;
   const MergeTable& merges_;
   std::vector<Symbol> symbols_;
   std::vector<Merge> heap_;
+  std::string mapped_;
 };
 
 }  // namespace vivace::tokenizer

@@ -39,6 +39,18 @@ std::string ByteCharacter(unsigned char byte) {
   return {static_cast<char>(0xC0 | (code >> 6)), static_cast<char>(0x80 | (code & 0x3F))};
 }
 
+void AppendByteCharacters(std::string_view bytes, std::string& out) {
+  for (const char c : bytes) {
+    const unsigned code = kAlphabet.code_of_byte[static_cast<unsigned char>(c)];
+    if (code >= 0x80) {
+      out.push_back(static_cast<char>(0xC0 | code >> 6));
+      out.push_back(static_cast<char>(0x80 | (code & 0x3F)));
+    } else {
+      out.push_back(static_cast<char>(code));
+    }
+  }
+}
+
 void AppendTokenBytes(std::string_view entry, std::string& out) {
   const std::size_t start = out.size();
   for (std::size_t i = 0; i < entry.size();) {

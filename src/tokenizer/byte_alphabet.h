@@ -11,6 +11,9 @@ namespace vivace::tokenizer {
 /// The character of a byte, as UTF-8 (1 or 2 bytes).
 std::string ByteCharacter(unsigned char byte);
 
+/// Appends the character of every byte.
+void AppendByteCharacters(std::string_view bytes, std::string& out);
+
 /// Appends the bytes that a vocabulary entry stands for. An entry with a character outside the alphabet (a
 /// special token with a space, say) stands for its own text.
 void AppendTokenBytes(std::string_view entry, std::string& out);

@@ -81,7 +81,7 @@ class JsonReader {
   std::string_view name_;
   std::size_t at_ = 0;
   int depth_ = 0;
-  bool first_ = false;              // no member or item of the innermost container was read yet
+  bool first_ = false;  // no member or item of the innermost container was read yet
   std::deque<std::string> unescaped_;
   Status status_;
 };

@@ -15,8 +15,13 @@ bool IsJoin(std::string_view token, std::string_view left, std::string_view righ
          token.substr(left.size()) == right;
 }
 
-Status BadMerge(std::size_t rank, std::string_view merge, const char* why) {
-  return DataLoss("merge " + std::to_string(rank) + " (\"" + std::string(merge) + "\") " + why);
+Status BadMerge(std::size_t rank, const std::string& merge, const char* why) {
+  constexpr std::size_t kShown = 80;
+  return DataLoss("merge " + std::to_string(rank) + " (\"" + merge.substr(0, kShown) +
+                  (merge.size() > kShown ? "..." : "") + "\") " + why);
+}
+Status BadMerge(std::size_t rank, const MergeWords& merge, const char* why) {
+  return BadMerge(rank, std::string(merge.left) + " " + std::string(merge.right), why);
 }
 
 /// The token left + right. Vocabularies list joins in the order of the merges, so `guess` is nearly always
@@ -41,7 +46,23 @@ bool MergeTable::Insert(std::uint64_t key, std::uint32_t rank) {
   return true;
 }
 
-Result<MergeTable> MergeTable::Create(std::span<const std::string_view> merges, const TokenTable& tokens) {
+Result<std::vector<MergeWords>> SplitMerges(std::span<const std::string_view> merges) {
+  std::vector<MergeWords> words;
+  words.reserve(merges.size());
+  for (const std::string_view merge : merges) {
+    const std::size_t space = merge.find(' ', 1);
+    if (space == std::string_view::npos || space + 1 == merge.size() ||
+        merge.find(' ', space + 1) != merge.npos) {
+      return BadMerge(words.size(), std::string(merge), "is not two tokens with a space between");
+    }
+    words.push_back({merge.substr(0, space), merge.substr(space + 1)});
+  }
+  return words;
+}
+
+Result<MergeTable> MergeTable::Create(std::span<const MergeWords> merges, const TokenTable& tokens,
+                                      std::span<const std::int32_t> control_ids,
+                                      std::string_view continuing_prefix) {
   if (merges.size() > kMaxMerges) {
     return Unsupported("the vocabulary has " + std::to_string(merges.size()) + " merges; at most " +
                        std::to_string(kMaxMerges) + " are supported");
@@ -51,22 +72,21 @@ Result<MergeTable> MergeTable::Create(std::span<const std::string_view> merges, 
   table.slots_.assign(capacity, kEmpty);
   table.shift_ = 64 - std::countr_zero(capacity);
   table.joined_.resize(merges.size());
+  std::vector<bool> is_control(tokens.size());
+  for (const std::int32_t id : control_ids) is_control[static_cast<std::size_t>(id)] = true;
   std::int32_t guess = 0;
   std::string buffer;
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-    const std::string_view merge = merges[rank];
-    const std::size_t space = merge.find(' ', 1);
-    if (space == std::string_view::npos || space + 1 == merge.size() ||
-        merge.find(' ', space + 1) != merge.npos) {
-      return BadMerge(rank, merge, "is not two tokens with a space between");
-    }
-    const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
-    const auto left_id = tokens.Find(left), right_id = tokens.Find(right);
+    const MergeWords& merge = merges[rank];
+    const auto left_id = tokens.Find(merge.left), right_id = tokens.Find(merge.right);
     if (!left_id || !right_id) return BadMerge(rank, merge, "names a part that is not in the vocabulary");
-    const auto joined = FindJoin(tokens, left, right, guess, buffer);
+    std::string_view tail = merge.right;
+    if (tail.starts_with(continuing_prefix)) tail.remove_prefix(continuing_prefix.size());
+    const auto joined = FindJoin(tokens, merge.left, tail, guess, buffer);
     if (!joined) return BadMerge(rank, merge, "makes a token that is not in the vocabulary");
     table.joined_[rank] = *joined;
     guess = *joined + 1;
+    if (is_control[static_cast<std::size_t>(*joined)]) continue;
     if (!table.Insert(Key(*left_id, *right_id), static_cast<std::uint32_t>(rank))) {
       return BadMerge(rank, merge, "collides with too many others");
     }

@@ -12,14 +12,24 @@
 
 namespace vivace::tokenizer {
 
+struct MergeWords {
+  std::string_view left, right;
+};
+
+/// "left right" cut at its space. Errors: kDataLoss for a text that is not two words, with its rank.
+Result<std::vector<MergeWords>> SplitMerges(std::span<const std::string_view> merges);
+
 class MergeTable {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::size_t kMaxMerges = (std::size_t{1} << 22) - 1;
 
-  /// Errors: kDataLoss for a merge that is not two words, or whose parts or join are no tokens. Of a pair
-  /// that is listed twice the better rank counts.
-  static Result<MergeTable> Create(std::span<const std::string_view> merges, const TokenTable& tokens);
+  /// The join leaves out `continuing_prefix` at the beginning of the right part. A merge whose join is one of
+  /// `control_ids` never happens: text cannot spell a control token. Errors: kDataLoss for a merge whose
+  /// parts or join are no tokens. Of a pair that is listed twice the better rank counts.
+  static Result<MergeTable> Create(std::span<const MergeWords> merges, const TokenTable& tokens,
+                                   std::span<const std::int32_t> control_ids = {},
+                                   std::string_view continuing_prefix = {});
 
   /// The rank of the merge of two tokens, 0 the best; kNone when they do not merge.
   std::uint32_t Rank(std::int32_t left, std::int32_t right) const {

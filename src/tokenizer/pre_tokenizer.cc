@@ -1,152 +1,199 @@
+// Every step cuts the words that the step before made; a step that rewrites the text writes into the one of
+// two buffers that does not hold it. Thread safety and ownership: see the header.
 #include "tokenizer/pre_tokenizer.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include <optional>
+#include <utility>
 
-#include <array>
+#include "base/status_macros.h"
+#include "tokenizer/byte_alphabet.h"
+#include "tokenizer/regex.h"
+#include "tokenizer/word_splitters.h"
 
 namespace vivace::tokenizer {
 namespace {
 
-// Unicode White_Space. PCRE2's own \s would add U+180E, which has not been white space since Unicode 6.3.
-#define VIVACE_SPACE "\\t-\\r\\x{85}\\p{Z}"
-#define VIVACE_CONTRACTIONS "'(?:[stmd]|re|ve|ll)"
-
-constexpr PreTokenizerStage kGpt2 = {VIVACE_CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^" VIVACE_SPACE
-                                                         "\\p{L}\\p{N}]+"
-                                                         "|[" VIVACE_SPACE "]+(?![^" VIVACE_SPACE
-                                                         "])|[" VIVACE_SPACE "]+"};
-constexpr PreTokenizerStage kGpt2Stages[] = {kGpt2};
-constexpr PreTokenizerStage kSmollmStages[] = {{"\\p{N}"}, kGpt2};
-// A digit ends the piece before it just as the end of the text does: hence \p{N} beside white space in the
-// look-ahead.
-constexpr std::string_view kSmollmSingle =
-    VIVACE_CONTRACTIONS "| ?\\p{L}+|\\p{N}| ?[^" VIVACE_SPACE
-                        "\\p{L}\\p{N}]+"
-                        "|[" VIVACE_SPACE "]+(?![^" VIVACE_SPACE "\\p{N}])|[" VIVACE_SPACE "]+";
-
-#undef VIVACE_CONTRACTIONS
-#undef VIVACE_SPACE
-
-constexpr PreTokenizerRow kRows[] = {
-    {"gpt-2", kGpt2Stages, {}},
-    {"smollm", kSmollmStages, kSmollmSingle},
+struct CompiledExpression {
+  Regex regex;
+  SplitBehavior behavior;
+  bool invert;
 };
+struct AddPrefixSpace {};
 
-constexpr std::uint32_t kMatchLimit =
-    50'000'000;  // steps of one match; expressions above need a few per character
+/// The pattern that matches just this text.
+std::string Quoted(std::string_view literal) {
+  std::string pattern;
+  for (const char c : literal) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte == 0) {
+      pattern += "\\x00";
+      continue;
+    }
+    const bool plain = byte >= 0x80 || (byte | 0x20u) - 'a' < 26u || byte - unsigned{'0'} < 10u;
+    if (!plain) pattern.push_back('\\');
+    pattern.push_back(c);
+  }
+  return pattern;
+}
 
-struct FreeMatchData {
-  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
-};
-using MatchData = std::unique_ptr<pcre2_match_data, FreeMatchData>;
+/// What lies between the matches in [0, size).
+void Invert(std::size_t size, std::vector<ByteRange>& matches) {
+  std::vector<ByteRange> between;
+  std::size_t at = 0;
+  for (const ByteRange& match : matches) {
+    if (match.begin > at) between.push_back({at, match.begin});
+    at = match.end;
+  }
+  if (at < size) between.push_back({at, size});
+  matches.swap(between);
+}
+
+Status CutByExpression(const CompiledExpression& expression, WordList& list) {
+  Regex::Matcher matcher(expression.regex);
+  list.scratch.clear();
+  for (const ByteRange& word : list.words) {
+    const std::string_view text = list.text.substr(word.begin, word.end - word.begin);
+    list.matches.clear();
+    ByteRange match{};
+    for (std::size_t at = 0; at < text.size(); at = match.end) {
+      VIVACE_ASSIGN_OR_RETURN(const bool found, matcher.Find(text, at, match));
+      if (!found) break;
+      list.matches.push_back(match);
+    }
+    if (expression.invert) Invert(text.size(), list.matches);
+    for (ByteRange& range : list.matches) range = {range.begin + word.begin, range.end + word.begin};
+    SplitByMatches(word.begin, word.end, list.matches, expression.behavior, list.scratch);
+  }
+  list.words.swap(list.scratch);
+  return Status::Ok();
+}
+
+/// Makes a new text: `write(text of the word, whether the input begins with it, new text, words)` appends to
+/// both.
+template <class Write>
+void Rewrite(bool first, WordList& list, Write&& write) {
+  std::string& out = list.buffers[list.text.data() == list.buffers[0].data() ? 1 : 0];
+  out.clear();
+  list.scratch.clear();
+  for (const ByteRange& word : list.words) {
+    write(list.text.substr(word.begin, word.end - word.begin), first && word.begin == 0, out, list.scratch);
+  }
+  list.words.swap(list.scratch);
+  list.text = out;
+  list.rewritten = true;
+}
 
 }  // namespace
 
-/// A compiled expression; just-in-time compiled where PCRE2 can.
-class PreTokenizer::Expression {
+class PreTokenizer::Step {
  public:
-  static Result<Expression> Compile(std::string_view pattern) {
-    int error = 0;
-    PCRE2_SIZE offset = 0;
-    Expression expression;
-    expression.code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                         PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &error, &offset,
-                                         nullptr));
-    if (!expression.code_) {
-      std::array<PCRE2_UCHAR, 128> message{};
-      pcre2_get_error_message(error, message.data(), message.size());
-      return Internal("pre-tokenizer expression, offset " + std::to_string(offset) + ": " +
-                      reinterpret_cast<const char*>(message.data()));
-    }
-    expression.jit_ = pcre2_jit_compile(expression.code_.get(), PCRE2_JIT_COMPLETE) == 0;
-    expression.limits_.reset(pcre2_match_context_create(nullptr));
-    pcre2_set_match_limit(expression.limits_.get(), kMatchLimit);
-    return expression;
-  }
+  using Kind =
+      std::variant<WordSplitter, CompiledExpression, PreTokenizerStep, AddPrefixSpace, MapToByteAlphabet>;
+  explicit Step(Kind kind) : kind_(std::move(kind)) {}
 
-  /// Appends to `ends` where the pieces of text[begin, end) end.
-  Status Cut(std::string_view text, std::size_t begin, std::size_t end, pcre2_match_data* data,
-             std::vector<std::size_t>& ends) const {
-    const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data() + begin);
-    const std::size_t length = end - begin;
-    std::size_t at = 0;
-    while (at < length) {
-      const int found =
-          jit_ ? pcre2_jit_match(code_.get(), subject, length, at, 0, data, limits_.get())
-               : pcre2_match(code_.get(), subject, length, at, PCRE2_NO_UTF_CHECK, data, limits_.get());
-      if (found == PCRE2_ERROR_NOMATCH) break;
-      if (found < 0) {
-        return ResourceExhausted("the pre-tokenizer gave up at byte " + std::to_string(begin + at) +
-                                 " of the text (PCRE2 error " + std::to_string(found) +
-                                 "); send a shorter text");
-      }
-      const PCRE2_SIZE* match = pcre2_get_ovector_pointer(data);
-      if (match[1] <= at) return Internal("a pre-tokenizer expression matched nothing");
-      if (match[0] > at) ends.push_back(begin + match[0]);
-      ends.push_back(begin + match[1]);
-      at = match[1];
+  Status Apply(bool first, WordList& list) const {
+    if (const auto* expression = std::get_if<CompiledExpression>(&kind_))
+      return CutByExpression(*expression, list);
+    if (const auto* splitter = std::get_if<WordSplitter>(&kind_)) {
+      list.scratch.clear();
+      for (const ByteRange& word : list.words) (*splitter)(list.text, word.begin, word.end, list.scratch);
+      list.words.swap(list.scratch);
+    } else if (const auto* step = std::get_if<PreTokenizerStep>(&kind_)) {
+      ApplyKind(*step, first, list);
+    } else if (std::holds_alternative<AddPrefixSpace>(kind_)) {
+      Rewrite(first, list, [](std::string_view text, bool, std::string& out, std::vector<ByteRange>& words) {
+        const std::size_t begin = out.size();
+        if (text.front() != ' ') out.push_back(' ');
+        out.append(text);
+        words.push_back({begin, out.size()});
+      });
+    } else {
+      Rewrite(first, list, [](std::string_view text, bool, std::string& out, std::vector<ByteRange>& words) {
+        const std::size_t begin = out.size();
+        AppendByteCharacters(text, out);
+        words.push_back({begin, out.size()});
+      });
     }
-    if (at < length) ends.push_back(end);
     return Status::Ok();
   }
 
  private:
-  struct FreeCode {
-    void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-  };
-  struct FreeContext {
-    void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
-  };
-  std::unique_ptr<pcre2_code, FreeCode> code_;
-  std::unique_ptr<pcre2_match_context, FreeContext> limits_;
-  bool jit_ = false;
+  static void ApplyKind(const PreTokenizerStep& step, bool first, WordList& list) {
+    if (Rewrites(step)) {
+      Rewrite(first, list,
+              [&](std::string_view text, bool is_first, std::string& out, std::vector<ByteRange>& words) {
+                ApplyStep(step, text, 0, is_first, out, words);
+              });
+      return;
+    }
+    list.scratch.clear();
+    std::string unused;
+    for (const ByteRange& word : list.words) {
+      ApplyStep(step, list.text.substr(word.begin, word.end - word.begin), word.begin,
+                first && word.begin == 0, unused, list.scratch);
+    }
+    list.words.swap(list.scratch);
+  }
+
+  Kind kind_;
 };
 
-std::span<const PreTokenizerRow> PreTokenizers() {
-  return kRows;
-}
-
-Result<const PreTokenizerRow*> PreTokenizer::FindRow(std::string_view name) {
-  std::string known;
-  for (const PreTokenizerRow& row : kRows) {
-    if (row.name == name) return &row;
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
-  }
-  return Unsupported("pre-tokenizer \"" + std::string(name) + "\" is not known; known are: " + known);
-}
-
-Result<PreTokenizer> PreTokenizer::Create(const PreTokenizerRow& row, bool by_stages) {
-  std::vector<Expression> stages;
-  const PreTokenizerStage single[] = {{row.single_expression}};
-  const bool use_single = !row.single_expression.empty() && !by_stages;
-  for (const PreTokenizerStage& stage :
-       use_single ? std::span<const PreTokenizerStage>(single) : row.stages) {
-    auto expression = Expression::Compile(stage.expression);
-    if (!expression.ok()) return expression.status();
-    stages.push_back(std::move(expression).value());
-  }
-  return PreTokenizer(std::move(stages));
-}
-
-PreTokenizer::PreTokenizer(std::vector<Expression> stages) : stages_(std::move(stages)) {}
+PreTokenizer::PreTokenizer() = default;
 PreTokenizer::PreTokenizer(PreTokenizer&&) noexcept = default;
 PreTokenizer& PreTokenizer::operator=(PreTokenizer&&) noexcept = default;
 PreTokenizer::~PreTokenizer() = default;
 
-Status PreTokenizer::Split(std::string_view text, std::vector<std::size_t>& ends) const {
-  ends.assign(text.empty() ? 0 : 1, text.size());
-  const MatchData data(pcre2_match_data_create(1, nullptr));
-  if (!data) return ResourceExhausted("no memory for the pre-tokenizer");
-  std::vector<std::size_t> before;
-  for (const Expression& stage : stages_) {
-    before.swap(ends);
-    ends.clear();
-    std::size_t begin = 0;
-    for (const std::size_t end : before) {
-      if (Status status = stage.Cut(text, begin, end, data.get(), ends); !status.ok()) return status;
-      begin = end;
+Result<PreTokenizer> PreTokenizer::Create(const std::vector<PreTokenizerPart>& parts) {
+  return Make(parts, true);
+}
+
+Result<PreTokenizer> PreTokenizer::CreateByExpressions(const std::vector<PreTokenizerPart>& parts) {
+  return Make(parts, false);
+}
+
+Result<PreTokenizer> PreTokenizer::Make(const std::vector<PreTokenizerPart>& parts, bool by_hand) {
+  PreTokenizer result;
+  const auto add = [&](Step::Kind kind) { result.steps_.push_back(std::make_unique<Step>(std::move(kind))); };
+  const auto add_expression = [&](std::string_view pattern, SplitBehavior behavior, bool invert) -> Status {
+    const WordSplitter splitter = by_hand ? FindWordSplitter(pattern) : nullptr;
+    // The known expressions match all of a text, so isolated matches are the words either way round.
+    const bool covers =
+        behavior == SplitBehavior::kIsolated || (behavior == SplitBehavior::kRemoved && invert);
+    if (splitter != nullptr && covers) {
+      add(splitter);
+      return Status::Ok();
     }
+    VIVACE_ASSIGN_OR_RETURN(Regex regex, Regex::Compile(pattern));
+    add(CompiledExpression{std::move(regex), behavior, invert});
+    return Status::Ok();
+  };
+  for (const PreTokenizerPart& part : parts) {
+    if (const auto* step = std::get_if<PreTokenizerStep>(&part)) {
+      VIVACE_RETURN_IF_ERROR(CheckStep(*step));
+      add(*step);
+    } else if (const auto* split = std::get_if<ExpressionSplit>(&part)) {
+      VIVACE_RETURN_IF_ERROR(add_expression(split->is_regex ? split->pattern : Quoted(split->pattern),
+                                            split->behavior, split->invert));
+    } else if (const auto* bytes = std::get_if<ByteLevelSplit>(&part)) {
+      if (bytes->add_prefix_space) add(AddPrefixSpace{});
+      if (bytes->use_regex)
+        VIVACE_RETURN_IF_ERROR(add_expression(Gpt2Pattern(), SplitBehavior::kIsolated, false));
+    } else {
+      add(MapToByteAlphabet{});
+    }
+  }
+  return result;
+}
+
+Status PreTokenizer::Split(std::string_view text, bool first, WordList& list) const {
+  list.text = text;
+  list.rewritten = false;
+  list.words.clear();
+  if (text.empty()) return Status::Ok();
+  list.words.push_back({0, text.size()});
+  for (const std::unique_ptr<Step>& step : steps_) {
+    VIVACE_RETURN_IF_ERROR(step->Apply(first, list));
+    first = first && !list.words.empty() && list.words.front().begin == 0;
   }
   return Status::Ok();
 }

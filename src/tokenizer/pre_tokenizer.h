@@ -35,9 +35,9 @@ using PreTokenizerPart = std::variant<PreTokenizerStep, ExpressionSplit, ByteLev
 
 /// The words of one text, and the memory that a caller keeps from text to text.
 struct WordList {
-  std::string_view text;          // the input, or one of the buffers when a step rewrote it
-  std::vector<ByteRange> words;   // of `text`, in order, none empty
-  bool rewritten = false;         // `text` is a buffer, which the next Split overwrites
+  std::string_view text;         // the input, or one of the buffers when a step rewrote it
+  std::vector<ByteRange> words;  // of `text`, in order, none empty
+  bool rewritten = false;        // `text` is a buffer, which the next Split overwrites
   std::string buffers[2];
   std::vector<ByteRange> scratch, matches;
 };

@@ -52,6 +52,7 @@ Result<TokenTable> TokenTable::Create(std::span<const std::string_view> tokens) 
   table.slots_.assign(capacity, Slot{0, -1});
   table.shift_ = 64 - std::countr_zero(capacity);
   for (std::size_t id = 0; id < tokens.size(); ++id) {
+    if (tokens[id].data() == nullptr) continue;
     const std::uint64_t hash = HashText(tokens[id]);
     const auto tag = static_cast<std::uint32_t>(hash);
     std::size_t at = hash >> table.shift_;
@@ -67,6 +68,12 @@ Result<TokenTable> TokenTable::Create(std::span<const std::string_view> tokens) 
     table.slots_[at] = {tag, static_cast<std::int32_t>(id)};
   }
   return table;
+}
+
+void TokenTable::AddText(std::int32_t id, std::string_view text) {
+  const auto index = static_cast<std::size_t>(id);
+  if (index >= tokens_.size()) tokens_.resize(index + 1);
+  tokens_[index] = text;
 }
 
 std::optional<std::int32_t> TokenTable::Find(std::string_view text) const {

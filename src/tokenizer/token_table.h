@@ -14,13 +14,17 @@ namespace vivace::tokenizer {
 
 class TokenTable {
  public:
-  /// Errors: kUnsupported for more than kMaxTokens, kDataLoss for none or for a text that appears twice.
+  /// A view without data is an id without a text, which Find never gives. Errors: kUnsupported for more than
+  /// kMaxTokens, kDataLoss for none or for a text that appears twice.
   static Result<TokenTable> Create(std::span<const std::string_view> tokens);
 
   static constexpr std::size_t kMaxTokens = (std::size_t{1} << 21) - 1;
 
   std::optional<std::int32_t> Find(std::string_view text) const;
   std::string_view text(std::int32_t id) const { return tokens_[static_cast<std::size_t>(id)]; }
+  std::span<const std::string_view> texts() const { return tokens_; }
+  /// Gives an id a text that Find does not know: of an added token. New ids up to `id` have no text.
+  void AddText(std::int32_t id, std::string_view text);
   std::size_t size() const { return tokens_.size(); }
 
  private:

@@ -1,6 +1,6 @@
-// Text to token ids and back: byte-level BPE with the pre-tokenizer as data.
-// Thread safety: all const members may be called from any thread. Ownership: keeps views into the text of the
-// Vocabulary it was made from (the mapped file), which must outlive it.
+// Text to token ids and back, for the kinds of tokenizer that GGUF files and tokenizer.json describe.
+// Thread safety: all const members may be called from any thread. Ownership: made from a Vocabulary, keeps
+// views into its text (the mapped file), which must outlive it; made from JSON, owns what it needs.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,9 @@ struct TextPiece {
   std::string_view text;
   bool parse_special = false;
 };
+
+class Decoder;
+class Pipeline;
 
 class Tokenizer {
  public:
@@ -52,6 +55,12 @@ class Tokenizer {
   /// out with skip_special.
   std::string Decode(std::span<const std::int32_t> ids, bool skip_special) const;
 
+  /// The token as the vocabulary writes it; empty for an id without one.
+  std::string_view TokenEntry(std::int32_t id) const;
+  /// Turns entries into text; lives as long as the tokenizer.
+  const Decoder& decoder() const;
+
+  /// The number of ids: the highest one and 1.
   std::int32_t size() const;
   /// True for control tokens; false for ids outside [0, size()).
   bool is_special(std::int32_t id) const;
@@ -71,9 +80,8 @@ class Tokenizer {
   void AddSpecialTokens(std::vector<std::int32_t>& ids) const;
 
  private:
-  struct Impl;
-  explicit Tokenizer(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Tokenizer(std::unique_ptr<Pipeline> pipeline);
+  std::unique_ptr<Pipeline> pipeline_;
 };
 
 }  // namespace vivace::tokenizer

@@ -11,6 +11,7 @@ constexpr std::size_t kSmallestText = 2048;   // bytes
 constexpr std::size_t kMaxEntries = 1 << 14;  // half a MiB
 constexpr std::size_t kLongestWord = 64;      // bytes; longer ones hardly repeat
 constexpr std::size_t kShortestWord = 2;      // bytes; one byte is one token
+constexpr std::size_t kCopyBytes = 1 << 16;
 
 }  // namespace
 
@@ -45,9 +46,20 @@ bool WordCache::AppendKnown(std::string_view word, std::vector<std::int32_t>& id
   return true;
 }
 
-void WordCache::Remember(std::string_view word, std::size_t first, std::size_t last) {
+std::string_view WordCache::Keep(std::string_view word) {
+  if (word.size() > copies_left_) {
+    copies_.push_back(std::make_unique<char[]>(kCopyBytes));
+    copies_left_ = kCopyBytes;
+  }
+  char* to = copies_.back().get() + kCopyBytes - copies_left_;
+  copies_left_ -= word.size();
+  std::memcpy(to, word.data(), word.size());
+  return {to, word.size()};
+}
+
+void WordCache::Remember(std::string_view word, std::size_t first, std::size_t last, bool stays) {
   if (entries_.empty() || word.size() < kShortestWord || word.size() > kLongestWord) return;
-  entries_[SlotOf(word)] = {word, first, last - first};
+  entries_[SlotOf(word)] = {stays ? word : Keep(word), first, last - first};
 }
 
 }  // namespace vivace::tokenizer

@@ -1,3 +1,5 @@
+// One cursor over classes of characters, and one function for each family of expressions. Where a function
+// looks odd, the comment gives the part of the expression that it stands for.
 #include "tokenizer/word_splitters.h"
 
 #include <utf8proc.h>
@@ -12,12 +14,12 @@ namespace {
 enum CharacterClass : std::uint8_t {
   kOther,
   kMark,
-  kUpper,       // Lu, Lt
-  kLower,       // Ll
-  kOtherLetter, // Lm, Lo
+  kUpper,        // Lu, Lt
+  kLower,        // Ll
+  kOtherLetter,  // Lm, Lo
   kNumber,
-  kSpace,       // White_Space but for the next
-  kNewline,     // \r and \n
+  kSpace,    // White_Space but for the next
+  kNewline,  // \r and \n
 };
 
 bool IsLetter(CharacterClass c) {
@@ -63,12 +65,12 @@ CharacterClass ClassOfCode(std::uint32_t code) {
 constexpr std::array<CharacterClass, 128> AsciiClasses() {
   std::array<CharacterClass, 128> classes{};
   for (unsigned c = 0; c < 128; ++c) {
-    classes[c] = c >= 'A' && c <= 'Z'                   ? kUpper
-                 : c >= 'a' && c <= 'z'                 ? kLower
-                 : c >= '0' && c <= '9'                 ? kNumber
-                 : c == '\n' || c == '\r'               ? kNewline
+    classes[c] = c >= 'A' && c <= 'Z'                              ? kUpper
+                 : c >= 'a' && c <= 'z'                            ? kLower
+                 : c >= '0' && c <= '9'                            ? kNumber
+                 : c == '\n' || c == '\r'                          ? kNewline
                  : c == ' ' || c == '\t' || c == '\v' || c == '\f' ? kSpace
-                                                        : kOther;
+                                                                   : kOther;
   }
   return classes;
 }
@@ -119,7 +121,8 @@ class Cursor {
       code = (bytes[0] & 0x0Fu) << 12 | (bytes[1] & 0x3Fu) << 6 | (bytes[2] & 0x3Fu);
     } else {
       length_ = 4;
-      code = (bytes[0] & 0x07u) << 18 | (bytes[1] & 0x3Fu) << 12 | (bytes[2] & 0x3Fu) << 6 | (bytes[3] & 0x3Fu);
+      code =
+          (bytes[0] & 0x07u) << 18 | (bytes[1] & 0x3Fu) << 12 | (bytes[2] & 0x3Fu) << 6 | (bytes[3] & 0x3Fu);
     }
     kind_ = ClassOfCode(code);
   }
@@ -283,38 +286,42 @@ void SplitWords(std::string_view text, std::size_t begin, std::size_t end, std::
   }
 }
 
-// White space is spelled out: \s of PCRE2 has one character more (U+180E) than Unicode.
-#define VIVACE_SPACE "\\t-\\r\\x{85}\\p{Z}"
 #define VIVACE_LINES "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define VIVACE_UPPER "\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}"
 #define VIVACE_LOWER "\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}"
 #define VIVACE_ANY_CASE "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 
-constexpr std::string_view kGpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+constexpr std::string_view kGpt2 =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 // A digit ends the word before it just as the end of the text does: hence \p{N} in the look-ahead.
 constexpr std::string_view kSingleDigitsGpt2 =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\s+(?![^\\s\\p{N}])|\\s+";
-constexpr std::string_view kLlama3 = VIVACE_ANY_CASE
-    "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" VIVACE_LINES;
-constexpr std::string_view kQwen2 = VIVACE_ANY_CASE
-    "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" VIVACE_LINES;
-constexpr std::string_view kO200k = "[^\\r\\n\\p{L}\\p{N}]?[" VIVACE_UPPER "]*[" VIVACE_LOWER "]+" VIVACE_ANY_CASE
+constexpr std::string_view kLlama3 =
+    VIVACE_ANY_CASE "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" VIVACE_LINES;
+constexpr std::string_view kQwen2 =
+    VIVACE_ANY_CASE "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" VIVACE_LINES;
+constexpr std::string_view kO200k =
+    "[^\\r\\n\\p{L}\\p{N}]?[" VIVACE_UPPER "]*[" VIVACE_LOWER "]+" VIVACE_ANY_CASE
     "?|[^\\r\\n\\p{L}\\p{N}]?[" VIVACE_UPPER "]+[" VIVACE_LOWER "]*" VIVACE_ANY_CASE
     "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" VIVACE_LINES;
-constexpr std::string_view kTekken = "[^\\r\\n\\p{L}\\p{N}]?[" VIVACE_UPPER "]*[" VIVACE_LOWER
-    "]+|[^\\r\\n\\p{L}\\p{N}]?[" VIVACE_UPPER "]+[" VIVACE_LOWER
-    "]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" VIVACE_LINES;
+constexpr std::string_view kTekken =
+    "[^\\r\\n\\p{L}\\p{N}]?[" VIVACE_UPPER "]*[" VIVACE_LOWER "]+|[^\\r\\n\\p{L}\\p{N}]?[" VIVACE_UPPER
+    "]+[" VIVACE_LOWER "]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" VIVACE_LINES;
 
-#undef VIVACE_SPACE
 #undef VIVACE_LINES
 #undef VIVACE_UPPER
 #undef VIVACE_LOWER
 #undef VIVACE_ANY_CASE
 
+struct KnownExpression {
+  std::string_view pattern;
+  WordSplitter split;
+};
+
 constexpr KnownExpression kKnown[] = {
-    {kGpt2, SplitWords<Gpt2WordEnd<false>>},      {kSingleDigitsGpt2, SplitWords<Gpt2WordEnd<true>>},
-    {kLlama3, SplitWords<Llama3WordEnd<3>>},      {kQwen2, SplitWords<Llama3WordEnd<1>>},
-    {kO200k, SplitWords<O200kWordEnd<3, true>>},  {kTekken, SplitWords<O200kWordEnd<1, false>>},
+    {kGpt2, SplitWords<Gpt2WordEnd<false>>},     {kSingleDigitsGpt2, SplitWords<Gpt2WordEnd<true>>},
+    {kLlama3, SplitWords<Llama3WordEnd<3>>},     {kQwen2, SplitWords<Llama3WordEnd<1>>},
+    {kO200k, SplitWords<O200kWordEnd<3, true>>}, {kTekken, SplitWords<O200kWordEnd<1, false>>},
 };
 
 }  // namespace

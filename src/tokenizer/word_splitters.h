@@ -14,11 +14,6 @@ namespace vivace::tokenizer {
 using WordSplitter = void (*)(std::string_view text, std::size_t begin, std::size_t end,
                               std::vector<ByteRange>& words);
 
-struct KnownExpression {
-  std::string_view pattern;
-  WordSplitter split;
-};
-
 /// The splitter that does what the pattern does; nullptr when there is none.
 WordSplitter FindWordSplitter(std::string_view pattern);
 
