@@ -19,7 +19,7 @@ constexpr std::size_t kLongestWord = std::size_t{1} << 30;
 void BpeEncoder::Encode(std::string_view word, std::vector<std::int32_t>& out) {
   for (; word.size() > kLongestWord; word.remove_prefix(kLongestWord))
     Encode(word.substr(0, kLongestWord), out);
-  if (tables_.ignore_merges && AppendWhole(word, out)) return;
+  if (tables_ != nullptr && AppendWhole(word, out)) return;
   const std::size_t begin = out.size();
   for (const char c : word) {
     const std::int32_t id = byte_tokens_[static_cast<unsigned char>(c)];
@@ -41,8 +41,8 @@ void BpeEncoder::MergeTokens(std::vector<std::int32_t>& out, std::size_t begin) 
 bool BpeEncoder::AppendWhole(std::string_view word, std::vector<std::int32_t>& out) {
   mapped_.clear();
   AppendByteCharacters(word, mapped_);
-  const auto id = tables_.tokens.Find(mapped_);
-  if (!id || std::binary_search(tables_.control_ids.begin(), tables_.control_ids.end(), *id)) return false;
+  const auto id = tables_->tokens.Find(mapped_);
+  if (!id || std::binary_search(tables_->control_ids.begin(), tables_->control_ids.end(), *id)) return false;
   out.push_back(*id);
   return true;
 }

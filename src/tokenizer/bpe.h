@@ -21,7 +21,7 @@ using ByteTokens = std::array<std::int32_t, 256>;
 struct BpeTables {
   TokenTable tokens;
   MergeTable merges;
-  ByteTokens byte_tokens;
+  ByteTokens byte_tokens{};
   bool ignore_merges = false;             // a word that is a token is that token
   std::vector<std::int32_t> control_ids;  // sorted; never made from text
 };
@@ -29,7 +29,11 @@ struct BpeTables {
 class BpeEncoder {
  public:
   explicit BpeEncoder(const BpeTables& tables)
-      : tables_(tables), byte_tokens_(tables.byte_tokens), merges_(tables.merges) {}
+      : tables_(tables.ignore_merges ? &tables : nullptr),
+        byte_tokens_(tables.byte_tokens),
+        merges_(tables.merges) {}
+  BpeEncoder(const ByteTokens& byte_tokens, const MergeTable& merges)
+      : tables_(nullptr), byte_tokens_(byte_tokens), merges_(merges) {}
 
   /// Appends the tokens of the word. O(n log n) in its length.
   void Encode(std::string_view word, std::vector<std::int32_t>& out);
@@ -58,7 +62,7 @@ class BpeEncoder {
   /// True when the whole word is a token, which is appended.
   bool AppendWhole(std::string_view word, std::vector<std::int32_t>& out);
 
-  const BpeTables& tables_;
+  const BpeTables* tables_;  // none: words that are tokens are nothing special
   const ByteTokens& byte_tokens_;
   const MergeTable& merges_;
   std::vector<Symbol> symbols_;

@@ -15,13 +15,13 @@
 namespace vivace::tokenizer {
 
 struct CharacterBpeOptions {
-  std::optional<std::int32_t> unk_id;     // of a character without a token; dropped without it
-  bool fuse_unk = false;                  // neighbouring unknown characters are one token
-  bool byte_fallback = false;             // first try the tokens of its bytes
-  bool ignore_merges = false;             // a word that is a token is that token
-  std::string continuing_subword_prefix;  // before every character of a word but the first
-  std::string end_of_word_suffix;         // after the last character of a word
-  std::vector<std::int32_t> control_ids;  // never made from text by ignore_merges
+  std::optional<std::int32_t> unk_id{};     // of a character without a token; dropped without it
+  bool fuse_unk = false;                    // neighbouring unknown characters are one token
+  bool byte_fallback = false;               // first try the tokens of its bytes
+  bool ignore_merges = false;               // a word that is a token is that token
+  std::string continuing_subword_prefix{};  // before every character of a word but the first
+  std::string end_of_word_suffix;           // after the last character of a word
+  std::vector<std::int32_t> control_ids{};  // never made from text by ignore_merges
 };
 
 /// Errors: kDataLoss for an id outside the vocabulary.

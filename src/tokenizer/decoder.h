@@ -29,9 +29,9 @@ enum class DecoderKind {
 
 struct DecoderStep {
   DecoderKind kind{};
-  std::string pattern;              // kReplace, kWordPiece (prefix), kBpe (suffix)
+  std::string pattern{};            // kReplace, kWordPiece (prefix), kBpe (suffix)
   bool pattern_is_regex = false;    // kReplace; a token that passes the match limits stays as it is
-  std::string content;              // kReplace, kWordPiece, kStrip and kMetaspace (one character)
+  std::string content{};            // kReplace, kWordPiece, kStrip and kMetaspace (one character)
   std::size_t start = 0, stop = 0;  // kStrip
   bool flag = true;                 // kMetaspace: the prepend scheme is not "never"; kWordPiece: cleanup
 };

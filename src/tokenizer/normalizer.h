@@ -31,14 +31,14 @@ enum class NormalizerKind {
 
 struct NormalizerStep {
   NormalizerKind kind{};
-  std::string pattern;                           // kReplace
+  std::string pattern{};                         // kReplace
   bool pattern_is_regex = false;                 // kReplace: PCRE2 syntax
-  std::string content;                           // kReplace, kPrepend
+  std::string content{};                         // kReplace, kPrepend
   bool strip_left = true, strip_right = true;    // kStrip
   bool clean_text = true, space_out_cjk = true;  // kBert ("handle_chinese_chars")
   bool lowercase = true;                         // kBert
-  std::optional<bool> strip_accents;             // kBert; as `lowercase` when absent
-  std::string charsmap;                          // kPrecompiled: the bytes, not base64 (see DecodeBase64)
+  std::optional<bool> strip_accents{};           // kBert; as `lowercase` when absent
+  std::string charsmap{};                        // kPrecompiled: the bytes, not base64 (see DecodeBase64)
 };
 
 class NormalizerRule;  // one step, made ready

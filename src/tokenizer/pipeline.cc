@@ -67,11 +67,11 @@ SpecialToken AsSpecial(const AddedToken& token, std::string_view text) {
 
 }  // namespace
 
-Pipeline::Pipeline(BpeTables tables, Normalizer normalizer, PreTokenizer pre_tokenizer, Decoder decoder)
-    : tables_(std::move(tables)),
-      normalizer_(std::move(normalizer)),
-      pre_tokenizer_(std::move(pre_tokenizer)),
-      decoder_(std::move(decoder)) {}
+Pipeline::Pipeline(Parts parts)
+    : tables_(std::move(parts.tables)),
+      normalizer_(std::move(parts.normalizer)),
+      pre_tokenizer_(std::move(parts.pre_tokenizer)),
+      decoder_(std::move(parts.decoder)) {}
 
 Result<std::unique_ptr<Pipeline>> Pipeline::Create(TokenizerSpec spec) {
   BpeTables tables;
@@ -91,8 +91,8 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(TokenizerSpec spec) {
   VIVACE_ASSIGN_OR_RETURN(Normalizer normalizer, Normalizer::Create(std::move(spec.normalizer)));
   VIVACE_ASSIGN_OR_RETURN(Decoder decoder, Decoder::Create(std::move(spec.decoder)));
   VIVACE_ASSIGN_OR_RETURN(PreTokenizer placeholder, PreTokenizer::Create({}));
-  std::unique_ptr<Pipeline> result(
-      new Pipeline(std::move(tables), std::move(normalizer), std::move(placeholder), std::move(decoder)));
+  Parts parts{std::move(tables), std::move(normalizer), std::move(placeholder), std::move(decoder)};
+  std::unique_ptr<Pipeline> result(new Pipeline(std::move(parts)));
   VIVACE_RETURN_IF_ERROR(result->MakeModel(spec));
   if (result->model_ && result->model_->CutsAtMetaspace()) {
     spec.pre_tokenizer.emplace_back(PreTokenizerStep{.kind = PreTokenizerKind::kMetaspaceRuns});
@@ -140,9 +140,13 @@ Status Pipeline::MakeModel(const TokenizerSpec& spec) {
     }
     case ModelKind::kWordPiece: {
       if (!model.unknown_id) return DataLoss("the WordPiece model has no unknown token");
-      VIVACE_ASSIGN_OR_RETURN(
-          model_, MakeWordPiece({tables_.tokens.texts(), *model.unknown_id, model.continuing_prefix,
-                                 model.max_characters_per_word, model.control_ids}));
+      VIVACE_ASSIGN_OR_RETURN(model_,
+                              MakeWordPiece({.tokens = tables_.tokens.texts(),
+                                             .unk_id = *model.unknown_id,
+                                             .continuing_subword_prefix = model.continuing_prefix,
+                                             .word_prefix = model.word_prefix,
+                                             .max_input_chars_per_word = model.max_characters_per_word,
+                                             .control_ids = model.control_ids}));
       return Status::Ok();
     }
   }

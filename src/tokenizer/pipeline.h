@@ -46,7 +46,13 @@ class Pipeline {
 
  private:
   class Call;
-  Pipeline(BpeTables tables, Normalizer normalizer, PreTokenizer pre_tokenizer, Decoder decoder);
+  struct Parts {
+    BpeTables tables;
+    Normalizer normalizer;
+    PreTokenizer pre_tokenizer;
+    Decoder decoder;
+  };
+  explicit Pipeline(Parts parts);
 
   Status AddTokens(TokenizerSpec& spec);
   Status CheckIds() const;

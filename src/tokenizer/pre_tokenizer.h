@@ -17,7 +17,7 @@ namespace vivace::tokenizer {
 
 /// "Split": what an expression or a literal finds, and what happens to it.
 struct ExpressionSplit {
-  std::string pattern;
+  std::string pattern{};
   bool is_regex = true;
   bool invert = false;  // the stretches between matches count as matches
   SplitBehavior behavior = SplitBehavior::kIsolated;

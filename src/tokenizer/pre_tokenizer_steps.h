@@ -35,7 +35,7 @@ struct PreTokenizerStep {
   PrependScheme prepend_scheme = PrependScheme::kAlways;  // kMetaspace
   bool split = true;                                      // kMetaspace
   SplitBehavior behavior = SplitBehavior::kIsolated;      // kPunctuation, kDigits
-  std::string delimiter;                                  // kCharDelimiterSplit, one character
+  std::string delimiter{};                                // kCharDelimiterSplit, one character
 };
 
 /// Errors: kDataLoss for a replacement or delimiter that is not one character.

@@ -13,7 +13,7 @@ namespace vivace::tokenizer {
 
 /// The flags are those of tokenizer.json's added tokens.
 struct SpecialToken {
-  std::string_view text;
+  std::string_view text{};
   std::int32_t id = 0;
   bool control = false;      // counts only in trusted text
   bool lstrip = false;       // takes the white space before it

@@ -5,9 +5,8 @@
 namespace vivace::tokenizer {
 void StreamingDecoder::Push(std::int32_t id, std::string& out) {
   if (skip_special_ && tokenizer_->is_special(id)) return;
-  bytes_.clear();
-  tokenizer_->AppendTokenText(id, bytes_);
-  assembler_.Push(bytes_, out);
+  const std::string_view entry = tokenizer_->TokenEntry(id);
+  if (entry.data() != nullptr) stream_.Push(entry, out);
 }
 
 StopStringMatcher::StopStringMatcher(const std::vector<std::string>& stop) {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/decoder.h"
 #include "tokenizer/tokenizer.h"
-#include "tokenizer/utf8_assembler.h"
 
 namespace vivace::tokenizer {
 
@@ -19,18 +19,17 @@ class StreamingDecoder {
  public:
   /// The tokenizer must outlive the decoder.
   StreamingDecoder(const Tokenizer& tokenizer, bool skip_special)
-      : tokenizer_(&tokenizer), skip_special_(skip_special) {}
+      : tokenizer_(&tokenizer), skip_special_(skip_special), stream_(tokenizer.decoder()) {}
 
   /// Appends the whole characters that this token completes.
   void Push(std::int32_t id, std::string& out);
   /// End of the answer.
-  void Flush(std::string& out) { assembler_.Flush(out); }
+  void Flush(std::string& out) { stream_.Flush(out); }
 
  private:
   const Tokenizer* tokenizer_;
   bool skip_special_;
-  std::string bytes_;
-  Utf8Assembler assembler_;
+  DecodeStream stream_;
 };
 
 /// Holds back text that may begin a stop string. The stop string that is complete first wins; of several

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tokenizer/test_vocabulary.h"
+#include "tokenizer/utf8_assembler.h"
 
 namespace vivace::tokenizer {
 namespace {

@@ -80,10 +80,9 @@ Result<Defaults> ReadBert(const Vocabulary& vocabulary, TokenizerSpec& spec) {
   if (!vocabulary.unknown_id)
     return DataLoss("there is no tokenizer.ggml.unknown_token_id, which \"bert\" needs");
   spec.model.kind = ModelKind::kWordPiece;
-  spec.model.max_characters_per_word = 101;  // with the U+2581
+  spec.model.word_prefix = kMetaspace;
   spec.normalizer.push_back({.kind = NormalizerKind::kBert});
   spec.pre_tokenizer.emplace_back(PreTokenizerStep{.kind = PreTokenizerKind::kBert});
-  spec.pre_tokenizer.emplace_back(PreTokenizerStep{.kind = PreTokenizerKind::kMetaspace, .split = false});
   spec.decoder.push_back({.kind = DecoderKind::kMetaspace, .content = kMetaspace});
   return Defaults{.add_bos = true, .add_eos = true};
 }

@@ -18,7 +18,7 @@ std::string Shown(std::string_view text) {
 /// What the fields say, in whatever order they come.
 struct ModelFields {
   std::string_view type;
-  bool vocab_is_list = false, has_vocab = false, has_merges = false;
+  bool vocab_is_list = false, has_vocab = false, has_merges = false, has_prefix = false;
   std::string_view unknown_token;
   std::optional<std::int64_t> unknown_index;
 };
@@ -114,6 +114,7 @@ Status ReadField(std::string_view name, const JsonValue& value, ModelFields& fie
     if (!value.is_string()) return DataLoss("model." + std::string(name) + " is no text");
     *text = value.text;
     if (text == &prefix) model.continuing_prefix = prefix;
+    fields.has_prefix = fields.has_prefix || text == &prefix;
     if (text == &suffix) model.word_suffix = suffix;
     return Status::Ok();
   }
@@ -152,6 +153,7 @@ Status SetKind(const ModelFields& fields, ModelSpec& model) {
                : type == "Unigram" ? ModelKind::kUnigram
                                    : ModelKind::kWordPiece;
   if (type == "Unigram") model.fuse_unknown = true;
+  if (type == "WordPiece" && !fields.has_prefix) model.continuing_prefix = "##";
   return Status::Ok();
 }
 

@@ -22,7 +22,7 @@ enum class ModelKind { kByteLevelBpe, kCharacterBpe, kSentencePieceBpe, kUnigram
 
 /// A token that is found in the text before the model sees it. Fields as in tokenizer.json.
 struct AddedToken {
-  std::string_view text;
+  std::string_view text{};
   std::int32_t id = 0;
   bool special = false;     // a control token: counts only in trusted text
   bool normalized = false;  // looked for in the normalised text
@@ -39,8 +39,9 @@ struct ModelSpec {
   std::vector<std::int32_t> control_ids;      // never made from text
   std::optional<std::int32_t> unknown_id;
   bool ignore_merges = false, fuse_unknown = false, byte_fallback = false;
-  std::string continuing_prefix, word_suffix;  // of BPE and WordPiece
-  std::size_t max_characters_per_word = 100;   // kWordPiece
+  std::string continuing_prefix, word_suffix;
+  std::string word_prefix;  // of GGUF's WordPiece: before the first piece of a word  // of BPE and WordPiece
+  std::size_t max_characters_per_word = 100;  // kWordPiece
 };
 
 struct TokenizerSpec {

@@ -179,10 +179,10 @@ struct BadVocabulary {
 TEST(Tokenizer, BadVocabulariesAreRefused) {
   static const std::int64_t two_types[] = {1, 1};
   const BadVocabulary cases[] = {
-      {[](auto&, auto& v) { v.model = "llama"; }, StatusCode::kUnsupported,
-       "tokenizer model \"llama\" is not known"},
+      {[](auto&, auto& v) { v.model = "rwkv"; }, StatusCode::kUnsupported,
+       "tokenizer model \"rwkv\" is not known"},
       {[](auto&, auto& v) { v.pre_tokenizer = "x"; }, StatusCode::kUnsupported,
-       "\"x\" is not known; known are: gpt-2, smollm"},
+       "\"x\" is not known; known are: gpt-2, smollm, starcoder"},
       {[](auto&, auto& v) { v.tokens = {}; }, StatusCode::kDataLoss, "no tokens"},
       {[](auto&, auto& v) { v.token_types = two_types; }, StatusCode::kDataLoss,
        "256 tokens but 2 token types"},

@@ -20,9 +20,9 @@ struct WordPieceVocabulary {
   std::string continuing_subword_prefix = "##";
   // Not empty: GGUF's spelling, where the first piece of a word begins with this mark (U+2581) and the others
   // have no prefix at all.
-  std::string word_prefix;
+  std::string word_prefix{};
   std::size_t max_input_chars_per_word = 100;
-  std::vector<std::int32_t> control_ids;  // never made from text
+  std::vector<std::int32_t> control_ids{};  // never made from text
 };
 
 /// Errors: kDataLoss for an id outside the vocabulary.
