@@ -16,6 +16,7 @@ namespace vivace {
 struct ChatMessage {
   std::string role;  // "system", "user", "assistant"
   std::string content;
+  std::string fields_json = {};  // a JSON object: further keys for the template (name, tool_calls); empty: none
 };
 
 /// A conversation to be turned into a prompt by the model's chat template.
@@ -26,6 +27,7 @@ struct ChatPrompt {
   std::string chat_template = {};            // instead of the model's; empty: the model's
   std::string template_variables_json = {};  // a JSON object: chat_template_kwargs
   std::string tools_json = {};               // a JSON array for the template's `tools`; empty: none
+  std::string documents_json = {};           // the same for its `documents`
 };
 
 struct Request {

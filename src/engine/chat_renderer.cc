@@ -34,11 +34,17 @@ Result<Value> JsonField(const std::string& json, std::string_view field, Value::
   return std::move(value).value();
 }
 
-Value Messages(const ChatPrompt& prompt) {
+Result<Value> Messages(const ChatPrompt& prompt) {
   Value::List list;
   for (const ChatMessage& message : prompt.messages) {
-    list.push_back(
-        Value::MakeRecord({{"role", Value::Data(message.role)}, {"content", Value::Data(message.content)}}));
+    Value::Dict items{{Value::Data("role"), Value::Data(message.role)},
+                      {Value::Data("content"), Value::Data(message.content)}};
+    VIVACE_ASSIGN_OR_RETURN(const Value others,
+                            JsonField(message.fields_json, "a message", Value::Kind::kDict));
+    if (others.is(Value::Kind::kDict)) {
+      items.insert(items.end(), others.dict().begin(), others.dict().end());
+    }
+    list.push_back(Value::MakeDict(std::move(items)));
   }
   return Value::MakeList(std::move(list));
 }
@@ -133,8 +139,10 @@ Result<std::vector<Piece>> ChatRenderer::Render(const ChatPrompt& prompt) const 
     VIVACE_ASSIGN_OR_RETURN(chosen, Choose(prompt));
   }
   chat::ChatInputs inputs;
-  inputs.messages = Messages(prompt);
+  VIVACE_ASSIGN_OR_RETURN(inputs.messages, Messages(prompt));
   VIVACE_ASSIGN_OR_RETURN(inputs.tools, JsonField(prompt.tools_json, "tools", Value::Kind::kList));
+  VIVACE_ASSIGN_OR_RETURN(inputs.documents,
+                          JsonField(prompt.documents_json, "documents", Value::Kind::kList));
   VIVACE_ASSIGN_OR_RETURN(inputs.template_kwargs, JsonField(prompt.template_variables_json,
                                                             "chat_template_kwargs", Value::Kind::kDict));
   inputs.add_generation_prompt = prompt.add_generation_prompt;

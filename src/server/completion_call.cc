@@ -29,68 +29,16 @@ void CompletionCall::Start() {
 // ---- on the background thread ----
 
 void CompletionCall::Prepare(Prepared& prepared) {
-  prepared.error = TokenizeAll(prepared);
-  if (!prepared.error) prepared.error = FitLength(prepared);
+  prepared.error = TokenizeRequest(backend_, request_, prepared.tokenized);
   if (!prepared.error) prepared.error = SubmitAll(prepared);
-}
-
-std::optional<ApiError> CompletionCall::TokenizeAll(Prepared& prepared) const {
-  if (request_.kind == ApiKind::kChat) {
-    auto ids = backend_.RenderChat(
-        {.messages = request_.messages, .add_generation_prompt = request_.add_generation_prompt});
-    if (!ids.ok()) return FromStatus(ids.status());
-    prepared.prompts.push_back(std::move(ids).value());
-    return std::nullopt;
-  }
-  for (const PromptInput& prompt : request_.prompts) {
-    if (const auto* given = std::get_if<std::vector<std::int32_t>>(&prompt)) {
-      prepared.prompts.push_back(*given);
-      continue;
-    }
-    auto ids = backend_.Tokenize(std::get<std::string>(prompt), request_.add_special_tokens, true);
-    if (!ids.ok()) return FromStatus(ids.status());
-    prepared.prompts.push_back(std::move(ids).value());
-  }
-  return std::nullopt;
-}
-
-std::optional<ApiError> CompletionCall::FitLength(Prepared& prepared) const {
-  const std::string field = request_.kind == ApiKind::kChat ? "messages" : "prompt";
-  const int limit = backend_.model().max_model_len;
-  const int vocabulary = backend_.model().vocabulary;
-  std::size_t longest = 0;
-  for (const auto& prompt : prepared.prompts) {
-    if (prompt.empty()) return FieldError(field, field + " is empty: it must have at least one token");
-    for (const std::int32_t id : prompt) {
-      if (id >= 0 && id < vocabulary) continue;
-      return FieldError(field, field + " holds the token id " + std::to_string(id) +
-                                   ", but the vocabulary is 0 to " + std::to_string(vocabulary - 1));
-    }
-    longest = std::max(longest, prompt.size());
-  }
-  const auto prompt_tokens = static_cast<std::int64_t>(longest);
-  const std::int64_t wanted = std::max(request_.max_tokens.value_or(1), 1);
-  if (prompt_tokens + wanted > limit) {
-    return FieldError(field,
-                      "This model's maximum context length is " + std::to_string(limit) +
-                          " tokens. However, you requested " + std::to_string(prompt_tokens + wanted) +
-                          " tokens (" + std::to_string(prompt_tokens) + " in the " + field + ", " +
-                          std::to_string(wanted) + " in the completion). Please reduce the length of the " +
-                          field + " or the completion.",
-                      "context_length_exceeded");
-  }
-  prepared.max_tokens =
-      request_.max_tokens ? static_cast<int>(wanted) : static_cast<int>(limit - prompt_tokens);
-  return std::nullopt;
 }
 
 std::optional<ApiError> CompletionCall::SubmitAll(Prepared& prepared) {
   const auto n = static_cast<std::size_t>(request_.n);
-  for (std::size_t i = 0; i < prepared.prompts.size() * n; ++i) {
+  for (std::size_t i = 0; i < prepared.tokenized.prompts.size() * n; ++i) {
     Request request;
-    request.prompt = prepared.prompts[i / n];
-    request.sampling = request_.sampling;
-    request.sampling.max_tokens = prepared.max_tokens;
+    request.prompt = prepared.tokenized.prompts[i / n];
+    request.sampling = prepared.tokenized.sampling;
     request.choice_index = static_cast<int>(i % n);
     request.cache_salt = request_.cache_salt;
     auto id = backend_.Submit(std::move(request), MakeCallback(i));
@@ -119,7 +67,7 @@ void CompletionCall::OnPrepared(Prepared prepared) {
   if (ended_) return CancelAll();  // the client left meanwhile
   if (prepared.error) return Fail(*prepared.error);
   submitted_ = true;
-  prompts_ = std::move(prepared.prompts);
+  tokenized_ = std::move(prepared.tokenized);
   nothing_wanted_ = request_.max_tokens == 0;
   choices_.resize(ids_.size());
   unfinished_ = choices_.size();
@@ -127,15 +75,23 @@ void CompletionCall::OnPrepared(Prepared prepared) {
     ChoicePart& part = choices_[i].part;
     part.index = static_cast<int>(i);
     part.with_logprobs = request_.sampling.logprobs >= 0;
+    part.with_prompt_logprobs = request_.prompt_logprobs >= 0;
     part.with_token_ids = request_.return_token_ids;
+    part.tokens_as_ids = request_.tokens_as_ids;
   }
-  for (const auto& prompt : prompts_) usage_.prompt_tokens += static_cast<std::int64_t>(prompt.size());
-  observer_.OnSubmitted(request_, prepared.max_tokens);
+  for (const auto& prompt : tokenized_.prompts) {
+    usage_.prompt_tokens += static_cast<std::int64_t>(prompt.size());
+  }
+  observer_.OnSubmitted(request_, tokenized_.sampling.max_tokens);
   if (request_.stream) {
     streaming_ = true;
     sink_->BeginStream();
   }
   for (auto& [index, output] : std::exchange(early_, {})) OnOutput(index, std::move(output));
+}
+
+const std::vector<std::int32_t>& CompletionCall::PromptOf(std::size_t index) const {
+  return tokenized_.prompts[index / static_cast<std::size_t>(request_.n)];
 }
 
 void CompletionCall::OnOutput(std::size_t index, RequestOutput output) {
@@ -147,44 +103,79 @@ void CompletionCall::OnOutput(std::size_t index, RequestOutput output) {
   Choice& choice = choices_[index];
   if (choice.finished) return;
   const bool last = output.finish_reason != FinishReason::kNone;
-  choice.generated_tokens += static_cast<std::int64_t>(output.token_ids.size());
-  const auto prompt_tokens =
-      static_cast<std::int64_t>(prompts_[index / static_cast<std::size_t>(request_.n)].size());
-  if (last) observer_.OnSequenceFinished(output, prompt_tokens, choice.generated_tokens);
-  if (output.finish_reason == FinishReason::kError) {
-    choice.finished = true;
-    return Fail(FromStatus(output.status));
+  Count(choice, output);
+  if (last) {
+    const auto prompt_tokens = static_cast<std::int64_t>(PromptOf(index).size());
+    observer_.OnSequenceFinished(output, prompt_tokens, choice.generated_tokens);
   }
-  if (output.finish_reason == FinishReason::kCancelled) {
-    choice.finished = true;
-    return Fail(FromStatus(Unavailable("the server ended this request before its answer was complete")));
-  }
-  if (choice.first) usage_.cached_tokens += output.cached_prompt_tokens;
-  if (!nothing_wanted_) usage_.completion_tokens += static_cast<std::int64_t>(output.token_ids.size());
+  if (EndsInError(index, output)) return;
+  const std::size_t tokens = output.token_ids.size();
   ChoicePart part = MakePart(index, output);
   choice.first = false;
   choice.finished = last;
   if (streaming_) {
-    StreamPart(index, std::move(part));
+    StreamPart(index, std::move(part), tokens);
   } else {
     Merge(std::move(part), choice.part);
   }
   if (last && --unfinished_ == 0) Finish();
 }
 
-void CompletionCall::AddEcho(std::size_t index, const RequestOutput& output, ChoicePart& part) const {
-  const auto& prompt = prompts_[index / static_cast<std::size_t>(request_.n)];
-  if (request_.return_token_ids) part.prompt_token_ids = prompt;
-  if (!request_.echo) return;
-  const PromptInput& given = request_.prompts[index / static_cast<std::size_t>(request_.n)];
-  if (const auto* text = std::get_if<std::string>(&given)) {
-    part.text = *text;
-  } else {
-    for (const std::int32_t id : prompt) part.text += backend_.TokenText(id);
+void CompletionCall::Count(Choice& choice, const RequestOutput& output) {
+  const auto tokens = static_cast<std::int64_t>(output.token_ids.size());
+  const auto now = std::chrono::steady_clock::now();
+  if (choice.generated_tokens > 0 && tokens > 0) {
+    const std::chrono::duration<double> gap = now - choice.last_output;
+    observer_.OnTokenGap(gap.count() / static_cast<double>(tokens));
   }
-  if (part.with_logprobs) {
-    part.echo_ids = prompt;
-    part.echo_logprobs = output.prompt_logprobs;
+  choice.last_output = now;
+  choice.generated_tokens += tokens;
+  if (choice.first) usage_.cached_tokens += output.cached_prompt_tokens;
+  if (!nothing_wanted_) usage_.completion_tokens += tokens;
+}
+
+bool CompletionCall::EndsInError(std::size_t index, const RequestOutput& output) {
+  const bool cancelled = output.finish_reason == FinishReason::kCancelled;
+  if (!cancelled && output.finish_reason != FinishReason::kError) return false;
+  choices_[index].finished = true;
+  ApiError error =
+      FromStatus(cancelled ? Unavailable("the server ended this request before its answer was complete")
+                           : output.status);
+  if (!output.error_code.empty()) error.code = output.error_code;
+  Fail(error);
+  return true;
+}
+
+/// The text that comes before the answer with echo.
+std::string CompletionCall::EchoText(std::size_t index) const {
+  if (request_.kind == ApiKind::kChat) {
+    const ChatMessage& last = request_.chat.messages.back();
+    return last.role == frame_.role ? last.content : "";
+  }
+  const std::size_t prompt = index / static_cast<std::size_t>(request_.n);
+  const auto* given = std::get_if<std::string>(&request_.prompts[prompt]);
+  if (given != nullptr && !tokenized_.cut[prompt]) return *given;
+  return backend_.Detokenize(tokenized_.prompts[prompt], request_.sampling.skip_special_tokens);
+}
+
+/// What the first piece of a choice shows of the prompt.
+void CompletionCall::AddPrompt(std::size_t index, RequestOutput& output, ChoicePart& part) const {
+  if (request_.return_token_ids) part.prompt_token_ids = PromptOf(index);
+  const auto cut_top = [](std::vector<TokenLogprob> entries, int count) {
+    for (TokenLogprob& entry : entries) {
+      if (entry.top.size() > static_cast<std::size_t>(count))
+        entry.top.resize(static_cast<std::size_t>(count));
+    }
+    return entries;
+  };
+  if (part.with_prompt_logprobs) {
+    part.prompt_logprobs = cut_top(output.prompt_logprobs, request_.prompt_logprobs);
+  }
+  if (!request_.echo) return;
+  part.text = EchoText(index);
+  if (part.with_logprobs && request_.kind == ApiKind::kCompletion) {
+    part.echo_ids = PromptOf(index);
+    part.echo_logprobs = cut_top(std::move(output.prompt_logprobs), request_.sampling.logprobs);
   }
 }
 
@@ -193,15 +184,17 @@ ChoicePart CompletionCall::MakePart(std::size_t index, RequestOutput& output) {
   ChoicePart part;
   part.index = static_cast<int>(index);
   part.with_logprobs = choice.part.with_logprobs;
+  part.with_prompt_logprobs = choice.part.with_prompt_logprobs;
   part.with_token_ids = choice.part.with_token_ids;
+  part.tokens_as_ids = choice.part.tokens_as_ids;
   part.text_offset = choice.text_characters;
-  part.with_role = choice.first && request_.kind == ApiKind::kChat;
-  if (choice.first) AddEcho(index, output, part);
+  if (choice.first) AddPrompt(index, output, part);
   if (!nothing_wanted_) {
     part.text += output.text;
     part.logprobs = std::move(output.logprobs);
     part.token_ids = std::move(output.token_ids);
     part.stop_reason = std::move(output.stop_reason);
+    part.stop_token = output.stop_token;
     part.finish_reason = output.finish_reason;
   } else if (output.finish_reason != FinishReason::kNone) {
     part.finish_reason = FinishReason::kLength;
@@ -210,20 +203,43 @@ ChoicePart CompletionCall::MakePart(std::size_t index, RequestOutput& output) {
   return part;
 }
 
-void CompletionCall::StreamPart(std::size_t index, ChoicePart part) {
-  const auto token_text = [this](std::int32_t token) { return backend_.TokenText(token); };
-  if (part.with_role) {
+void CompletionCall::StreamPart(std::size_t index, ChoicePart part, std::size_t tokens) {
+  Choice& choice = choices_[index];
+  if (choice.unsent) {
+    Merge(std::move(part), *choice.unsent);
+  } else {
+    choice.unsent = std::move(part);
+  }
+  choice.unsent_tokens += static_cast<std::int64_t>(tokens);
+  const ChoicePart& unsent = *choice.unsent;
+  const bool last = unsent.finish_reason != FinishReason::kNone;
+  if (choice.sent && !last && choice.unsent_tokens < request_.stream_interval) return;
+  const bool says_something = !unsent.text.empty() || last ||
+                              (unsent.with_logprobs && !unsent.logprobs.empty()) || unsent.with_token_ids;
+  if (!choice.sent && request_.kind == ApiKind::kChat) {
     // The first delta of a chat choice has the role and an empty content; the text follows.
     ChoicePart role;
-    role.index = static_cast<int>(index);
+    role.index = unsent.index;
     role.with_role = true;
-    sink_->StreamWrite(SseEvent(ChunkReply(frame_, role, request_.include_usage, token_text)));
-    part.with_role = false;
+    role.prompt_token_ids = std::exchange(choice.unsent->prompt_token_ids, {});
+    StreamChunk(index, role);
+    choice.sent = true;
   }
-  const bool says_something = !part.text.empty() || part.finish_reason != FinishReason::kNone ||
-                              (part.with_logprobs && !part.logprobs.empty()) || part.with_token_ids;
-  if (!says_something) return;
-  sink_->StreamWrite(SseEvent(ChunkReply(frame_, part, request_.include_usage, token_text)));
+  if (!says_something) return;  // part of a character: what comes next completes it
+  StreamChunk(index, unsent);
+  choice.sent = true;
+  choice.unsent.reset();
+  choice.unsent_tokens = 0;
+}
+
+void CompletionCall::StreamChunk(std::size_t index, const ChoicePart& part) {
+  ChunkUsage usage{.follows = request_.include_usage, .so_far = {}};
+  if (request_.continuous_usage) {
+    usage.so_far = Usage{.prompt_tokens = static_cast<std::int64_t>(PromptOf(index).size()),
+                         .completion_tokens = nothing_wanted_ ? 0 : choices_[index].generated_tokens};
+  }
+  const auto token_text = [this](std::int32_t token) { return backend_.TokenText(token); };
+  sink_->StreamWrite(SseEvent(ChunkReply(frame_, part, usage, token_text)));
 }
 
 void CompletionCall::Merge(ChoicePart part, ChoicePart& whole) {
@@ -234,10 +250,12 @@ void CompletionCall::Merge(ChoicePart part, ChoicePart& whole) {
   append(part.echo_ids, whole.echo_ids);
   append(part.echo_logprobs, whole.echo_logprobs);
   append(part.logprobs, whole.logprobs);
+  append(part.prompt_logprobs, whole.prompt_logprobs);
   append(part.prompt_token_ids, whole.prompt_token_ids);
   append(part.token_ids, whole.token_ids);
   whole.finish_reason = part.finish_reason;
   whole.stop_reason = std::move(part.stop_reason);
+  whole.stop_token = part.stop_token;
 }
 
 void CompletionCall::Finish() {
@@ -252,6 +270,9 @@ void CompletionCall::Finish() {
     sink_->Reply({.body = WholeReply(frame_, parts, usage_,
                                      [this](std::int32_t token) { return backend_.TokenText(token); })});
   }
+  std::int64_t most = 0;
+  for (const Choice& choice : choices_) most = std::max(most, choice.generated_tokens);
+  observer_.OnAnswered(most);
   End();
 }
 

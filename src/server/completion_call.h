@@ -7,89 +7,67 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/backend.h"
-#include "server/openai_request.h"
+#include "server/call.h"
 #include "server/openai_response.h"
+#include "server/prompt_tokens.h"
 
 namespace vivace::server {
 
-/// Where a call's answer goes: the connection, or a test.
-class ReplySink {
- public:
-  virtual ~ReplySink() = default;
-  virtual void Reply(HttpReply reply) = 0;  // the whole answer
-  virtual void BeginStream() = 0;
-  virtual void StreamWrite(std::string_view data) = 0;
-  virtual void EndStream() = 0;
-};
-
-/// Runs jobs on the event loop's thread and on the background thread, in order.
-class Executor {
- public:
-  virtual ~Executor() = default;
-  virtual void PostToLoop(std::function<void()> job) = 0;
-  virtual void PostToBackground(std::function<void()> job) = 0;
-};
-
-/// What a call tells the service it belongs to, on the event loop.
-class CallObserver {
- public:
-  virtual ~CallObserver() = default;
-  virtual void OnSubmitted(const ApiRequest& request, int max_tokens) = 0;
-  virtual void OnSequenceFinished(const RequestOutput& last, std::int64_t prompt_tokens,
-                                  std::int64_t generated_tokens) = 0;
-  /// Exactly once, after the answer is given or abandoned.
-  virtual void OnEnded(class CompletionCall& call) = 0;
-};
-
-class CompletionCall : public std::enable_shared_from_this<CompletionCall> {
+class CompletionCall : public Call, public std::enable_shared_from_this<CompletionCall> {
  public:
   CompletionCall(ApiRequest request, ReplyFrame frame, Backend& backend, Executor& executor,
                  CallObserver& observer, ReplySink& sink);
 
-  void Start();
-  /// The client left, or nobody wants the answer any more: cancels what runs, says nothing.
-  void Abandon();
-  /// Ends the answer with an error: a reply, or an error event where the stream has begun.
-  void Fail(const ApiError& error);
-
-  int sequences() const { return static_cast<int>(prompt_count() * static_cast<std::size_t>(request_.n)); }
+  void Start() override;
+  void Abandon() override;
+  void Fail(const ApiError& error) override;
+  int sequences() const override {
+    return static_cast<int>(prompt_count() * static_cast<std::size_t>(request_.n));
+  }
 
  private:
   /// What the background thread hands to the event loop.
   struct Prepared {
-    std::vector<std::vector<std::int32_t>> prompts;
+    TokenizedRequest tokenized;
     std::vector<RequestId> ids;  // what was submitted
-    int max_tokens = 0;
     std::optional<ApiError> error;
   };
   /// One choice under way.
   struct Choice {
-    ChoicePart part;  // not streaming: the whole of it so far
+    ChoicePart part;                   // not streaming: the whole of it so far
+    std::optional<ChoicePart> unsent;  // streaming: less than stream_interval tokens
+    std::int64_t unsent_tokens = 0;
     std::int64_t generated_tokens = 0;
-    std::int64_t text_characters = 0;  // streamed before
-    bool first = true;                 // nothing of it is streamed yet
+    std::int64_t text_characters = 0;                   // of the pieces before
+    std::chrono::steady_clock::time_point last_output;  // once there is one
+    bool first = true;                                  // no piece has come yet
+    bool sent = false;                                  // a chunk of it is streamed
     bool finished = false;
   };
 
   std::size_t prompt_count() const { return request_.kind == ApiKind::kChat ? 1 : request_.prompts.size(); }
+  const std::vector<std::int32_t>& PromptOf(std::size_t index) const;
   void Prepare(Prepared& prepared);  // background thread
-  std::optional<ApiError> TokenizeAll(Prepared& prepared) const;
-  std::optional<ApiError> FitLength(Prepared& prepared) const;
   std::optional<ApiError> SubmitAll(Prepared& prepared);
   OutputCallback MakeCallback(std::size_t index);
 
   void OnPrepared(Prepared prepared);
   void OnOutput(std::size_t index, RequestOutput output);
-  void AddEcho(std::size_t index, const RequestOutput& output, ChoicePart& part) const;
+  bool EndsInError(std::size_t index, const RequestOutput& output);
+  void AddPrompt(std::size_t index, RequestOutput& output, ChoicePart& part) const;
+  std::string EchoText(std::size_t index) const;
   ChoicePart MakePart(std::size_t index, RequestOutput& output);
-  void StreamPart(std::size_t index, ChoicePart part);
+  void Count(Choice& choice, const RequestOutput& output);
+  void StreamPart(std::size_t index, ChoicePart part, std::size_t tokens);
+  void StreamChunk(std::size_t index, const ChoicePart& part);
   static void Merge(ChoicePart part, ChoicePart& whole);
   void Finish();
   void CancelAll();
@@ -106,7 +84,7 @@ class CompletionCall : public std::enable_shared_from_this<CompletionCall> {
   bool streaming_ = false;
   bool nothing_wanted_ = false;  // max_tokens 0: the one token that runs is left out
   std::vector<std::pair<std::size_t, RequestOutput>> early_;  // outputs that came before OnPrepared
-  std::vector<std::vector<std::int32_t>> prompts_;
+  TokenizedRequest tokenized_;
   std::vector<RequestId> ids_;
   std::vector<Choice> choices_;
   std::size_t unfinished_ = 0;

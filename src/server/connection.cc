@@ -103,10 +103,9 @@ void Connection::StartRequest() {
   keep_alive_ = request.keep_alive && !draining_;
   chunked_ = request.chunked_allowed;
   head_only_ = request.method == "HEAD";
-  method_ = request.method;
-  target_ = request.target;
+  route_ = service_.FindRoute(request);
   last_write_ = Clock::now();
-  auto call = service_.Handle(request, *this);
+  auto call = service_.Handle(route_, request, *this);
   if (!answer_complete_ && state_ == State::kAnswering) call_ = std::move(call);
 }
 
@@ -138,14 +137,14 @@ void Connection::OnTick(Clock::time_point now) {
 // ---- answering ----
 
 void Connection::Reply(HttpReply reply) {
-  service_.CountAnswer(method_, target_, reply.status);
+  service_.CountAnswer(route_, reply.status);
   answer_complete_ = true;
   keep_alive_ = keep_alive_ && !draining_;
   Write(SerializeReply(reply, keep_alive_, head_only_));
 }
 
 void Connection::BeginStream() {
-  service_.CountAnswer(method_, target_, 200);
+  service_.CountAnswer(route_, 200);
   streaming_ = true;
   keep_alive_ = keep_alive_ && !draining_ && chunked_;
   Write(StreamHeader(keep_alive_, chunked_));

@@ -75,10 +75,10 @@ class Connection : public std::enable_shared_from_this<Connection>, private Repl
   std::deque<std::string> writes_;  // the first one is under way
   std::size_t write_bytes_ = 0;
   State state_ = State::kReading;
-  std::shared_ptr<CompletionCall> call_;  // the answer under way, when it is not given at once
-  std::string method_, target_;           // of the request under way
-  bool reading_ = false;                  // a read is under way
-  bool answer_complete_ = false;          // all of it is in writes_
+  std::shared_ptr<Call> call_;    // the answer under way, when it is not given at once
+  Route route_;                   // of the request under way
+  bool reading_ = false;          // a read is under way
+  bool answer_complete_ = false;  // all of it is in writes_
   bool draining_ = false;
   bool keep_alive_ = true;
   bool chunked_ = true;

@@ -116,4 +116,67 @@ void FieldReader::Text(std::string_view name, std::size_t max_bytes, std::string
   }
 }
 
+void FieldReader::Texts(std::string_view name, const TextListLimits& limits,
+                        std::vector<std::string>& target) {
+  const json::value* value = Find(name);
+  if (value == nullptr) return;
+  const std::string field(name);
+  const auto* array = value->if_array();
+  if (array == nullptr && !(limits.one_string && value->is_string())) {
+    return Fail(name,
+                field + " must be " + (limits.one_string ? "a string or " : "") +
+                    "an array of strings, but is " + Shown(*value),
+                "invalid_type");
+  }
+  if (array != nullptr && array->size() > limits.count) {
+    return Fail(name, field + " has " + std::to_string(array->size()) + " strings; at most " +
+                          std::to_string(limits.count) + " are allowed");
+  }
+  const auto add = [&](const json::value& item) {
+    const auto* text = item.if_string();
+    if (text == nullptr) {
+      Fail(name, field + " must hold strings, but one item is " + Shown(item), "invalid_type");
+    } else if (text->empty()) {
+      Fail(name, field + " holds an empty string; leave it out");
+    } else if (text->size() > limits.bytes) {
+      Fail(name, field + " holds a string of " + std::to_string(text->size()) + " bytes; at most " +
+                     std::to_string(limits.bytes) + " are allowed");
+    } else {
+      target.emplace_back(*text);
+    }
+  };
+  target.clear();
+  if (array == nullptr) return add(*value);
+  for (const json::value& item : *array) add(item);
+}
+
+void FieldReader::TokenIds(std::string_view name, std::size_t max_count, int vocabulary,
+                           std::vector<std::int32_t>& target) {
+  const json::value* value = Find(name);
+  if (value == nullptr) return;
+  const auto* array = value->if_array();
+  if (array == nullptr || array->size() > max_count) {
+    return Fail(name,
+                std::string(name) + " must be an array of at most " + std::to_string(max_count) +
+                    " token ids, but is " + Shown(*value),
+                array == nullptr ? "invalid_type" : "invalid_value");
+  }
+  TokenIds(name, *array, vocabulary, target);
+}
+
+void FieldReader::TokenIds(std::string_view name, const json::array& array, int vocabulary,
+                           std::vector<std::int32_t>& target) {
+  target.clear();
+  target.reserve(array.size());
+  for (std::size_t i = 0; i < array.size(); ++i) {
+    const auto id = AsInteger(array[i]);
+    if (!id || *id < 0 || *id >= vocabulary) {
+      return Fail(name, std::string(name) + " must hold token ids (integers from 0 to " +
+                            std::to_string(vocabulary - 1) + "), but item " + std::to_string(i) + " is " +
+                            Shown(array[i]));
+    }
+    target.push_back(static_cast<std::int32_t>(*id));
+  }
+}
+
 }  // namespace vivace::server

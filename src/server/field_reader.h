@@ -3,11 +3,13 @@
 // absent field leaves its target as it is. Not thread-safe; holds a reference to the object.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/api_error.h"
 
@@ -17,6 +19,13 @@ namespace vivace::server {
 struct NumberRange {
   double minimum = 0, maximum = 0;
   bool open_minimum = false;
+};
+
+/// Bounds of a list of strings.
+struct TextListLimits {
+  std::size_t count = 0;    // at most
+  std::size_t bytes = 0;    // of one string, at most; none may be empty
+  bool one_string = false;  // a string is taken as a list of one
 };
 
 class FieldReader {
@@ -32,6 +41,14 @@ class FieldReader {
   void Integer(std::string_view name, int minimum, int maximum, int& target);
   void Number(std::string_view name, NumberRange range, double& target);
   void Text(std::string_view name, std::size_t max_bytes, std::string& target);
+
+  void Texts(std::string_view name, const TextListLimits& limits, std::vector<std::string>& target);
+  /// An array of ids from 0 to vocabulary - 1.
+  void TokenIds(std::string_view name, std::size_t max_count, int vocabulary,
+                std::vector<std::int32_t>& target);
+  /// The same of an array that is found already; `name` is for messages.
+  void TokenIds(std::string_view name, const boost::json::array& array, int vocabulary,
+                std::vector<std::int32_t>& target);
 
   /// Keeps the error unless there is one already.
   void Fail(std::string_view name, std::string message, std::string_view code = "invalid_value");

@@ -22,8 +22,9 @@ std::string_view ReasonPhrase(int status) {
     int status;
     std::string_view text;
   };
-  static constexpr std::array<Phrase, 14> kPhrases = {{{200, "OK"},
+  static constexpr std::array<Phrase, 15> kPhrases = {{{200, "OK"},
                                                        {400, "Bad Request"},
+                                                       {401, "Unauthorized"},
                                                        {404, "Not Found"},
                                                        {405, "Method Not Allowed"},
                                                        {408, "Request Timeout"},

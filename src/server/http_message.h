@@ -13,6 +13,8 @@ struct HttpRequest {
   std::string target;  // as sent, query included
   std::string content_type;
   std::string content_encoding;
+  std::string authorization;
+  std::string request_id;  // X-Request-Id
   std::string body;
   bool keep_alive = true;
   bool chunked_allowed = true;  // false for an HTTP/1.0 client

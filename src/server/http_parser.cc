@@ -93,6 +93,8 @@ HttpRequest HttpParser::Take() {
   request.target = std::string(message.target());
   request.content_type = std::string(message[http::field::content_type]);
   request.content_encoding = std::string(message[http::field::content_encoding]);
+  request.authorization = std::string(message[http::field::authorization]);
+  request.request_id = std::string(message["X-Request-Id"]);
   request.body = std::move(message.body());
   request.keep_alive = message.keep_alive();
   request.chunked_allowed = message.version() >= 11;

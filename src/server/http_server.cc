@@ -199,6 +199,10 @@ void HttpServer::HandleSignals() {
   impl_->WaitForSignal();
 }
 
+bool HttpServer::ready() const {
+  return impl_->service.ready();
+}
+
 void HttpServer::Run() {
   impl_->loop.run();
   impl_->signals.reset();

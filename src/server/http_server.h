@@ -19,7 +19,7 @@ struct ServerConfig {
   int port = 8000;  // 0: any free one
   std::chrono::milliseconds shutdown_timeout{30'000};
   std::size_t max_connections = 4096;
-  ServiceLimits service;
+  ServiceConfig service;
   ConnectionLimits connection;
 };
 
@@ -35,6 +35,8 @@ class HttpServer : public Executor {
   void SetBackend(Backend& backend);
   /// SIGTERM and SIGINT drain; a second one ends within a second.
   void HandleSignals();
+  /// Whether the backend answers; after Run, or on the loop.
+  bool ready() const;
   /// Serves until drained or stopped; signals then have their usual effect again.
   void Run();
   /// After Run: abandons what is left, so that the backend may go.

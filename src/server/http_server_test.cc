@@ -1,127 +1,10 @@
-// The server over real sockets with a scripted backend.
-#include "server/http_server.h"
-
-#include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <atomic>
-
-#include "server/scripted_backend.h"
+// The server over real sockets with a scripted backend: connections, streams, deadlines, shutdown.
+#include "server/server_fixture.h"
 
 namespace vivace::server {
 namespace {
 
-using std::chrono::milliseconds;
-
-/// A blocking client; every read has a limit of five seconds.
-class Client {
- public:
-  explicit Client(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval limit{.tv_sec = 5, .tv_usec = 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  }
-  ~Client() { Leave(); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  bool connected() const { return connected_; }
-  void Leave() {
-    if (socket_ >= 0) ::close(socket_);
-    socket_ = -1;
-  }
-  void Send(std::string_view bytes) { ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
-  void Post(std::string_view path, const std::string& body) {
-    Send("POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
-  }
-  void Get(std::string_view path) { Send("GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n"); }
-  /// Everything up to and with `end`; what was read before a close or the time limit otherwise.
-  std::string ReadUntil(std::string_view end) {
-    while (received_.find(end) == std::string::npos) {
-      std::array<char, 4096> buffer;
-      const ssize_t bytes = ::recv(socket_, buffer.data(), buffer.size(), 0);
-      if (bytes <= 0) return std::exchange(received_, "");
-      received_.append(buffer.data(), static_cast<std::size_t>(bytes));
-    }
-    const std::size_t length = received_.find(end) + end.size();
-    std::string out = received_.substr(0, length);
-    received_.erase(0, length);
-    return out;
-  }
-  /// Headers and body of a reply with a length.
-  std::string ReadReply() {
-    const std::string header = ReadUntil("\r\n\r\n");
-    const std::size_t at = header.find("Content-Length: ");
-    if (at == std::string::npos) return header;
-    const std::size_t length = std::stoul(header.substr(at + 16));
-    while (received_.size() < length) {
-      std::array<char, 4096> buffer;
-      const ssize_t bytes = ::recv(socket_, buffer.data(), buffer.size(), 0);
-      if (bytes <= 0) break;
-      received_.append(buffer.data(), static_cast<std::size_t>(bytes));
-    }
-    const std::string out = header + received_.substr(0, length);
-    received_.erase(0, length);
-    return out;
-  }
-
- private:
-  int socket_;
-  bool connected_ = false;
-  std::string received_;
-};
-
-class HttpServerTest : public ::testing::Test {
- protected:
-  void SetUp() override { Start({}); }
-  void TearDown() override { StopServer(); }
-
-  void Start(ServerConfig config) {
-    StopServer();
-    config.port = 0;
-    server_ = std::make_unique<HttpServer>(config);
-    ASSERT_TRUE(server_->Listen().ok());
-    port_ = server_->port();
-    server_->SetBackend(backend_);
-    ended_ = false;
-    loop_ = std::thread([this] {
-      server_->Run();
-      ended_ = true;
-    });
-  }
-  void StopServer() {
-    if (!loop_.joinable()) return;
-    server_->Stop();
-    loop_.join();
-    server_.reset();
-  }
-  template <class Condition>
-  static bool Eventually(Condition condition, milliseconds limit = milliseconds(3000)) {
-    const auto deadline = Clock::now() + limit;
-    while (!condition()) {
-      if (Clock::now() > deadline) return false;
-      std::this_thread::sleep_for(milliseconds(2));
-    }
-    return true;
-  }
-
-  ScriptedBackend backend_;
-  std::unique_ptr<HttpServer> server_;
-  std::thread loop_;
-  std::atomic<bool> ended_ = false;
-  int port_ = 0;
-};
-
-bool Has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
+using HttpServerTest = ServerFixture;
 
 TEST_F(HttpServerTest, AnswersSeveralRequestsOnOneConnection) {
   Client client(port_);
@@ -317,21 +200,6 @@ TEST_F(HttpServerTest, APortInUseNamesThePortAndTheRemedy) {
   EXPECT_EQ(status.code(), StatusCode::kUnavailable);
   EXPECT_TRUE(Has(status.message(), "port " + std::to_string(port_) + " on 127.0.0.1 is in use"));
   EXPECT_TRUE(Has(status.message(), "--port"));
-}
-
-TEST(HttpServerLoading, ClientsAreToldThatTheModelLoads) {
-  ServerConfig config;
-  config.port = 0;
-  HttpServer server(config);
-  ASSERT_TRUE(server.Listen().ok());
-  std::thread loop([&] { server.Run(); });
-  Client client(server.port());
-  client.Get("/health");
-  EXPECT_TRUE(client.ReadReply().starts_with("HTTP/1.1 503 "));
-  client.Post("/v1/completions", R"({"prompt":"a"})");
-  EXPECT_TRUE(Has(client.ReadReply(), "the model is still loading"));
-  server.Stop();
-  loop.join();
 }
 
 }  // namespace

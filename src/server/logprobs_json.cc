@@ -27,7 +27,13 @@ void ForEachToken(const ChoicePart& part, WriteNull write_null, WriteEntry write
   for (const TokenLogprob& entry : part.logprobs) write_entry(entry);
 }
 
-void AppendTopObject(const TokenLogprob& entry, const TokenTextFunction& token_text, std::string& out) {
+/// A token as it is shown: by its text, or by its id.
+std::string TokenName(const ChoicePart& part, std::int32_t token, std::string_view bytes) {
+  return part.tokens_as_ids ? "token_id:" + std::to_string(token) : PrintableToken(bytes);
+}
+
+void AppendTopObject(const ChoicePart& part, const TokenLogprob& entry, const TokenTextFunction& token_text,
+                     std::string& out) {
   // The token itself is always in, as OpenAI does: so there may be one entry more than asked for.
   out += '{';
   bool seen = false;
@@ -35,7 +41,7 @@ void AppendTopObject(const TokenLogprob& entry, const TokenTextFunction& token_t
   const auto append = [&](std::int32_t token, float logprob) {
     if (!first) out += ',';
     first = false;
-    AppendJsonString(PrintableToken(token_text(token)), out);
+    AppendJsonString(TokenName(part, token, token_text(token)), out);
     out += ':';
     AppendJsonNumber(logprob, out);
   };
@@ -47,11 +53,11 @@ void AppendTopObject(const TokenLogprob& entry, const TokenTextFunction& token_t
   out += '}';
 }
 
-void AppendChatToken(std::int32_t token, float logprob, const TokenTextFunction& token_text,
-                     std::string& out) {
+void AppendChatToken(const ChoicePart& part, std::int32_t token, float logprob,
+                     const TokenTextFunction& token_text, std::string& out) {
   const std::string bytes = token_text(token);
   out += R"({"token":)";
-  AppendJsonString(bytes, out);
+  AppendJsonString(part.tokens_as_ids ? TokenName(part, token, bytes) : bytes, out);
   out += R"(,"logprob":)";
   AppendJsonNumber(logprob, out);
   out += R"(,"bytes":[)";
@@ -87,7 +93,7 @@ void AppendCompletionLogprobs(const ChoicePart& part, const TokenTextFunction& t
   const auto append_token = [&](std::int32_t token) {
     const std::string bytes = token_text(token);
     AppendJsonInteger(offset, offsets);
-    AppendJsonString(PrintableToken(bytes), tokens);
+    AppendJsonString(TokenName(part, token, bytes), tokens);
     offset += CountCharacters(bytes);
   };
   ForEachToken(
@@ -101,7 +107,7 @@ void AppendCompletionLogprobs(const ChoicePart& part, const TokenTextFunction& t
         separate();
         append_token(entry.token);
         AppendJsonNumber(entry.logprob, values);
-        AppendTopObject(entry, token_text, tops);
+        AppendTopObject(part, entry, token_text, tops);
       });
   out += R"({"text_offset":[)" + offsets + R"(],"token_logprobs":[)" + values + R"(],"tokens":[)" + tokens +
          R"(],"top_logprobs":[)" + tops + "]}";
@@ -113,16 +119,48 @@ void AppendChatLogprobs(const ChoicePart& part, const TokenTextFunction& token_t
   for (const TokenLogprob& entry : part.logprobs) {
     if (!first) out += ',';
     first = false;
-    AppendChatToken(entry.token, entry.logprob, token_text, out);
+    AppendChatToken(part, entry.token, entry.logprob, token_text, out);
     out += R"(,"top_logprobs":[)";
     for (std::size_t i = 0; i < entry.top.size(); ++i) {
       if (i > 0) out += ',';
-      AppendChatToken(entry.top[i].first, entry.top[i].second, token_text, out);
+      AppendChatToken(part, entry.top[i].first, entry.top[i].second, token_text, out);
       out += '}';
     }
     out += "]}";
   }
-  out += "]}";
+  out += R"(],"refusal":null})";
+}
+
+void AppendPromptLogprobs(const ChoicePart& part, const TokenTextFunction& token_text, std::string& out) {
+  out += R"(,"prompt_logprobs":[null)";
+  for (const TokenLogprob& entry : part.prompt_logprobs) {
+    out += ",{";
+    bool seen = false;
+    const auto append = [&](std::int32_t token, float logprob, std::int64_t rank) {
+      out += '"' + std::to_string(token) + R"(":{"logprob":)";
+      AppendJsonNumber(logprob, out);
+      out += R"(,"rank":)";
+      if (rank > 0) {
+        AppendJsonInteger(rank, out);
+      } else {
+        out += "null";
+      }
+      out += R"(,"decoded_token":)";
+      AppendJsonString(PrintableToken(token_text(token)), out);
+      out += '}';
+    };
+    for (std::size_t i = 0; i < entry.top.size(); ++i) {
+      if (i > 0) out += ',';
+      append(entry.top[i].first, entry.top[i].second, static_cast<std::int64_t>(i) + 1);
+      seen = seen || entry.top[i].first == entry.token;
+    }
+    if (!seen) {
+      if (!entry.top.empty()) out += ',';
+      append(entry.token, entry.logprob, 0);
+    }
+    out += '}';
+  }
+  out += ']';
 }
 
 }  // namespace vivace::server

@@ -85,6 +85,17 @@ struct Metrics::Impl {
       "vllm:request_params_max_tokens", "The max_tokens that a request asked for.", TokenBuckets());
   prometheus::Histogram& first_token = MakeHistogram("vllm:time_to_first_token_seconds",
                                                      "From arrival to the first token.", FirstTokenBuckets());
+  prometheus::Histogram& most_generation =
+      MakeHistogram("vllm:request_max_num_generation_tokens", "Longest answer of a request.", TokenBuckets());
+  prometheus::Histogram& computed_prompt =
+      MakeHistogram("vllm:request_prefill_kv_computed_tokens",
+                    "Prompt tokens of a sequence that were computed, not cached.", TokenBuckets());
+  prometheus::Counter& prompt_cached = MakeCounter(
+      "vllm:prompt_tokens_cached_total", "Prompt tokens of finished sequences taken from the cache.");
+  prometheus::Histogram& token_gap = MakeHistogram(
+      "vllm:inter_token_latency_seconds", "Time between the tokens of a sequence.", TokenGapBuckets());
+  prometheus::Histogram& inference_time = MakeHistogram(
+      "vllm:request_inference_time_seconds", "From the first step to the last token.", RequestBuckets());
   prometheus::Histogram& time_per_token =
       MakeHistogram("vllm:request_time_per_output_token_seconds",
                     "Mean time between the tokens of a sequence.", TokenGapBuckets());
@@ -129,8 +140,10 @@ Metrics::Metrics(const std::string& model_name) : impl_(std::make_unique<Impl>(m
 
 Metrics::~Metrics() = default;
 
-void Metrics::SequenceFinished(FinishReason reason, const RequestTiming& timing, std::int64_t prompt_tokens,
+void Metrics::SequenceFinished(const RequestOutput& last, std::int64_t prompt_tokens,
                                std::int64_t generated_tokens) {
+  const RequestTiming& timing = last.timing;
+  const FinishReason reason = last.finish_reason;
   const char* text = "error";
   if (reason == FinishReason::kStop) text = "stop";
   if (reason == FinishReason::kLength) text = "length";
@@ -139,6 +152,9 @@ void Metrics::SequenceFinished(FinishReason reason, const RequestTiming& timing,
   if (reason != FinishReason::kStop && reason != FinishReason::kLength) return;
   impl_->request_prompt.Observe(static_cast<double>(prompt_tokens));
   impl_->request_generation.Observe(static_cast<double>(generated_tokens));
+  impl_->prompt_cached.Increment(last.cached_prompt_tokens);
+  impl_->computed_prompt.Observe(static_cast<double>(prompt_tokens - last.cached_prompt_tokens));
+  impl_->inference_time.Observe(timing.last_token - timing.queued);
   impl_->first_token.Observe(timing.first_token);
   impl_->end_to_end.Observe(timing.last_token);
   impl_->queue_time.Observe(timing.queued);
@@ -148,6 +164,14 @@ void Metrics::SequenceFinished(FinishReason reason, const RequestTiming& timing,
     impl_->time_per_token.Observe((timing.last_token - timing.first_token) /
                                   static_cast<double>(generated_tokens - 1));
   }
+}
+
+void Metrics::TokenGap(double seconds) {
+  impl_->token_gap.Observe(seconds);
+}
+
+void Metrics::RequestAnswered(std::int64_t most_generated_tokens) {
+  impl_->most_generation.Observe(static_cast<double>(most_generated_tokens));
 }
 
 void Metrics::RequestAccepted(int n, int max_tokens) {

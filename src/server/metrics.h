@@ -15,9 +15,10 @@ class Metrics {
   explicit Metrics(const std::string& model_name);
   ~Metrics();
 
-  /// A finished sequence of a request; `total_s` since it was submitted.
-  void SequenceFinished(FinishReason reason, const RequestTiming& timing, std::int64_t prompt_tokens,
-                        std::int64_t generated_tokens);
+  /// A finished sequence of a request, by its last piece.
+  void SequenceFinished(const RequestOutput& last, std::int64_t prompt_tokens, std::int64_t generated_tokens);
+  void TokenGap(double seconds);
+  void RequestAnswered(std::int64_t most_generated_tokens);
   void RequestAccepted(int n, int max_tokens);
   void RequestRejected();
   void HttpRequestDone(const std::string& handler, const std::string& method, int status);

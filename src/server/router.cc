@@ -5,22 +5,19 @@
 namespace vivace::server {
 namespace {
 
-struct RouteRow {
-  std::string_view method;
-  std::string_view path;  // a final / takes the rest of the target as the argument
-  Endpoint endpoint;
-};
-
 constexpr std::array kRoutes = {
-    RouteRow{"POST", "/v1/completions", Endpoint::kCompletions},
-    RouteRow{"POST", "/v1/chat/completions", Endpoint::kChatCompletions},
-    RouteRow{"GET", "/v1/models", Endpoint::kModels},
-    RouteRow{"GET", "/v1/models/", Endpoint::kModel},
-    RouteRow{"GET", "/health", Endpoint::kHealth},
-    RouteRow{"GET", "/ping", Endpoint::kPing},
-    RouteRow{"POST", "/ping", Endpoint::kPing},
-    RouteRow{"GET", "/version", Endpoint::kVersion},
-    RouteRow{"GET", "/metrics", Endpoint::kMetrics},
+    RouteRow{"POST", "/v1/completions", Endpoint::kCompletions, "goes on from prompts"},
+    RouteRow{"POST", "/v1/chat/completions", Endpoint::kChatCompletions, "answers a conversation"},
+    RouteRow{"POST", "/tokenize", Endpoint::kTokenize, "the tokens of a text or of a conversation"},
+    RouteRow{"POST", "/detokenize", Endpoint::kDetokenize, "the text of tokens"},
+    RouteRow{"GET", "/v1/models", Endpoint::kModels, "the served model under each of its names"},
+    RouteRow{"GET", "/v1/models/", Endpoint::kModel, "one of them by its name"},
+    RouteRow{"GET", "/health", Endpoint::kHealth, "200 when the model is loaded and requests are taken"},
+    RouteRow{"GET", "/ping", Endpoint::kPing, "the same"},
+    RouteRow{"POST", "/ping", Endpoint::kPing, "the same"},
+    RouteRow{"GET", "/version", Endpoint::kVersion, "the version of Vivace"},
+    RouteRow{"GET", "/load", Endpoint::kLoad, "requests under way"},
+    RouteRow{"GET", "/metrics", Endpoint::kMetrics, "counters in the Prometheus text format"},
 };
 
 constexpr std::size_t kShownBytes = 80;
@@ -30,19 +27,27 @@ bool Matches(const RouteRow& row, std::string_view path) {
   return path == row.path;
 }
 
+std::string_view WithoutRoot(std::string_view path, std::string_view root) {
+  if (root.empty() || !path.starts_with(root)) return path;
+  const std::string_view rest = path.substr(root.size());
+  return rest.starts_with('/') ? rest : path;
+}
+
 }  // namespace
 
-Route FindRoute(std::string_view method, std::string_view target) {
-  const std::string_view path = target.substr(0, target.find('?'));
+std::span<const RouteRow> RouteTable() {
+  return kRoutes;
+}
+
+Route FindRoute(std::string_view method, std::string_view target, std::string_view root) {
+  const std::string_view path = WithoutRoot(target.substr(0, target.find('?')), root);
   std::string allowed;
   for (const RouteRow& row : kRoutes) {
     if (!Matches(row, path)) continue;
     if (row.method == method) {
       const bool has_argument = row.path.ends_with('/');
-      return {.endpoint = row.endpoint,
-              .path = row.path,
-              .argument = has_argument ? std::string(path.substr(row.path.size())) : std::string(),
-              .error = {}};
+      return {.row = &row,
+              .argument = has_argument ? std::string(path.substr(row.path.size())) : std::string()};
     }
     allowed += (allowed.empty() ? "" : ", ") + std::string(row.method);
   }

@@ -2,22 +2,28 @@
 
 #include <gtest/gtest.h>
 
+#include "server/api_key.h"
 #include "server/sse.h"
 
 namespace vivace::server {
 namespace {
 
+std::optional<Endpoint> EndpointOf(std::string_view method, std::string_view target) {
+  const Route route = FindRoute(method, target);
+  return route.row == nullptr ? std::nullopt : std::optional(route.row->endpoint);
+}
+
 TEST(Router, EveryEndpointIsFound) {
-  EXPECT_EQ(FindRoute("POST", "/v1/completions").endpoint, Endpoint::kCompletions);
-  EXPECT_EQ(FindRoute("POST", "/v1/chat/completions?a=b").endpoint, Endpoint::kChatCompletions);
-  EXPECT_EQ(FindRoute("GET", "/v1/models").endpoint, Endpoint::kModels);
+  EXPECT_EQ(EndpointOf("POST", "/v1/completions"), Endpoint::kCompletions);
+  EXPECT_EQ(EndpointOf("POST", "/v1/chat/completions?a=b"), Endpoint::kChatCompletions);
+  EXPECT_EQ(EndpointOf("GET", "/v1/models"), Endpoint::kModels);
   const Route model = FindRoute("GET", "/v1/models/a/b");
-  EXPECT_EQ(model.endpoint, Endpoint::kModel);
+  EXPECT_EQ(model.row->endpoint, Endpoint::kModel);
   EXPECT_EQ(model.argument, "a/b");
-  for (const char* path : {"/health", "/ping", "/version", "/metrics"}) {
-    EXPECT_TRUE(FindRoute("GET", path).endpoint.has_value()) << path;
+  for (const char* path : {"/health", "/ping", "/version", "/load", "/metrics"}) {
+    EXPECT_TRUE(FindRoute("GET", path).row != nullptr) << path;
   }
-  EXPECT_EQ(FindRoute("POST", "/ping").endpoint, Endpoint::kPing);
+  EXPECT_EQ(EndpointOf("POST", "/ping"), Endpoint::kPing);
 }
 
 TEST(Router, UnknownPathsAndMethodsSaySo) {
@@ -28,6 +34,24 @@ TEST(Router, UnknownPathsAndMethodsSaySo) {
   EXPECT_EQ(wrong.error.status, 405);
   EXPECT_EQ(wrong.error.headers, (std::vector<std::pair<std::string, std::string>>{{"Allow", "POST"}}));
   EXPECT_EQ(FindRoute("DELETE", "/ping").error.headers[0].second, "GET, POST");
+}
+
+TEST(Router, AProxysPrefixIsTakenAway) {
+  EXPECT_NE(FindRoute("GET", "/api/v1/models", "/api").row, nullptr);
+  EXPECT_NE(FindRoute("GET", "/v1/models", "/api").row, nullptr);  // the proxy took it away itself
+  EXPECT_EQ(FindRoute("GET", "/apiv1/models", "/api").row, nullptr);
+  EXPECT_EQ(FindRoute("GET", "/api/v1/models").row, nullptr);
+}
+
+TEST(ApiKeys, OneOfSeveralKeysLetsIn) {
+  const ApiKeys keys({"alpha", "beta"});
+  EXPECT_TRUE(keys.Allow("Bearer alpha"));
+  EXPECT_TRUE(keys.Allow("bearer beta"));
+  for (const char* wrong : {"", "Bearer", "Bearer ", "Bearer alph", "Bearer alphaa", "Bearer ALPHA", "alpha",
+                            "Basic alpha", "Bearer  alpha", "Bearer \xff"}) {
+    EXPECT_FALSE(keys.Allow(wrong)) << wrong;
+  }
+  EXPECT_TRUE(ApiKeys({}).Allow(""));
 }
 
 TEST(ApiError, TheBodyHasAllFourKeys) {

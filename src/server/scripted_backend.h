@@ -51,7 +51,22 @@ class ScriptedBackend : public Backend {
   std::string TokenText(std::int32_t token) const override {
     return std::string(1, static_cast<char>(token));
   }
+  SamplingParams default_sampling() const override {
+    SamplingParams sampling;
+    sampling.max_tokens = 0;
+    return sampling;
+  }
+  std::string Detokenize(const std::vector<std::int32_t>& tokens, bool) const override {
+    return std::string(tokens.begin(), tokens.end());
+  }
+  Result<std::vector<std::vector<std::int32_t>>> EncodeBadWords(
+      const std::vector<std::string>& words) const override {
+    std::vector<std::vector<std::int32_t>> all;
+    for (const std::string& word : words) all.emplace_back(word.begin(), word.end());
+    return all;
+  }
   Result<std::vector<std::int32_t>> RenderChat(const ChatPrompt& prompt) const override {
+    if (prompt.chat_template == "{{") return InvalidArgument("chat template, line 1: it does not end");
     return Tokenize(prompt.messages.back().content, false, false);
   }
   Result<RequestId> Submit(Request request, OutputCallback on_output) override {
@@ -59,6 +74,7 @@ class ScriptedBackend : public Backend {
     Live live;
     for (const std::int32_t id : request.prompt) live.answer += static_cast<char>(id);
     if (live.answer.starts_with("refused")) return ResourceExhausted("the queue is full");
+    last_sampling_ = request.sampling;
     live.request = std::move(request);
     live.on_output = std::move(on_output);
     live_.emplace(++last_id_, std::move(live));
@@ -70,6 +86,11 @@ class ScriptedBackend : public Backend {
     if (live_.erase(id) > 0) ++stats_.cancelled;
   }
 
+  /// What the last request asked of the sampler.
+  SamplingParams last_sampling() const {
+    const std::lock_guard lock(mutex_);
+    return last_sampling_;
+  }
   int cancelled() const {
     const std::lock_guard lock(mutex_);
     return static_cast<int>(stats_.cancelled);
@@ -147,6 +168,7 @@ class ScriptedBackend : public Backend {
   std::condition_variable wake_;
   std::map<RequestId, Live> live_;  // guarded by mutex_, as all below
   EngineStats stats_;
+  SamplingParams last_sampling_;
   RequestId last_id_ = 0;
   bool stopping_ = false;
   std::thread thread_;  // last

@@ -1,60 +1,73 @@
 #include "server/serve.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 #include "base/status_macros.h"
 #include "server/http_server.h"
+#include "server/serve_config.h"
 
 namespace vivace::server {
 namespace {
 
-ServerConfig ConfigFrom(const Options& options) {
-  ServerConfig config;
-  config.host = options.Text("host");
-  config.port = static_cast<int>(options.Integer("port"));
-  config.shutdown_timeout =
-      std::chrono::milliseconds(static_cast<std::int64_t>(options.Number("shutdown-timeout") * 1000));
-  config.service.max_sequences_in_flight =
-      static_cast<int>(options.Integer("max-num-seqs") + options.Integer("max-num-queued-reqs"));
-  return config;
-}
-
 void PrintReady(const ModelInfo& model, const ServerConfig& config, int port, double start_ms) {
   const bool is_ipv6 = config.host.find(':') != std::string::npos;
   const std::string host = is_ipv6 ? "[" + config.host + "]" : config.host;
+  const auto& names = config.service.names;
   std::fprintf(stderr,
                "vivace: serving %s on http://%s:%d (-O%d, %d tokens of context, ready after %.0f ms)\n",
-               model.name.c_str(), host.c_str(), port, model.level, model.max_model_len, start_ms);
+               names.empty() ? model.name.c_str() : names.front().c_str(), host.c_str(), port, model.level,
+               model.max_model_len, start_ms);
   std::fflush(stderr);
+}
+
+/// A template that the model's users bring is tried once, so that a mistake in it is seen at the start.
+void TryTemplate(const Backend& backend, const ServerConfig& config) {
+  if (config.service.rules.chat_template.empty()) return;
+  ChatPrompt prompt;
+  prompt.messages.push_back({"user", "Hello"});
+  prompt.chat_template = config.service.rules.chat_template;
+  const auto rendered = backend.RenderChat(prompt);
+  if (rendered.ok()) return;
+  config.service.log.Warning("--chat-template cannot render a simple message: " +
+                             rendered.status().message());
 }
 
 }  // namespace
 
-Status ServeWith(const Options& options, const BackendFactory& make_backend) {
+Status ServeWith(const Options& options, const BackendFactory& make_backend,
+                 const std::function<void()>& leave) {
   const auto start = Clock::now();
-  const ServerConfig config = ConfigFrom(options);
+  VIVACE_ASSIGN_OR_RETURN(const ServerConfig config, ServerConfigFrom(options));
   Status load_status;
   // The backend goes last: the server's background thread and the engine's callbacks use the server.
   auto server = std::make_unique<HttpServer>(config);
   VIVACE_RETURN_IF_ERROR(server->Listen());
   const int port = server->port();
   server->HandleSignals();
+  WarnWhenOpen(config);
   std::unique_ptr<Backend> backend;
+  std::atomic<bool> loading = true;
   std::thread loader([&] {
     auto made = make_backend();
     if (!made.ok()) {
       load_status = made.status();
+      loading = false;
       server->Stop();
       return;
     }
     backend = std::move(made).value();
+    TryTemplate(*backend, config);
     server->SetBackend(*backend);
+    loading = false;
     const std::chrono::duration<double, std::milli> took = Clock::now() - start;
     PrintReady(backend->model(), config, port, took.count());
   });
   server->Run();
+  if (loading) leave();
   loader.join();
   server->CloseAll();
   backend.reset();
@@ -62,11 +75,18 @@ Status ServeWith(const Options& options, const BackendFactory& make_backend) {
 }
 
 Status Serve(const Options& options) {
-  return ServeWith(options, [&]() -> Result<std::unique_ptr<Backend>> {
-    auto engine = Engine::Create(options);
-    if (!engine.ok()) return engine.status();
-    return MakeEngineBackend(std::move(engine).value());
-  });
+  return ServeWith(
+      options,
+      [&]() -> Result<std::unique_ptr<Backend>> {
+        auto engine = Engine::Create(options);
+        if (!engine.ok()) return engine.status();
+        return MakeEngineBackend(std::move(engine).value());
+      },
+      [] {
+        // Loading cannot be interrupted, so its thread and what it uses are left to the system.
+        std::fflush(nullptr);
+        std::_Exit(0);
+      });
 }
 
 }  // namespace vivace::server

@@ -1,5 +1,6 @@
 #include "server/service.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -7,6 +8,8 @@
 #include <utility>
 
 #include "base/version.h"
+#include "server/request_log.h"
+#include "server/text_call.h"
 
 namespace vivace::server {
 namespace {
@@ -42,8 +45,8 @@ std::optional<ApiError> CheckContent(const HttpRequest& request) {
 
 }  // namespace
 
-Service::Service(Executor& executor, const ServiceLimits& limits)
-    : executor_(executor), limits_(limits), created_(UnixSeconds()) {
+Service::Service(Executor& executor, const ServiceConfig& config)
+    : executor_(executor), config_(config), keys_(config.keys), created_(UnixSeconds()) {
   std::random_device device;
   id_prefix_ = device();
 }
@@ -52,99 +55,141 @@ Service::~Service() = default;
 
 void Service::SetBackend(Backend& backend) {
   backend_ = &backend;
-  metrics_ = std::make_unique<Metrics>(backend.model().name);
+  const ModelInfo& model = backend.model();
+  config_.rules.vocabulary = model.vocabulary;
+  config_.rules.defaults = backend.default_sampling();
+  if (config_.names.empty()) config_.names.push_back(model.name);
+  metrics_ = std::make_unique<Metrics>(config_.names.front());
 }
 
-std::optional<ApiError> Service::CheckReady() const {
-  if (draining_) return FromStatus(Unavailable("the server is shutting down"));
+std::optional<ApiError> Service::CheckKey(const Route& route, const HttpRequest& request) const {
+  // By the row that was found, so that no spelling of the target leads around it.
+  if (!route.row->path.starts_with("/v1/") || keys_.Allow(request.authorization)) return std::nullopt;
+  return ApiError{.status = 401,
+                  .message = request.authorization.empty()
+                                 ? "an API key is needed: send the header Authorization: Bearer KEY"
+                                 : "the API key is not one of this server's",
+                  .type = "authentication_error",
+                  .code = "invalid_api_key"};
+}
+
+std::optional<ApiError> Service::CheckReady(Endpoint endpoint) const {
   if (backend_ == nullptr) return FromStatus(Unavailable("the model is still loading"));
+  const bool watched = endpoint == Endpoint::kMetrics || endpoint == Endpoint::kVersion;
+  if (draining_ && !watched) return FromStatus(Unavailable("the server is shutting down"));
   return std::nullopt;
 }
 
 std::optional<ApiError> Service::CheckModel(const std::string& name) const {
-  const std::string& served = backend_->model().name;
-  if (name.empty() || name == served) return std::nullopt;
+  const auto& names = config_.names;
+  if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) return std::nullopt;
   constexpr std::size_t kShownBytes = 100;
+  std::string served;
+  for (const std::string& one : names) served += (served.empty() ? "`" : ", `") + one + "`";
   return ApiError{.status = 404,
                   .message = "The model `" + name.substr(0, kShownBytes) +
-                             "` does not exist; this server has `" + served + "`.",
+                             "` does not exist; this server has " + served + ".",
                   .param = "model",
                   .code = "model_not_found"};
 }
 
 HttpReply Service::Answer(const Route& route) {
-  if (*route.endpoint == Endpoint::kVersion) {
-    return {.body = R"({"version":")" + std::string(base::kVersion) + "\"}"};
-  }
-  if (const auto error = CheckReady(); error && *route.endpoint != Endpoint::kMetrics) {
-    return ErrorReply(*error);
-  }
-  switch (*route.endpoint) {
-    case Endpoint::kHealth:
-    case Endpoint::kPing:
-      return {.content_type = "text/plain", .body = ""};
+  switch (route.row->endpoint) {
+    case Endpoint::kVersion:
+      return {.body = R"({"version":")" + std::string(base::kVersion) + "\"}"};
     case Endpoint::kModels:
-      return {.body = ModelList(backend_->model(), created_)};
+      return {.body = ModelList(config_.names, backend_->model(), created_)};
     case Endpoint::kModel:
       if (const auto error = CheckModel(route.argument)) return ErrorReply(*error);
-      return {.body = ModelCard(backend_->model(), created_)};
+      return {.body = ModelCard(route.argument, backend_->model(), created_)};
+    case Endpoint::kLoad:
+      return {.body = R"({"server_load":)" + std::to_string(calls_.size()) + "}"};
+    case Endpoint::kMetrics:
+      return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+              .body = metrics_->Serialize(backend_->stats())};
     default:
       break;
   }
-  return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-          .body = metrics_ == nullptr ? "" : metrics_->Serialize(backend_->stats())};
+  return {.content_type = "text/plain", .body = ""};  // health and ping
 }
 
-std::shared_ptr<CompletionCall> Service::Handle(const HttpRequest& request, ReplySink& sink) {
-  const Route route = FindRoute(request.method, request.target);
-  if (!route.endpoint) {
+std::shared_ptr<Call> Service::Handle(const Route& route, const HttpRequest& request, ReplySink& sink) {
+  if (route.row == nullptr) {
     sink.Reply(route.error);
-  } else if (*route.endpoint == Endpoint::kCompletions) {
-    return StartCall(ApiKind::kCompletion, request, sink);
-  } else if (*route.endpoint == Endpoint::kChatCompletions) {
-    return StartCall(ApiKind::kChat, request, sink);
-  } else {
-    sink.Reply(Answer(route));
+    return nullptr;
   }
-  return nullptr;
-}
-
-void Service::CountAnswer(std::string_view method, std::string_view target, int status) {
-  if (metrics_ == nullptr) return;
-  const Route route = FindRoute(method, target);
-  // A method or path that the client made up does not become a label.
-  metrics_->HttpRequestDone(route.endpoint ? std::string(route.path) : "none",
-                            route.endpoint ? std::string(method) : "other", status);
-}
-
-ReplyFrame Service::NextFrame(ApiKind kind) {
-  const std::string number = Hex(id_prefix_) + "-" + Hex(next_id_++);
-  return {.kind = kind,
-          .id = (kind == ApiKind::kChat ? "chatcmpl-" : "cmpl-") + number,
-          .created = UnixSeconds(),
-          .model = backend_->model().name};
-}
-
-std::shared_ptr<CompletionCall> Service::StartCall(ApiKind kind, const HttpRequest& request,
-                                                   ReplySink& sink) {
-  ApiRequest parsed;
-  auto error = CheckReady();
-  if (!error) error = CheckContent(request);
-  if (!error) error = ParseApiRequest(kind, request.body, parsed);
-  if (!error) error = CheckModel(parsed.model);
+  auto error = CheckKey(route, request);
+  if (!error) error = CheckReady(route.row->endpoint);
   if (error) {
     sink.Reply(ErrorReply(*error));
     return nullptr;
   }
+  switch (route.row->endpoint) {
+    case Endpoint::kCompletions:
+      return StartCall(ApiKind::kCompletion, request, sink);
+    case Endpoint::kChatCompletions:
+      return StartCall(ApiKind::kChat, request, sink);
+    case Endpoint::kTokenize:
+      return StartCall(ApiKind::kTokenize, request, sink);
+    case Endpoint::kDetokenize:
+      return StartCall(ApiKind::kDetokenize, request, sink);
+    default:
+      sink.Reply(Answer(route));
+      return nullptr;
+  }
+}
+
+void Service::CountAnswer(const Route& route, int status) {
+  if (metrics_ == nullptr) return;
+  // A method or path that the client made up does not become a label.
+  metrics_->HttpRequestDone(std::string(route.row != nullptr ? route.row->path : "none"),
+                            std::string(route.row != nullptr ? route.row->method : "other"), status);
+}
+
+ReplyFrame Service::NextFrame(const ApiRequest& request) {
+  const bool is_chat = request.kind == ApiKind::kChat;
+  ReplyFrame frame{.kind = request.kind,
+                   .id = is_chat ? "chatcmpl-" : "cmpl-",
+                   .created = UnixSeconds(),
+                   .model = request.model.empty() ? config_.names.front() : request.model,
+                   .role = config_.response_role,
+                   .with_prompt_details = config_.prompt_tokens_details};
+  frame.id += request.request_id.empty() ? Hex(id_prefix_) + "-" + Hex(next_id_++) : request.request_id;
+  if (is_chat && !request.chat.add_generation_prompt) frame.role = request.chat.messages.back().role;
+  return frame;
+}
+
+std::optional<ApiError> Service::ReadRequest(ApiKind kind, const HttpRequest& request,
+                                             ApiRequest& parsed) const {
+  if (auto error = CheckContent(request)) return error;
+  if (auto error = ParseApiRequest(kind, request.body, config_.rules, parsed)) return error;
+  constexpr std::size_t kIdBytes = 256;
+  if (parsed.request_id.empty()) parsed.request_id = request.request_id.substr(0, kIdBytes);
+  return CheckModel(parsed.model);
+}
+
+std::shared_ptr<Call> Service::StartCall(ApiKind kind, const HttpRequest& request, ReplySink& sink) {
+  ApiRequest parsed;
+  if (const auto error = ReadRequest(kind, request, parsed)) {
+    sink.Reply(ErrorReply(*error));
+    return nullptr;
+  }
   CallObserver& observer = *this;
-  auto call = std::make_shared<CompletionCall>(std::move(parsed), NextFrame(kind), *backend_, executor_,
-                                               observer, sink);
+  std::shared_ptr<Call> call;
+  if (kind == ApiKind::kTokenize || kind == ApiKind::kDetokenize) {
+    call = std::make_shared<TextCall>(std::move(parsed), *backend_, executor_, observer, sink);
+  } else {
+    ReplyFrame frame = NextFrame(parsed);
+    if (config_.log_requests) LogRequest(config_.log, frame.id, parsed, config_.max_log_len);
+    call = std::make_shared<CompletionCall>(std::move(parsed), std::move(frame), *backend_, executor_,
+                                            observer, sink);
+  }
   // The place is taken before any work is done for the request, so that a burst is refused at once.
-  if (sequences_in_flight_ + call->sequences() > limits_.max_sequences_in_flight) {
+  if (sequences_in_flight_ + call->sequences() > config_.max_sequences_in_flight) {
     metrics_->RequestRejected();
     sink.Reply(ErrorReply(FromStatus(ResourceExhausted(
         "the server has " + std::to_string(sequences_in_flight_) + " answers under way, of at most " +
-        std::to_string(limits_.max_sequences_in_flight) + "; try again"))));
+        std::to_string(config_.max_sequences_in_flight) + "; try again"))));
     return nullptr;
   }
   sequences_in_flight_ += call->sequences();
@@ -161,12 +206,20 @@ void Service::OnSubmitted(const ApiRequest& request, int max_tokens) {
   metrics_->RequestAccepted(request.n, max_tokens);
 }
 
-void Service::OnSequenceFinished(const RequestOutput& last, std::int64_t prompt_tokens,
-                                 std::int64_t generated_tokens) {
-  metrics_->SequenceFinished(last.finish_reason, last.timing, prompt_tokens, generated_tokens);
+void Service::OnTokenGap(double seconds) {
+  metrics_->TokenGap(seconds);
 }
 
-void Service::OnEnded(CompletionCall& call) {
+void Service::OnSequenceFinished(const RequestOutput& last, std::int64_t prompt_tokens,
+                                 std::int64_t generated_tokens) {
+  metrics_->SequenceFinished(last, prompt_tokens, generated_tokens);
+}
+
+void Service::OnAnswered(std::int64_t most_generated_tokens) {
+  metrics_->RequestAnswered(most_generated_tokens);
+}
+
+void Service::OnEnded(Call& call) {
   sequences_in_flight_ -= call.sequences();
   calls_.erase(&call);
 }

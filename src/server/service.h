@@ -9,24 +9,37 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
+#include "base/log.h"
+#include "server/api_key.h"
 #include "server/completion_call.h"
 #include "server/metrics.h"
 #include "server/router.h"
 
 namespace vivace::server {
 
-struct ServiceLimits {
-  int max_sequences_in_flight = 2048;  // choices under way or waiting, over all requests
+struct ServiceConfig {
+  int max_sequences_in_flight = 2048;   // choices under way or waiting, over all requests
+  RequestRules rules = {};              // vocabulary and defaults come from the backend
+  std::vector<std::string> names = {};  // of the model; empty: the one that the engine gives it
+  std::vector<std::string> keys = {};   // for /v1/; empty: everybody may come in
+  std::string root_path = {};           // a prefix that a proxy may leave in targets
+  std::string response_role = "assistant";
+  bool prompt_tokens_details = false;  // in the usage
+  bool log_requests = false;
+  int max_log_len = -1;  // characters of a prompt in the log; -1: all
+  base::Log log = base::Log();
 };
 
 class Service : private CallObserver {
  public:
-  Service(Executor& executor, const ServiceLimits& limits);
+  Service(Executor& executor, const ServiceConfig& config);
   ~Service() override;
 
-  /// Until then everything but /version and /metrics is 503.
+  /// Until then every endpoint is 503.
   void SetBackend(Backend& backend);
+  bool ready() const { return backend_ != nullptr; }
   /// From now on new requests and /health are 503.
   void BeginDrain() { draining_ = true; }
   bool draining() const { return draining_; }
@@ -34,27 +47,35 @@ class Service : private CallObserver {
   /// Ends every call with the error.
   void FailAll(const ApiError& error);
 
+  Route FindRoute(const HttpRequest& request) const {
+    return server::FindRoute(request.method, request.target, config_.root_path);
+  }
   /// Answers through the sink, now or later. The call, where one was started: the sink's owner abandons it
   /// when the client leaves and holds it until its answer is given.
-  std::shared_ptr<CompletionCall> Handle(const HttpRequest& request, ReplySink& sink);
+  std::shared_ptr<Call> Handle(const Route& route, const HttpRequest& request, ReplySink& sink);
 
   /// An answer with this status has begun; for /metrics.
-  void CountAnswer(std::string_view method, std::string_view target, int status);
+  void CountAnswer(const Route& route, int status);
 
  private:
-  std::shared_ptr<CompletionCall> StartCall(ApiKind kind, const HttpRequest& request, ReplySink& sink);
+  std::shared_ptr<Call> StartCall(ApiKind kind, const HttpRequest& request, ReplySink& sink);
+  std::optional<ApiError> ReadRequest(ApiKind kind, const HttpRequest& request, ApiRequest& parsed) const;
   HttpReply Answer(const Route& route);
-  std::optional<ApiError> CheckReady() const;
+  std::optional<ApiError> CheckKey(const Route& route, const HttpRequest& request) const;
+  std::optional<ApiError> CheckReady(Endpoint endpoint) const;
   std::optional<ApiError> CheckModel(const std::string& name) const;
-  ReplyFrame NextFrame(ApiKind kind);
+  ReplyFrame NextFrame(const ApiRequest& request);
 
   void OnSubmitted(const ApiRequest& request, int max_tokens) override;
+  void OnTokenGap(double seconds) override;
   void OnSequenceFinished(const RequestOutput& last, std::int64_t prompt_tokens,
                           std::int64_t generated_tokens) override;
-  void OnEnded(CompletionCall& call) override;
+  void OnAnswered(std::int64_t most_generated_tokens) override;
+  void OnEnded(Call& call) override;
 
   Executor& executor_;
-  ServiceLimits limits_;
+  ServiceConfig config_;
+  const ApiKeys keys_;
   Backend* backend_ = nullptr;
   std::unique_ptr<Metrics> metrics_;  // with the backend
   bool draining_ = false;
@@ -62,7 +83,7 @@ class Service : private CallObserver {
   std::uint64_t id_prefix_ = 0;  // differs from process to process
   std::uint64_t next_id_ = 0;
   int sequences_in_flight_ = 0;
-  std::unordered_set<CompletionCall*> calls_;
+  std::unordered_set<Call*> calls_;
 };
 
 }  // namespace vivace::server

@@ -21,7 +21,7 @@ void CheckRequest(const server::ApiRequest& request) {
   Expect(request.sampling.top_p > 0 && request.sampling.top_p <= 1, "top_p is within its bounds");
   Expect(request.sampling.stop.size() <= server::kMaxStopStrings, "stop strings are within their bound");
   if (request.kind == server::ApiKind::kChat) {
-    Expect(!request.messages.empty() && request.messages.size() <= server::kMaxMessages,
+    Expect(!request.chat.messages.empty() && request.chat.messages.size() <= server::kMaxMessages,
            "there are messages");
   } else {
     Expect(!request.prompts.empty(), "there is a prompt");
@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   for (const auto kind : {server::ApiKind::kCompletion, server::ApiKind::kChat}) {
     server::ApiRequest request;
-    if (const auto error = server::ParseApiRequest(kind, body, request)) {
+    if (const auto error = server::ParseApiRequest(kind, body, {}, request)) {
       CheckError(*error);
     } else {
       CheckRequest(request);

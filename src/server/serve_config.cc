@@ -1,0 +1,109 @@
+#include "server/serve_config.h"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "base/status_macros.h"
+
+namespace vivace::server {
+namespace {
+
+/// The content of a file that must be a text of bounded size.
+Result<std::string> ReadTextFile(const std::string& option, const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  if (file == nullptr) {
+    return NotFound("--" + option + " is '" + path + "': there is no such file, or it cannot be read");
+  }
+  std::string text(kMaxTemplateBytes + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0)
+    return InvalidArgument("--" + option + " is '" + path + "': it is no file");
+  if (text.size() > kMaxTemplateBytes) {
+    return InvalidArgument("--" + option + " is '" + path + "': it is over " +
+                           std::to_string(kMaxTemplateBytes) + " bytes");
+  }
+  return text;
+}
+
+/// A file, or the template itself, which a pair of braces tells from a path.
+Result<std::string> ReadTemplate(const std::string& value) {
+  if (value.empty() || value.find("{{") != std::string::npos || value.find("{%") != std::string::npos) {
+    return value;
+  }
+  return ReadTextFile("chat-template", value);
+}
+
+Status CheckTemplateVariables(const std::string& text) {
+  if (text.empty()) return Status::Ok();
+  boost::system::error_code error;
+  boost::json::parse_options options;
+  options.max_depth = kJsonDepth;
+  const auto value = boost::json::parse(text, error, {}, options);
+  if (!error && value.is_object()) return Status::Ok();
+  return InvalidArgument("--default-chat-template-kwargs is '" + text.substr(0, 100) +
+                         "': it must be a JSON object");
+}
+
+Status CheckNotEmpty(const std::string& option, const std::vector<std::string>& values) {
+  for (const std::string& value : values) {
+    if (value.empty()) return InvalidArgument("--" + option + " is empty: give a text, or leave it out");
+  }
+  return Status::Ok();
+}
+
+Status CheckRootPath(const std::string& path) {
+  if (path.empty() || (path.starts_with('/') && !path.ends_with('/'))) return Status::Ok();
+  return InvalidArgument("--root-path is '" + path + "': it must begin with / and not end with it, as /api");
+}
+
+Result<RequestRules> RulesFrom(const Options& options) {
+  RequestRules rules;
+  rules.max_logprobs = static_cast<int>(options.Integer("max-logprobs"));
+  rules.stream_interval = static_cast<int>(options.Integer("stream-interval"));
+  rules.include_usage = options.Flag("enable-force-include-usage");
+  rules.tokens_as_ids = options.Flag("return-tokens-as-token-ids");
+  rules.templates_from_requests = options.Flag("trust-request-chat-template");
+  VIVACE_ASSIGN_OR_RETURN(rules.chat_template, ReadTemplate(options.Text("chat-template")));
+  rules.template_variables_json = options.Text("default-chat-template-kwargs");
+  VIVACE_RETURN_IF_ERROR(CheckTemplateVariables(rules.template_variables_json));
+  return rules;
+}
+
+}  // namespace
+
+Result<ServerConfig> ServerConfigFrom(const Options& options) {
+  ServerConfig config;
+  config.host = options.Text("host");
+  config.port = static_cast<int>(options.Integer("port"));
+  config.shutdown_timeout =
+      std::chrono::milliseconds(static_cast<std::int64_t>(options.Number("shutdown-timeout") * 1000));
+  ServiceConfig& service = config.service;
+  service.max_sequences_in_flight =
+      static_cast<int>(options.Integer("max-num-seqs") + options.Integer("max-num-queued-reqs"));
+  VIVACE_ASSIGN_OR_RETURN(service.rules, RulesFrom(options));
+  service.names = options.List("served-model-name");
+  VIVACE_RETURN_IF_ERROR(CheckNotEmpty("served-model-name", service.names));
+  service.keys = options.List("api-key");
+  VIVACE_RETURN_IF_ERROR(CheckNotEmpty("api-key", service.keys));
+  service.root_path = options.Text("root-path");
+  VIVACE_RETURN_IF_ERROR(CheckRootPath(service.root_path));
+  service.response_role = options.Text("response-role");
+  VIVACE_RETURN_IF_ERROR(CheckNotEmpty("response-role", {service.response_role}));
+  service.prompt_tokens_details = options.Flag("enable-prompt-tokens-details");
+  service.log_requests = options.Flag("enable-log-requests");
+  if (options.IsSet("max-log-len")) service.max_log_len = static_cast<int>(options.Integer("max-log-len"));
+  service.log = base::Log(base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo));
+  return config;
+}
+
+void WarnWhenOpen(const ServerConfig& config) {
+  const bool everywhere = config.host == "0.0.0.0" || config.host == "::";
+  if (!everywhere || !config.service.keys.empty()) return;
+  config.service.log.Warning("listening on all interfaces (--host " + config.host +
+                             ") without --api-key: everybody who can reach this machine can use the model");
+}
+
+}  // namespace vivace::server

@@ -1,0 +1,66 @@
+#include "server/text_call.h"
+
+#include <utility>
+
+#include "base/json_text.h"
+#include "server/logprobs_json.h"
+#include "server/prompt_tokens.h"
+
+namespace vivace::server {
+
+void TextCall::Start() {
+  executor_.PostToBackground([self = shared_from_this()] {
+    if (self->ended_) return;
+    auto reply = std::make_shared<HttpReply>(self->Work());
+    self->executor_.PostToLoop([self, reply] { self->Answer(std::move(*reply)); });
+  });
+}
+
+HttpReply TextCall::Work() const {
+  return request_.kind == ApiKind::kTokenize ? Tokenize() : Detokenize();
+}
+
+HttpReply TextCall::Tokenize() const {
+  const bool is_chat = !request_.chat.messages.empty();
+  auto ids = PromptTokens(backend_, request_, is_chat ? PromptInput() : request_.prompts.at(0));
+  if (!ids.ok()) return ErrorReply(FromStatus(ids.status()));
+  std::string out = R"({"count":)";
+  base::AppendJsonInteger(static_cast<std::int64_t>(ids->size()), out);
+  out += R"(,"max_model_len":)";
+  base::AppendJsonInteger(backend_.model().max_model_len, out);
+  out += R"(,"tokens":)";
+  AppendTokenIds(*ids, out);
+  out += R"(,"token_strs":)";
+  if (request_.return_token_texts) {
+    out += '[';
+    for (std::size_t i = 0; i < ids->size(); ++i) {
+      if (i > 0) out += ',';
+      base::AppendJsonString(PrintableToken(backend_.TokenText((*ids)[i])), out);
+    }
+    out += "]}";
+  } else {
+    out += "null}";
+  }
+  return {.body = std::move(out)};
+}
+
+HttpReply TextCall::Detokenize() const {
+  std::string out = R"({"prompt":)";
+  base::AppendJsonString(backend_.Detokenize(std::get<1>(request_.prompts.at(0)), false), out);
+  return {.body = out + "}"};
+}
+
+void TextCall::Answer(HttpReply reply) {
+  if (ended_) return;
+  sink_->Reply(std::move(reply));
+  End();
+}
+
+void TextCall::End() {
+  if (ended_) return;
+  ended_ = true;
+  sink_ = nullptr;
+  observer_.OnEnded(*this);
+}
+
+}  // namespace vivace::server
