@@ -155,11 +155,11 @@ class Mistakes(unittest.TestCase):
         self.refused(bad, "but is \"five\"", complete, "a", max_tokens="five", param="max_tokens")
         self.refused(bad, "prompt is empty", complete, "", param="prompt")
         self.refused(bad, "is empty", complete, [], param="prompt")
-        self.refused(bad, "vocabulary", complete, [49152], param="prompt")
+        self.refused(bad, "from 0 to 49151", complete, [49152], param="prompt")
         self.refused(bad, "maximum context length", complete, "word " * 20000, param="prompt")
         self.refused(bad, "maximum context length", complete, "a", max_tokens=10**6)
         self.refused(bad, "messages", chat, [], param="messages")
-        self.refused(bad, "not supported", complete, "a", logit_bias={"5": 1}, param="logit_bias")
+        self.refused(bad, "not supported", complete, "a", suffix="x", param="suffix")
         self.refused(openai.NotFoundError, "does not exist", CASE["client"].completions.create, model="gpt", prompt="a")
         self.assertEqual(complete("Water boils at", max_tokens=4, temperature=0).choices[0].text, before)
 
