@@ -111,7 +111,7 @@ class CharacterBpe : public TokenModel {
 /// True when no token but the control ones has a metaspace behind another character: then no merge makes one.
 bool NoneCrossesMetaspace(const TokenTable& tokens, const CharacterBpeOptions& options) {
   if (options.ignore_merges || !options.continuing_subword_prefix.empty() ||
-      !options.end_of_word_suffix.empty() || !tokens.Find(kMetaspace)) {
+      !options.end_of_word_suffix.empty() || !tokens.Find(kMetaspaceMark)) {
     return false;
   }
   for (std::size_t i = 0; i < tokens.size(); ++i) {

@@ -5,12 +5,12 @@
 
 namespace vivace::tokenizer {
 
-inline constexpr std::string_view kMetaspace = "\xE2\x96\x81";
+inline constexpr std::string_view kMetaspaceMark = "\xE2\x96\x81";
 
 /// True when a metaspace follows another character in the text.
 inline bool HasInnerMetaspace(std::string_view text) {
-  while (text.starts_with(kMetaspace)) text.remove_prefix(kMetaspace.size());
-  return text.find(kMetaspace) != text.npos;
+  while (text.starts_with(kMetaspaceMark)) text.remove_prefix(kMetaspaceMark.size());
+  return text.find(kMetaspaceMark) != text.npos;
 }
 
 }  // namespace vivace::tokenizer

@@ -220,10 +220,11 @@ class BertStep {
         out.push_back(static_cast<char>(c));
         continue;
       }
+      const bool line_space =
+          c == '\t' || c == '\n' || c == '\r';  // the control characters that stay, as spaces
+      if (clean_ && !line_space && (c == 0 || c == 0xFFFD || IsOtherCategory(c))) continue;
       if (clean_ && IsWhiteSpace(c)) {
         out.push_back(' ');
-      } else if (clean_ && (c == 0 || c == 0xFFFD || IsOtherCategory(c))) {
-        continue;
       } else if (cjk_ && IsCjk(c)) {
         out.append(" ").append(in.substr(begin, at - begin)).append(" ");
       } else {
@@ -251,14 +252,21 @@ Status ApplyNmt(std::string_view in, std::string& out) {
   return Status::Ok();
 }
 
-Status ApplyByteLevel(std::string_view in, std::string& out) {
-  std::array<std::string, 256> characters;
-  for (unsigned byte = 0; byte < 256; ++byte)
-    characters[byte] = ByteCharacter(static_cast<unsigned char>(byte));
-  out.reserve(in.size() * 2);
-  for (const char c : in) out.append(characters[static_cast<unsigned char>(c)]);
-  return Status::Ok();
-}
+class ByteLevelStep {
+ public:
+  ByteLevelStep() {
+    for (unsigned byte = 0; byte < 256; ++byte)
+      characters_[byte] = ByteCharacter(static_cast<unsigned char>(byte));
+  }
+  Status operator()(std::string_view in, std::string& out) const {
+    out.reserve(in.size() * 2);
+    for (const char c : in) out.append(characters_[static_cast<unsigned char>(c)]);
+    return Status::Ok();
+  }
+
+ private:
+  std::array<std::string, 256> characters_;
+};
 
 Status CheckText(const char* what, std::string_view text) {
   if (const std::size_t good = WellFormedPrefix(text); good < text.size()) {
@@ -328,7 +336,7 @@ Result<Rule> Make(NormalizerStep step) {
     case NormalizerKind::kBert:
       return MakeRule(BertStep(step));
     case NormalizerKind::kByteLevel:
-      return MakeRule(ApplyByteLevel);
+      return MakeRule(ByteLevelStep());
     case NormalizerKind::kNmt:
       return MakeRule(ApplyNmt);
   }

@@ -323,7 +323,7 @@ Result<std::unique_ptr<TokenModel>> MakeSentencePieceBpe(const SentencePieceVoca
   parts.byte_tokens = FindByteFallbackTokens(*vocabulary.tokens);
   parts.byte_fallback =
       std::all_of(parts.byte_tokens.begin(), parts.byte_tokens.end(), [](auto id) { return id >= 0; });
-  const auto metaspace = vocabulary.tokens->Find(kMetaspace);
+  const auto metaspace = vocabulary.tokens->Find(kMetaspaceMark);
   if (!metaspace || !parts.matchable[static_cast<std::size_t>(*metaspace)]) parts.cuts_at_metaspace = false;
   return std::unique_ptr<TokenModel>(std::make_unique<SentencePieceBpe>(std::move(parts)));
 }

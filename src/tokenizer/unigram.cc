@@ -90,17 +90,29 @@ class Unigram : public TokenModel {
         out.push_back(id);
       } else {
         while (fuse_unk_ && begin > 0 && table[begin].id == unk_id_) begin = table[begin].begin;
-        if (!AppendBytesReversed(word.substr(begin, end - begin), out)) {
-          if (id < 0) {
-            return InvalidArgument("the text \"" + std::string(word.substr(begin, end - begin)) +
-                                   "\" has no token, and the vocabulary names no unknown token");
-          }
-          out.push_back(id);
-        }
+        if (Status status = AppendUnknown(word.substr(begin, end - begin), out); !status.ok()) return status;
       }
       end = begin;
     }
     std::reverse(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
+    return Status::Ok();
+  }
+
+  /// A stretch of unknown text: what the vocabulary has for exactly it, its bytes, or the unknown token.
+  Status AppendUnknown(std::string_view text, std::vector<std::int32_t>& out) const {
+    std::uint32_t node = PieceTrie::kRoot;
+    const bool whole = std::all_of(text.begin(), text.end(),
+                                   [&](char c) { return trie_.Step(node, static_cast<unsigned char>(c)); });
+    if (whole && trie_.id(node) >= 0) {
+      out.push_back(trie_.id(node));
+      return Status::Ok();
+    }
+    if (AppendBytesReversed(text, out)) return Status::Ok();
+    if (unk_id_ < 0) {
+      return InvalidArgument("the text \"" + std::string(text) +
+                             "\" has no token, and the vocabulary names no unknown token");
+    }
+    out.push_back(unk_id_);
     return Status::Ok();
   }
 
