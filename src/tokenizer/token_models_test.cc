@@ -32,7 +32,7 @@ struct Parts {
   std::vector<double> scores;
   std::vector<float> float_scores;
   std::vector<std::int64_t> types;
-  std::vector<std::string_view> merges;
+  std::vector<MergeWords> merges;
   std::optional<TokenTable> table;
   std::optional<MergeTable> merge_table;
 
@@ -43,7 +43,7 @@ struct Parts {
     types.push_back(static_cast<std::int64_t>(type));
   }
   void AddMerge(std::string_view left, std::string_view right) {
-    merges.push_back(texts.emplace_back(std::string(left) + " " + std::string(right)));
+    merges.push_back({texts.emplace_back(left), texts.emplace_back(right)});
   }
   void AddBytes() {
     for (int byte = 0; byte < 256; ++byte) {
@@ -59,7 +59,7 @@ struct Parts {
   }
   Result<Model> Bpe(CharacterBpeOptions options) {
     table.emplace(TokenTable::Create(tokens).value());
-    auto made = MergeTable::Create(merges, *table);
+    auto made = MergeTable::Create(merges, *table, options.control_ids, options.continuing_subword_prefix);
     EXPECT_TRUE(made.ok()) << made.status().message();
     merge_table.emplace(std::move(made).value());
     return MakeCharacterBpe(*table, *merge_table, std::move(options));
