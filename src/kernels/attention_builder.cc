@@ -77,14 +77,19 @@ class TileBuilder {
       b_.Bump(base, KvLayout::kChunkTokens);
     }
     b_.End();
-    Finish();
+    if (spec_.f32_output) {
+      FinishFloats();
+    } else {
+      Finish();
+    }
     return b_.Take();
   }
 
  private:
   static std::string Name(const PagedAttentionSpec& spec, int rows) {
     return "attention_" + std::to_string(rows) + "x" + std::to_string(spec.heads / spec.kv.kv_heads) + "x" +
-           std::to_string(spec.kv.head_dim) + "_" + std::string(Row(spec.kv.type).name);
+           std::to_string(spec.kv.head_dim) + "_" + std::string(Row(spec.kv.type).name) +
+           (spec.f32_output ? "_f32_output" : "");
   }
 
   int queries() const { return rows_ * group_; }
@@ -334,6 +339,24 @@ class TileBuilder {
       b_.Bump(sums, kVectorBytes);
       b_.Bump(bytes, dim_);
       b_.Bump(parameters, dim_ / tensor::QuantizedRows::kGroup * 4);
+      b_.End();
+    }
+  }
+
+  /// Divides by the sums and writes the output rows as floats.
+  void FinishFloats() {
+    const Vec one = b_.Const(1.0f);
+    const Scalar values = b_.Copy(scratch_), sums = b_.Copy(scratch_);
+    for (int row = 0; row < rows_; ++row) {
+      const Scalar out = b_.AddImm(b_.Arg(kAttentionBytes), row * spec_.heads * dim_ * 4);
+      b_.Loop(group_);
+      const Vec inverse = b_.Div(one, b_.Load({sums, scratch_layout_.sum}));
+      b_.Loop(dim_ / kLanes);
+      b_.Store({out}, b_.Mul(b_.Load({values, scratch_layout_.values}), inverse));
+      b_.Bump(values, kVectorBytes);
+      b_.Bump(out, kVectorBytes);
+      b_.End();
+      b_.Bump(sums, kVectorBytes);
       b_.End();
     }
   }

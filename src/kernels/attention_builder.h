@@ -14,7 +14,7 @@ enum AttentionArgument : int {
   kAttentionVisible,     // positions that the first row sees: its own position + 1
   kAttentionChunks,      // chunks of KvLayout::kChunkTokens that the last row sees
   kAttentionBlocks,      // blocks that the last row sees
-  kAttentionBytes,       // u8 of the first output row, at the first head
+  kAttentionBytes,       // u8 (or f32) of the first output row, at the first head
   kAttentionParameters,  // scales of the same
   kAttentionScratch,     // this worker's scratch
   kAttentionArguments,   // how many there are

@@ -1,7 +1,7 @@
 // The attention phase of -O2: causal attention over the paged cache, one task per (tile of rows of one
-// sequence, KV head), then 8-bit quantisation of the output rows. Reduces over chunks of
-// KvLayout::kChunkTokens absolute positions merged in order, so the bits do not depend on the tile, the batch
-// or how the prompt was chunked.
+// sequence, KV head), then 8-bit quantisation of the output rows where the next phase wants it. Reduces over
+// chunks of KvLayout::kChunkTokens absolute positions merged in order, so the bits do not depend on the tile,
+// the batch or how the prompt was chunked.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,9 @@ namespace vivace::kernels {
 
 struct PagedAttentionSpec {
   int heads;
-  tensor::KvLayout kv;  // kv_heads, head_dim, type, and the strides (blocks and layers known)
-  float scale;          // usually 1 / sqrt(head_dim)
+  tensor::KvLayout kv;      // kv_heads, head_dim, type, and the strides (blocks and layers known)
+  float scale;              // usually 1 / sqrt(head_dim)
+  bool f32_output = false;  // rows of floats instead of 8-bit ones
 };
 
 /// Token rows of a tile at most; the runtime fills step.attention_tiles for it.
@@ -27,6 +28,8 @@ struct PagedAttentionKernels {
 struct PagedAttentionCode {
   codegen::KernelFn tile[kAttentionTileRows];
 };
+/// kUnsupported says what of the specification the kernels do not take.
+Status CheckPagedAttention(const PagedAttentionSpec& spec);
 Result<PagedAttentionKernels> CompilePagedAttention(const PagedAttentionSpec& spec,
                                                     codegen::KernelLibrary& library);
 PagedAttentionCode Resolve(const PagedAttentionKernels& kernels, const codegen::KernelLibrary& library);
@@ -36,7 +39,7 @@ struct PagedAttentionArgs {
   PagedAttentionCode code;
   const float* q;  // [rows][heads * head_dim]
   const std::byte* kv_layer;
-  std::byte* output;  // QuantizedRows{heads * head_dim}
+  std::byte* output;  // QuantizedRows{heads * head_dim}, or f32 [rows][heads * head_dim]
 };
 TaskKernel PagedAttentionKernel();
 

@@ -117,6 +117,30 @@ TEST_F(PagedAttention, InterpretedMatchesSoftmaxInDouble) {
   }
 }
 
+/// Rows of floats, for a portable phase that follows.
+void ExpectFloatsMatchSoftmax(const AttentionFixture& fixture, PagedAttentionSpec spec,
+                              const PagedAttentionCode& code) {
+  const AttentionStep step = fixture.Step({{0, 0, fixture.length(0)}}, kAttentionTileRows);
+  std::vector<float> out(static_cast<std::size_t>(step.view.rows * fixture.width()));
+  const PagedAttentionArgs args = {spec, code, step.q.data(), fixture.layer(),
+                                   reinterpret_cast<std::byte*>(out.data())};
+  RunPhase(PagedAttentionKernel(), &args, step.view);
+  for (int position = 0; position < step.view.rows; ++position) {
+    const std::vector<double> exact = fixture.Exact(0, position, spec.scale);
+    for (int i = 0; i < fixture.width(); ++i) {
+      ASSERT_NEAR(out[static_cast<std::size_t>(position * fixture.width() + i)], exact[i], 2e-5)
+          << "position " << position << " column " << i;
+    }
+  }
+}
+
+TEST_F(PagedAttention, InterpretedFloatsMatchSoftmaxInDouble) {
+  const AttentionFixture fixture(6, 3, 64, DType::kF16, {21}, 16);
+  PagedAttentionSpec spec = SpecOf(fixture);
+  spec.f32_output = true;
+  ExpectFloatsMatchSoftmax(fixture, spec, InterpretedCode(spec));
+}
+
 /// Whole sequences against parts of them, for the rows from `first` on.
 void ExpectSameBits(const AttentionFixture& fixture, const PagedAttentionCode& code, int first,
                     const std::vector<int>& chunks) {
@@ -191,6 +215,14 @@ TEST_F(PagedAttentionCompiled, MatchesSoftmaxInDouble) {
     const Compiled compiled(SpecOf(fixture));
     ExpectMatchesSoftmax(shape, compiled.code, fixture, 1);
   }
+}
+
+TEST_F(PagedAttentionCompiled, FloatsMatchSoftmaxInDouble) {
+  const AttentionFixture fixture(9, 3, 64, DType::kF16, {300}, 17);
+  PagedAttentionSpec spec = SpecOf(fixture);
+  spec.f32_output = true;
+  const Compiled compiled(spec);
+  ExpectFloatsMatchSoftmax(fixture, spec, compiled.code);
 }
 
 TEST_F(PagedAttentionCompiled, BitsDoNotDependOnTilesChunksOrBatch) {

@@ -74,6 +74,7 @@ PortableKernels KernelsOf(const PortableTable& table) {
                              .attention = {AttentionGrid, table.attention},
                              .add = {RowGrid, table.add},
                              .silu_mul = {RowGrid, table.silu_mul},
+                             .quantize = {RowGrid, table.quantize},
                              .gather_rows = {GatherGrid, table.gather_rows}};
   for (int i = 0; i < tensor::kWeightTypes; ++i) {
     kernels.embed[i] = {RowGrid, table.embed[i]};
@@ -105,6 +106,9 @@ TaskKernel AddKernel() {
 }
 TaskKernel SiluMulKernel() {
   return Best().silu_mul;
+}
+TaskKernel QuantizeKernel() {
+  return Best().quantize;
 }
 TaskKernel GatherRowsKernel() {
   return Best().gather_rows;

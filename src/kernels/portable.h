@@ -82,6 +82,17 @@ struct SiluMulArgs {
   int width;
 };
 
+/// out = the quantised rows (tensor/quantized_rows.h) of x, or with a weight of x * weight; then also
+/// squares: per row SquareStride(width) floats, entry u the sum of x^2 over columns 32u .. 32u+31. For -O2
+/// only.
+struct QuantizeArgs {
+  const float* x;
+  const float* weight;  // [width], or null
+  float* squares;       // null without a weight
+  std::byte* out;
+  int width;  // a multiple of 32
+};
+
 /// out[i] = x[step.logit_rows[i]].
 struct GatherRowsArgs {
   const float* x;
@@ -100,6 +111,7 @@ TaskKernel AttentionKernel();
 inline constexpr int kPortableAttentionRows = 4;
 TaskKernel AddKernel();
 TaskKernel SiluMulKernel();
+TaskKernel QuantizeKernel();
 TaskKernel GatherRowsKernel();
 
 }  // namespace vivace::kernels

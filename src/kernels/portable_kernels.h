@@ -5,6 +5,7 @@
 
 #include "kernels/portable_attention.h"
 #include "kernels/portable_linear.h"
+#include "kernels/portable_quantize.h"
 #include "kernels/portable_rows.h"
 #include "kernels/portable_tables.h"
 
@@ -23,6 +24,7 @@ const PortableTable VIVACE_PORTABLE_TABLE = {
     .attention = Attention,
     .add = Add,
     .silu_mul = SiluMul,
+    .quantize = Quantize,
     .gather_rows = GatherRows,
 };
 

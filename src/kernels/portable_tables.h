@@ -27,6 +27,7 @@ struct PortableTable {
   TaskFn attention;
   TaskFn add;
   TaskFn silu_mul;
+  TaskFn quantize;
   TaskFn gather_rows;
 };
 
@@ -44,7 +45,7 @@ const PortableTable* PortableTableOf(PortableIsa isa);
 /// The kernels of one table, as the functions of portable.h give them for the best one.
 struct PortableKernels {
   TaskKernel embed[tensor::kWeightTypes], linear[tensor::kWeightTypes];
-  TaskKernel rms_norm, rope, kv_append, attention, add, silu_mul, gather_rows;
+  TaskKernel rms_norm, rope, kv_append, attention, add, silu_mul, quantize, gather_rows;
 };
 PortableKernels KernelsOf(const PortableTable& table);
 

@@ -13,6 +13,7 @@
 #include "kernels/portable_tables.h"
 #include "kernels/step_fixture.h"
 #include "tensor/dequantize.h"
+#include "tensor/quantized_rows.h"
 #include "tensor/random_row.h"
 
 namespace vivace::kernels {
@@ -210,6 +211,72 @@ TEST_P(PortableTest, ElementwiseMatchesDouble) {
       expected[r * width + i] = wide[r * width + i] / std::sqrt(sum / width + 1e-5f) * b[i];
   }
   EXPECT_LE(Nmse(out, expected), 1e-13);
+}
+
+/// What tensor/quantized_rows.h says of one element.
+double Dequantised(const std::byte* row, const tensor::QuantizedRows& layout, int k) {
+  const int group = k / 32;
+  float scale;
+  std::int32_t negated_zero;
+  std::memcpy(&scale, row + layout.scale_offset() + 4 * group, 4);
+  std::memcpy(&negated_zero, row + layout.negated_zero_offset() + 4 * group, 4);
+  EXPECT_LT(static_cast<std::uint32_t>(negated_zero), 65536u) << "the upper half must be zero";
+  return static_cast<double>(scale) *
+         (std::to_integer<int>(row[k]) + static_cast<std::int16_t>(negated_zero));
+}
+
+TEST_P(PortableTest, QuantizeKeepsRowsWithinHalfAStepAndSumsTheirSquares) {
+  const int rows = 9, width = 96;
+  const tensor::QuantizedRows layout = {width};
+  std::vector<float> x = RandomFloats(rows * width, random_);
+  const std::vector<float> weight = RandomFloats(width, random_);
+  std::fill(x.begin() + width, x.begin() + width + 32, 0.0f);      // a group of zeros
+  for (int i = 0; i < 32; ++i) x[2 * width + i] = std::abs(x[i]);  // and one without negatives
+  tensor::StepView step;
+  step.rows = rows;
+  for (const bool weighted : {false, true}) {
+    std::vector<std::byte> out(static_cast<std::size_t>(rows) * layout.row_stride());
+    std::vector<float> squares(rows * 16, -1.0f);
+    const QuantizeArgs args = {x.data(), weighted ? weight.data() : nullptr,
+                               weighted ? squares.data() : nullptr, out.data(), width};
+    RunPhase(kernels_.quantize, &args, step);
+    for (int r = 0; r < rows; ++r) {
+      for (int g = 0; g < 3; ++g) {
+        double low = 0, high = 0, sum = 0, square = 0;
+        std::vector<double> exact;
+        for (int k = 32 * g; k < 32 * g + 32; ++k) {
+          const double value = x[r * width + k];
+          exact.push_back(weighted ? value * weight[k] : value);
+          low = std::min(low, exact.back());
+          high = std::max(high, exact.back());
+          square += value * value;
+        }
+        for (int i = 0; i < 32; ++i) {
+          const double got = Dequantised(out.data() + r * layout.row_stride(), layout, 32 * g + i);
+          EXPECT_NEAR(got, exact[i], (high - low) / 255 * 1.01 + 1e-7);
+          sum += got;
+        }
+        float stored;
+        std::memcpy(&stored, out.data() + r * layout.row_stride() + layout.sum_offset() + 4 * g, 4);
+        EXPECT_NEAR(stored, sum, 1e-4);
+        EXPECT_NEAR(squares[r * 16 + g], weighted ? square : -1.0, 1e-4);
+      }
+    }
+  }
+}
+
+TEST_P(PortableTest, QuantizeMakesAGroupWithoutNumbersOfNoNumbers) {
+  std::vector<float> x(64, 1.0f);
+  x[5] = NAN;
+  x[40] = INFINITY;
+  const tensor::QuantizedRows layout = {64};
+  std::vector<std::byte> out(layout.row_stride());
+  tensor::StepView step;
+  step.rows = 1;
+  const QuantizeArgs args = {x.data(), nullptr, nullptr, out.data(), 64};
+  RunPhase(kernels_.quantize, &args, step);
+  EXPECT_TRUE(std::isnan(Dequantised(out.data(), layout, 0)));
+  EXPECT_TRUE(std::isnan(Dequantised(out.data(), layout, 32)));
 }
 
 TEST_P(PortableTest, RopeRotatesInterleavedPairs) {

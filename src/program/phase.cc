@@ -67,7 +67,9 @@ void SetSpec(const Program& program, Phase& phase) {
       phase.spec = GemmSpec(program, phase, kernels::Epilogue::kLogits);
       break;
     case PhaseKind::kPagedAttention:
-      phase.spec = kernels::PagedAttentionSpec{phase.heads, program.kv, phase.scale};
+    case PhaseKind::kPagedAttentionF32:
+      phase.spec = kernels::PagedAttentionSpec{phase.heads, program.kv, phase.scale,
+                                               phase.kind == PhaseKind::kPagedAttentionF32};
       break;
     default:
       phase.spec = std::monostate{};

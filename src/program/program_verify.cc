@@ -31,6 +31,7 @@ OperandBytes BytesOf(const Program& program, const Phase& phase) {
       return {{floats(k)}, {floats(n)}};
     case PhaseKind::kRope:
     case PhaseKind::kAttention:
+    case PhaseKind::kPagedAttentionF32:
       return {{heads}, {heads}};
     case PhaseKind::kKvAppend: {
       const int kv = floats(program.kv.kv_heads * program.kv.head_dim);
@@ -39,6 +40,10 @@ OperandBytes BytesOf(const Program& program, const Phase& phase) {
     case PhaseKind::kAdd:
     case PhaseKind::kSiluMul:
       return {{floats(n), floats(n)}, {floats(n)}};
+    case PhaseKind::kQuantizeRows:
+      return {{floats(n)}, {rows8(n)}};
+    case PhaseKind::kNormQuantize:
+      return {{floats(n)}, {squares, rows8(n)}};
     case PhaseKind::kPanelEmbed:
       return {{}, {floats(k), squares, rows8(k)}};
     case PhaseKind::kQkv:
@@ -57,7 +62,7 @@ OperandBytes BytesOf(const Program& program, const Phase& phase) {
 
 bool UsesCache(PhaseKind kind) {
   return kind == PhaseKind::kKvAppend || kind == PhaseKind::kAttention || kind == PhaseKind::kQkv ||
-         kind == PhaseKind::kPagedAttention;
+         kind == PhaseKind::kPagedAttention || kind == PhaseKind::kPagedAttentionF32;
 }
 
 bool IsFused(PhaseKind kind) {

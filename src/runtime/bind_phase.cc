@@ -83,6 +83,14 @@ Result<BoundPhase> BindLinear(const Operands& operands) {
                                    operands.write_floats(0), phase.logit_rows});
 }
 
+Result<BoundPhase> BindNormQuantize(const Operands& operands) {
+  const program::Phase& phase = operands.phase;
+  VIVACE_ASSIGN_OR_RETURN(const float* weight, operands.norm_weight(0, phase.n));
+  return Bound(kernels::QuantizeKernel(),
+               kernels::QuantizeArgs{operands.read_floats(0), weight, operands.write_floats(0),
+                                     operands.write(1), phase.n});
+}
+
 // The portable kinds without weights.
 BoundPhase BindPlain(const Operands& operands) {
   const program::Phase& phase = operands.phase;
@@ -102,6 +110,9 @@ BoundPhase BindPlain(const Operands& operands) {
     case PhaseKind::kAdd:
       return Bound(kernels::AddKernel(), kernels::AddArgs{operands.read_floats(0), operands.read_floats(1),
                                                           operands.write_floats(0), phase.n});
+    case PhaseKind::kQuantizeRows:
+      return Bound(kernels::QuantizeKernel(), kernels::QuantizeArgs{operands.read_floats(0), nullptr, nullptr,
+                                                                    operands.write(0), phase.n});
     case PhaseKind::kSiluMul:
       return Bound(kernels::SiluMulKernel(),
                    kernels::SiluMulArgs{operands.read_floats(0), operands.read_floats(1),
@@ -185,6 +196,8 @@ Result<BoundPhase> BindPhase(const BindContext& context, const program::Layer& l
       return BindRmsNorm(operands);
     case PhaseKind::kLinear:
       return BindLinear(operands);
+    case PhaseKind::kNormQuantize:
+      return BindNormQuantize(operands);
     case PhaseKind::kPanelEmbed:
       return BindPanelEmbed(operands);
     case PhaseKind::kQkv:
@@ -196,6 +209,7 @@ Result<BoundPhase> BindPhase(const BindContext& context, const program::Layer& l
     case PhaseKind::kLogits:
       return BindPanelGemm(operands, kernels::Epilogue::kLogits);
     case PhaseKind::kPagedAttention:
+    case PhaseKind::kPagedAttentionF32:
       return BindPagedAttention(operands);
     default:
       return BindPlain(operands);

@@ -20,8 +20,8 @@ namespace vivace::runtime {
 using PhaseArguments =
     std::variant<kernels::EmbedArgs, kernels::RmsNormArgs, kernels::LinearArgs, kernels::RopeArgs,
                  kernels::KvAppendArgs, kernels::AttentionArgs, kernels::AddArgs, kernels::SiluMulArgs,
-                 kernels::GatherRowsArgs, kernels::PanelEmbedArgs, kernels::PanelGemmArgs,
-                 kernels::PagedAttentionArgs>;
+                 kernels::QuantizeArgs, kernels::GatherRowsArgs, kernels::PanelEmbedArgs,
+                 kernels::PanelGemmArgs, kernels::PagedAttentionArgs>;
 
 struct BoundPhase {
   kernels::TaskKernel kernel{};
