@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "engine/engine_config.h"
 #include "engine/engine_loop.h"
+#include "engine/model_opening.h"
 #include "engine/model_runner.h"
 #include "engine/model_text.h"
 #include "engine/stopwatch.h"
@@ -86,7 +87,7 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   VIVACE_ASSIGN_OR_RETURN(const engine::EngineConfig config, engine::ResolveConfig(options));
   const base::Log log(config.log_level);
   for (const std::string& note : config.notes) log.Warning(note);
-  VIVACE_ASSIGN_OR_RETURN(auto file, checkpoint::Checkpoint::Open(config.model));
+  VIVACE_ASSIGN_OR_RETURN(auto file, engine::OpenModel(options, checkpoint::Contents::kAll));
   auto impl = std::make_unique<Impl>(std::move(file));
   VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, log, impl->text, impl->runner));
   const engine::ModelRunner& runner = *impl->runner;

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "engine/option_list.h"
+#include "tensor/dtype.h"
 
 namespace vivace::engine {
 namespace {
@@ -11,6 +12,8 @@ using base::OptionType;
 
 constexpr double kAny = 9e15;  // no upper bound that a person could mean
 
+#define VIVACE_X(id, name, ...) "|" name  // a type as a further choice
+
 // clang-format off: a table
 constexpr std::array kRows = {
     OptionRow{.name = "model",
@@ -19,6 +22,17 @@ constexpr std::array kRows = {
               .environment = "VIVACE_MODEL",
               .help = "path of a GGUF file, or a name of the catalogue",
               .common = true},
+    OptionRow{.name = "load-format",
+              .type = OptionType::kChoice,
+              .default_text = "auto",
+              .choices = "auto|gguf|safetensors|dummy",
+              .help = "what the model's files are; auto finds out; dummy makes random weights for a folder "
+                      "with config.json or for a model whose shape is known, such as llama-3.2-1b"},
+    OptionRow{.name = "dummy-type",
+              .type = OptionType::kChoice,
+              .default_text = "auto",
+              .choices = "auto" VIVACE_WEIGHT_DTYPES(VIVACE_X),
+              .help = "type of the random weights of --load-format dummy; auto is bf16"},
     OptionRow{
         .name = "optimization-level",
         .type = OptionType::kInteger,
@@ -116,6 +130,7 @@ constexpr std::array kRows = {
               .common = true},
 };
 // clang-format on
+#undef VIVACE_X
 
 }  // namespace
 

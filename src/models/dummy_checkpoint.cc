@@ -147,13 +147,14 @@ Result<std::unique_ptr<checkpoint::Checkpoint>> MakeDummyCheckpoint(const std::s
     tensor.type = TypeOf(weight, options.type);
     tensor.dim_count = weight.rows == 0 ? 1 : 2;
     tensor.dims = {weight.width, std::max<std::int64_t>(weight.rows, 1), 1, 1};
-    bytes = bytes + base::SafeSize(static_cast<std::uint64_t>(tensor.dims[1])) * base::SafeSize(RowBytes(tensor));
+    bytes =
+        bytes + base::SafeSize(static_cast<std::uint64_t>(tensor.dims[1])) * base::SafeSize(RowBytes(tensor));
     tensors.push_back(std::move(tensor));
   }
   constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 44;
   if (!bytes.AtMost(kMostBytes)) {
-    return InvalidArgument(fmt::format("the weights of '{}' would take more than {} TiB: check its config.json",
-                                       model, kMostBytes >> 40));
+    return InvalidArgument(fmt::format(
+        "the weights of '{}' would take more than {} TiB: check its config.json", model, kMostBytes >> 40));
   }
   if (options.fill) VIVACE_RETURN_IF_ERROR(Fill(config, options, tensors));
   if (texts.tokenizer.empty()) AddDummyTokenizer(config, texts);

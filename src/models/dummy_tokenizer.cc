@@ -62,7 +62,8 @@ void AddDummyTokenizer(const ModelConfig& config, checkpoint::FolderTexts& texts
       added, vocabulary);
   texts.tokenizer_config = "{\"add_bos_token\":false";
   if (bos >= 0) texts.tokenizer_config += ",\"bos_token\":\"<bos>\"";
-  if (eos >= 0) texts.tokenizer_config += eos == bos ? ",\"eos_token\":\"<bos>\"" : ",\"eos_token\":\"<eos>\"";
+  if (eos >= 0)
+    texts.tokenizer_config += eos == bos ? ",\"eos_token\":\"<bos>\"" : ",\"eos_token\":\"<eos>\"";
   texts.tokenizer_config += "}";
   texts.special_tokens_map.clear();
   if (!texts.chat_template.empty()) return;
