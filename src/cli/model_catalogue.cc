@@ -104,6 +104,7 @@ Result<std::string> ResolveModel(const std::string& model, const std::vector<std
 }
 
 Status ResolveModelOption(const std::vector<std::string>& folders, Options& options) {
+  if (options.Text("load-format") == "dummy") return Status::Ok();  // names a shape, not a file
   const std::string typed = options.Text("model");
   VIVACE_ASSIGN_OR_RETURN(const std::string path, ResolveModel(typed, folders));
   if (!options.IsSet("served-model-name")) {

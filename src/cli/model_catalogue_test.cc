@@ -45,5 +45,13 @@ TEST(ModelCatalogue, TheServedNameIsWhatTheUserTyped) {
   EXPECT_EQ(options.Text("served-model-name"), "/dev/null");
 }
 
+TEST(ModelCatalogue, ADummyIsNotFetched) {
+  Options options;
+  ASSERT_TRUE(options.Set("model", "llama-3.2-1b").ok());
+  ASSERT_TRUE(options.Set("load-format", "dummy").ok());
+  ASSERT_TRUE(ResolveModelOption({"/nowhere"}, options).ok());
+  EXPECT_EQ(options.Text("model"), "llama-3.2-1b");
+}
+
 }  // namespace
 }  // namespace vivace::cli
