@@ -190,6 +190,8 @@ TEST_F(Endpoints, ARequestsIdIsThatOfTheClient) {
       Has(Posted(port_, "/v1/completions", R"({"prompt":"a","request_id":"mine"})"), R"("id":"cmpl-mine")"));
   EXPECT_TRUE(Has(Posted(port_, "/v1/chat/completions", Chat(""), "X-Request-Id: head\r\n"),
                   R"("id":"chatcmpl-head")"));
+  const std::string odd = Posted(port_, "/v1/chat/completions", Chat(""), "X-Request-Id: two words\r\n");
+  EXPECT_FALSE(Has(odd, "two words")) << odd;
 }
 
 TEST_F(Endpoints, AKeyGuardsTheApiAndNothingElse) {
@@ -257,8 +259,14 @@ TEST_F(Endpoints, MetricsHaveTheNamesOfVllm) {
         "vllm:request_prompt_tokens_bucket", "vllm:request_generation_tokens_bucket",
         "vllm:request_max_num_generation_tokens_count", "vllm:time_to_first_token_seconds_bucket",
         "vllm:inter_token_latency_seconds_bucket", "vllm:request_inference_time_seconds_bucket",
-        "vllm:e2e_request_latency_seconds_bucket", "vllm:request_prefill_kv_computed_tokens_bucket"}) {
+        "vllm:e2e_request_latency_seconds_bucket", "vllm:request_prefill_kv_computed_tokens_bucket",
+        "vllm:cache_config_info", "vllm:corrupted_requests_total"}) {
     EXPECT_TRUE(Has(metrics, "\n" + std::string(name) + "{")) << name;
+  }
+  for (const char* name : {"process_resident_memory_bytes", "process_cpu_seconds_total"}) {
+    const std::size_t at = metrics.find("\n" + std::string(name) + " ");
+    ASSERT_NE(at, std::string::npos) << name;
+    EXPECT_GT(std::stod(metrics.substr(at + 2 + std::string_view(name).size())), 0) << name;
   }
   EXPECT_TRUE(Has(metrics, R"(vllm:inter_token_latency_seconds_count{engine="0",model_name="scripted"} 3)"))
       << metrics;

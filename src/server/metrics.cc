@@ -5,8 +5,12 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <ctime>
 
 namespace vivace::server {
 namespace {
@@ -41,6 +45,25 @@ const Buckets& ChoiceBuckets() {
   return buckets;
 }
 
+/// Bytes in memory as the kernel counts them, or 0 where /proc is not there.
+double ResidentBytes() {
+  std::FILE* file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  long total = 0, resident = 0;
+  const bool read = std::fscanf(file, "%ld %ld", &total, &resident) == 2;
+  std::fclose(file);
+  return read ? static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+double CpuSeconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
 }  // namespace
 
 struct Metrics::Impl {
@@ -55,6 +78,9 @@ struct Metrics::Impl {
   prometheus::Histogram& MakeHistogram(const std::string& name, const std::string& help,
                                        const Buckets& buckets) {
     return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(labels, buckets);
+  }
+  prometheus::Gauge& MakeProcessGauge(const std::string& name, const std::string& help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
   }
   /// Brings a counter up to the engine's own count.
   static void RaiseTo(prometheus::Counter& counter, std::int64_t total) {
@@ -107,6 +133,23 @@ struct Metrics::Impl {
       "vllm:request_prefill_time_seconds", "From the first step to the first token.", RequestBuckets());
   prometheus::Histogram& decode_time = MakeHistogram("vllm:request_decode_time_seconds",
                                                      "From the first token to the last.", RequestBuckets());
+  prometheus::Counter& corrupted =
+      MakeCounter("vllm:corrupted_requests_total", "Requests that ended because a logit was not finite.");
+  prometheus::Counter& steps = MakeCounter("vivace:steps_total", "Steps of the model.");
+  prometheus::Counter& step_tokens =
+      MakeCounter("vivace:step_tokens_total", "Prompt and generated tokens that went through the model.");
+  prometheus::Family<prometheus::Gauge>& cache_config = prometheus::BuildGauge()
+                                                            .Name("vllm:cache_config_info")
+                                                            .Help("The KV cache, in labels; always 1.")
+                                                            .Register(registry);
+  prometheus::Gauge& resident_bytes = MakeProcessGauge("process_resident_memory_bytes", "Memory in use.");
+  prometheus::Gauge& start_time =
+      MakeProcessGauge("process_start_time_seconds", "When the model was ready, seconds since 1970.");
+  prometheus::Counter& cpu_seconds = prometheus::BuildCounter()
+                                         .Name("process_cpu_seconds_total")
+                                         .Help("Processor time, user and system.")
+                                         .Register(registry)
+                                         .Add({});
   prometheus::Family<prometheus::Counter>& finished = prometheus::BuildCounter()
                                                           .Name("vllm:request_success_total")
                                                           .Help("Finished sequences by reason.")
@@ -136,6 +179,7 @@ Metrics::Metrics(const std::string& model_name) : impl_(std::make_unique<Impl>(m
     impl_->finished.Add(impl_->With("finished_reason", reason));  // visible from the start
   }
   impl_->rejected.Add({{"model_name", model_name}, {"reason", "queue_full"}});
+  impl_->start_time.Set(static_cast<double>(std::time(nullptr)));
 }
 
 Metrics::~Metrics() = default;
@@ -199,6 +243,15 @@ std::string Metrics::Serialize(const EngineStats& stats) {
   Impl::RaiseTo(impl_->generation_tokens, stats.generation_tokens);
   Impl::RaiseTo(impl_->prefix_queries, stats.prefix_queries);
   Impl::RaiseTo(impl_->prefix_hits, stats.prefix_hits);
+  Impl::RaiseTo(impl_->corrupted, stats.numerical_errors);
+  Impl::RaiseTo(impl_->steps, stats.steps);
+  Impl::RaiseTo(impl_->step_tokens, stats.scheduled_rows);
+  prometheus::Labels cache = impl_->With("block_size", std::to_string(stats.block_tokens));
+  cache.emplace("num_gpu_blocks", std::to_string(stats.blocks_total));  // vLLM's name, of whatever memory
+  cache.emplace("kv_cache_memory_bytes", std::to_string(stats.kv_cache_bytes));
+  impl_->cache_config.Add(cache).Set(1);
+  impl_->resident_bytes.Set(ResidentBytes());
+  impl_->cpu_seconds.Increment(std::max(0.0, CpuSeconds() - impl_->cpu_seconds.Value()));
   impl_->start_seconds.Add(impl_->With("phase", "load")).Set(stats.load_s);
   impl_->start_seconds.Add(impl_->With("phase", "compile")).Set(stats.compile_s);
   impl_->start_seconds.Add(impl_->With("phase", "pack")).Set(stats.pack_s);

@@ -30,6 +30,10 @@ void CheckTogether(FieldReader& fields, ApiRequest& request) {
 
 }  // namespace
 
+bool IsRequestId(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
 std::optional<ApiError> ParseApiRequest(ApiKind kind, std::string_view body, const RequestRules& rules,
                                         ApiRequest& request) {
   request = ApiRequest();

@@ -73,6 +73,9 @@ struct ApiRequest {
   std::string request_id;  // part of the answer's id; empty: the server makes one
 };
 
+/// Whether a text may be the id of a request: visible ASCII characters, so that it cannot forge a log line.
+bool IsRequestId(std::string_view text);
+
 /// Fills `request` from the body; the error names the field, its value and what is allowed. Fields that are
 /// not known are ignored; fields that are known and would change the answer in a way that this build cannot
 /// are errors.

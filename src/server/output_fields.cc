@@ -64,6 +64,15 @@ void ReadStreamInterval(const FieldContext& context) {
   context.fields.Integer(context.name, 1, kIntMax, context.request.stream_interval);
 }
 
+void ReadRequestId(const FieldContext& context) {
+  constexpr std::size_t kIdBytes = 256;
+  std::string& id = context.request.request_id;
+  context.fields.Text(context.name, kIdBytes, id);
+  if (!IsRequestId(id)) {
+    context.fields.Fail(context.name, "request_id must be of visible ASCII characters, without spaces");
+  }
+}
+
 void ReadTokensAsIds(const FieldContext& context) {
   context.request.tokens_as_ids = context.rules.tokens_as_ids;
   context.fields.Flag(context.name, context.request.tokens_as_ids);
@@ -143,10 +152,10 @@ constexpr std::array kRows = {
                  .help = "the text leaves control tokens out"},
     RequestField{.name = "request_id",
                  .endpoints = kInAnswers,
-                 .target = &ApiRequest::request_id,
+                 .target = &ReadRequestId,
                  .default_text = "made by the server, or the header X-Request-Id",
                  .help = "part of the answer's id",
-                 .maximum = 256},
+                 .type = "string of at most 256 visible ASCII characters"},
     RequestField{.name = "user",
                  .endpoints = kInAnswers,
                  .target = Ignored::kText,

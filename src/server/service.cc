@@ -164,7 +164,9 @@ std::optional<ApiError> Service::ReadRequest(ApiKind kind, const HttpRequest& re
   if (auto error = CheckContent(request)) return error;
   if (auto error = ParseApiRequest(kind, request.body, config_.rules, parsed)) return error;
   constexpr std::size_t kIdBytes = 256;
-  if (parsed.request_id.empty()) parsed.request_id = request.request_id.substr(0, kIdBytes);
+  if (parsed.request_id.empty() && IsRequestId(request.request_id)) {
+    parsed.request_id = request.request_id.substr(0, kIdBytes);
+  }
   return CheckModel(parsed.model);
 }
 

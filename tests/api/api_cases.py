@@ -9,47 +9,18 @@ import unittest
 
 import openai
 
-from server_process import ServerProcess
+from api_client import MODEL, QUESTION, chat, client, complete, server, streamed_text
 
-CASE = {}
-MODEL = "smollm2-135m"
-QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one sentence."}]
 PROMPTS = [f"{text} {number}:" for number in range(8)
            for text in ("The capital of France is", "Once upon a time", "def add(a, b):", "Water boils at")]
 
 
-def configure(program, model, arguments):
-    CASE.update(program=program, model=model, arguments=arguments)
-
-
-def setUpModule():
-    CASE["server"] = ServerProcess(CASE["program"], CASE["model"], *CASE["arguments"])
-    CASE["client"] = openai.OpenAI(base_url=CASE["server"].url + "/v1", api_key="none", max_retries=0, timeout=60)
-
-
-def tearDownModule():
-    CASE["client"].close()
-    CASE["server"].stop()
-
-
-def complete(prompt, **arguments):
-    return CASE["client"].completions.create(model=MODEL, prompt=prompt, **arguments)
-
-
-def chat(messages=QUESTION, **arguments):
-    return CASE["client"].chat.completions.create(model=MODEL, messages=messages, **arguments)
-
-
-def streamed_text(prompt, **arguments):
-    return "".join(chunk.choices[0].text for chunk in complete(prompt, stream=True, **arguments))
-
-
 class Answers(unittest.TestCase):
     def test_models_are_listed_and_found(self):
-        self.assertEqual([model.id for model in CASE["client"].models.list()], [MODEL])
-        self.assertEqual(CASE["client"].models.retrieve(MODEL).id, MODEL)
+        self.assertEqual([model.id for model in client().models.list()], [MODEL])
+        self.assertEqual(client().models.retrieve(MODEL).id, MODEL)
         with self.assertRaises(openai.NotFoundError):
-            CASE["client"].models.retrieve("other")
+            client().models.retrieve("other")
 
     def test_a_completion_is_repeatable_and_counted(self):
         first = complete("The capital of France is", max_tokens=8, temperature=0)
@@ -160,11 +131,11 @@ class Mistakes(unittest.TestCase):
         self.refused(bad, "maximum context length", complete, "a", max_tokens=10**6)
         self.refused(bad, "messages", chat, [], param="messages")
         self.refused(bad, "not supported", complete, "a", suffix="x", param="suffix")
-        self.refused(openai.NotFoundError, "does not exist", CASE["client"].completions.create, model="gpt", prompt="a")
+        self.refused(openai.NotFoundError, "does not exist", client().completions.create, model="gpt", prompt="a")
         self.assertEqual(complete("Water boils at", max_tokens=4, temperature=0).choices[0].text, before)
 
     def test_http_mistakes_have_their_status(self):
-        connection = http.client.HTTPConnection("127.0.0.1", CASE["server"].port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server().port, timeout=10)
         cases = [("GET", "/nothing", None, 404), ("GET", "/v1/completions", None, 405),
                  ("POST", "/v1/completions", "{", 400), ("POST", "/v1/completions", '{"prompt":' + "[" * 5000, 400),
                  ("GET", "/health", None, 200)]
@@ -193,17 +164,17 @@ class Load(unittest.TestCase):
         body = json.dumps({"model": MODEL, "prompt": prompt, "max_tokens": 4000, "ignore_eos": True})
         request = (f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                    f"Content-Length: {len(body)}\r\n\r\n{body}")
-        waiting = [socket.create_connection(("127.0.0.1", CASE["server"].port)) for _ in range(3)]
+        waiting = [socket.create_connection(("127.0.0.1", server().port)) for _ in range(3)]
         for client in waiting:
             client.sendall(request.encode())
         streams = [complete(prompt, max_tokens=4000, stream=True, extra_body={"ignore_eos": True}) for _ in range(3)]
         for stream in streams:
             next(iter(stream))
-        self.assertEqual(CASE["server"].metric("vllm:num_requests_running"), 6)
-        self.assertGreater(CASE["server"].metric("vllm:kv_cache_usage_perc"), 0)
+        self.assertEqual(server().metric("vllm:num_requests_running"), 6)
+        self.assertGreater(server().metric("vllm:kv_cache_usage_perc"), 0)
         for client in [*waiting, *streams]:
             client.close()
-        self.assertLess(CASE["server"].wait_idle(), 2)
+        self.assertLess(server().wait_idle(), 2)
 
     def test_health_answers_while_the_engine_works(self):
         slowest = 0
@@ -211,7 +182,7 @@ class Load(unittest.TestCase):
             work = [pool.submit(complete, f"{i} " + "word " * 1000, max_tokens=2) for i in range(2)]
             while not all(job.done() for job in work):
                 begin = time.monotonic()
-                CASE["server"].get("/health")
+                server().get("/health")
                 slowest = max(slowest, time.monotonic() - begin)
                 time.sleep(0.01)
             for job in work:

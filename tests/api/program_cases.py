@@ -62,7 +62,7 @@ class Mistakes(unittest.TestCase):
         self.mistake(generate("--prompt", "word " * 20000), 2, "8192")
         self.mistake(generate("--prompt-ids", "1,99999999"), 2, "99999999")
         self.mistake(generate("--prompt", "a", "--prompt", ""), 2, "prompt 2")
-        self.mistake(generate(), 2, "--prompt")
+        self.mistake(generate(text=""), 2, "empty")
         self.mistake(vivace("run", CASE["model"], *CASE["arguments"], text=""), 2, "empty")
 
     def test_a_port_in_use(self):

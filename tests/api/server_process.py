@@ -6,7 +6,7 @@ import threading
 import time
 import urllib.request
 
-READY = re.compile(r"vivace: serving (\S+) on http://127\.0\.0\.1:(\d+) ")
+READY = re.compile(r"vivace: serving (\S+) on http://(?:127\.0\.0\.1|0\.0\.0\.0):(\d+) ")
 
 
 class ServerProcess:

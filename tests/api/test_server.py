@@ -8,7 +8,11 @@ import sys
 import unittest
 
 import api_cases
+import api_client
+import endpoint_cases
 import fetch_cases
+import field_cases
+import mistake_cases
 import program_cases
 
 
@@ -21,14 +25,17 @@ def main():
     known = parser.parse_args()
     arguments = [f"-O{known.level}", "--log-level", "warning"]
     loader = unittest.defaultTestLoader
-    modules = (api_cases, program_cases, fetch_cases)
-    for module in modules:
+    modules = (api_cases, field_cases, endpoint_cases, mistake_cases, program_cases, fetch_cases)
+    for module in (api_client, program_cases, fetch_cases):
         module.configure(known.vivace, known.model, arguments)
     if known.names:
         suite = loader.loadTestsFromNames(known.names)
     else:
         suite = unittest.TestSuite(map(loader.loadTestsFromModule, modules))
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    try:
+        result = unittest.TextTestRunner(verbosity=2).run(suite)
+    finally:
+        api_client.stop()
     sys.exit(not result.wasSuccessful())
 
 
