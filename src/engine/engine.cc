@@ -9,8 +9,10 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "engine/default_sampling.h"
 #include "engine/engine_config.h"
 #include "engine/engine_loop.h"
+#include "engine/kv_cache_size.h"
 #include "engine/model_opening.h"
 #include "engine/model_runner.h"
 #include "engine/model_text.h"
@@ -48,6 +50,9 @@ engine::LoopConfig MakeLoopConfig(const engine::EngineConfig& config, const engi
   loop.scheduler.prefix_caching = config.prefix_caching;
   loop.scheduler.program_fingerprint = runner.fingerprint();
   loop.max_queued = config.max_queued;
+  loop.log_stats_s = config.log_stats_s;
+  loop.log_requests = config.log_requests;
+  loop.max_log_len = config.max_log_len;
   loop.seed = config.seed ? static_cast<std::uint64_t>(*config.seed) : DrawSeed();
   return loop;
 }
@@ -58,7 +63,12 @@ Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig&
   Result<std::unique_ptr<engine::ModelText>> made_text = Internal("the tokenizer was not built");
   std::thread thread([&] {
     try {
+      const engine::Stopwatch watch;
       made_text = engine::ModelText::Create(file);
+      if (made_text.ok()) {
+        log.Info(fmt::format("Tokenizer of {} tokens took {:.3f} seconds",
+                             engine::Grouped((*made_text)->tokenizer().size()), watch.Seconds()));
+      }
     } catch (const std::bad_alloc&) {
       made_text = ResourceExhausted("memory ran out while the tokenizer was built");
     }
@@ -85,10 +95,14 @@ Engine::~Engine() = default;
 Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   const engine::Stopwatch watch;
   VIVACE_ASSIGN_OR_RETURN(const engine::EngineConfig config, engine::ResolveConfig(options));
-  const base::Log log(config.log_level);
+  const base::Log log(config.log);
   for (const std::string& note : config.notes) log.Warning(note);
   VIVACE_ASSIGN_OR_RETURN(auto file, engine::OpenModel(options, checkpoint::Contents::kAll));
+  log.Info(fmt::format("Opened '{}' in {:.3f} seconds: {} tensors", config.model, watch.Seconds(),
+                       file->tensors().size()));
   auto impl = std::make_unique<Impl>(std::move(file));
+  VIVACE_RETURN_IF_ERROR(
+      engine::ReadDefaults(*impl->file, config, impl->default_sampling, impl->default_max_tokens));
   VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, log, impl->text, impl->runner));
   const engine::ModelRunner& runner = *impl->runner;
   // Fewer tokens than rows are fine: vocabularies are padded, and a row without a token is never drawn.
@@ -101,10 +115,9 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   impl->loop =
       std::make_unique<engine::EngineLoop>(*impl->runner, *impl->text, MakeLoopConfig(config, runner), log);
   impl->load_s = watch.Seconds();
-  log.Info(
-      fmt::format("ready in {:.1f} ms: {} at -O{}, {} threads, {} tokens a request, KV cache of {} tokens",
-                  impl->load_s * 1e3, config.served_name, runner.level(), config.threads,
-                  runner.max_model_len(), runner.kv_blocks() * tensor::KvLayout::kBlockTokens));
+  log.Info(fmt::format("Ready in {:.3f} seconds: {} at -O{}, {} threads, {} tokens a request", impl->load_s,
+                       config.served_name, runner.level(), config.threads,
+                       engine::Grouped(runner.max_model_len())));
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 } catch (const std::bad_alloc&) {
   return ResourceExhausted("memory ran out while the model was loaded");
@@ -116,6 +129,8 @@ const ModelInfo& Engine::model() const {
 
 EngineStats Engine::stats() const {
   EngineStats stats = impl_->loop->stats();
+  stats.block_tokens = tensor::KvLayout::kBlockTokens;
+  stats.kv_cache_bytes = impl_->runner->kv_bytes();
   stats.load_s = impl_->load_s;
   stats.compile_s = impl_->runner->times().compile;
   stats.pack_s = impl_->runner->times().weights;

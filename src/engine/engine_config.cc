@@ -1,22 +1,14 @@
 #include "engine/engine_config.h"
 
 #include <fmt/format.h>
-#include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "base/status_macros.h"
+#include "engine/process_limits.h"
 
 namespace vivace::engine {
 namespace {
-
-// A quarter of the machine's memory.
-std::int64_t DefaultKvLimit() {
-  const std::int64_t pages = ::sysconf(_SC_PHYS_PAGES);
-  const std::int64_t page = ::sysconf(_SC_PAGESIZE);
-  return pages > 0 && page > 0 ? pages / 4 * page : std::int64_t{1} << 30;
-}
 
 // Levels 1 and 3 are not built yet; the nearest that is built takes their place.
 int BuiltLevel(std::int64_t asked, std::vector<std::string>& notes) {
@@ -37,14 +29,14 @@ std::optional<std::int64_t> IfSet(const Options& options, std::string_view name)
   return options.IsSet(name) ? std::optional(options.Integer(name)) : std::nullopt;
 }
 
-}  // namespace
-
-int AvailableCores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
+// -1 is "auto".
+void ResolveLength(const Options& options, EngineConfig& config) {
+  const auto length = IfSet(options, "max-model-len");
+  config.fit_model_len = length && *length < 0;
+  if (length && *length > 0) config.max_model_len = static_cast<int>(*length);
 }
+
+}  // namespace
 
 Result<EngineConfig> ResolveConfig(const Options& options) {
   EngineConfig config;
@@ -54,21 +46,26 @@ Result<EngineConfig> ResolveConfig(const Options& options) {
       options.IsSet("served-model-name") ? options.Text("served-model-name") : options.Text("model");
   config.level = BuiltLevel(options.Integer("optimization-level"), config.notes);
   config.kv_type = options.Text("kv-cache-dtype") == "float32" ? tensor::DType::kF32 : tensor::DType::kF16;
-  if (const auto length = IfSet(options, "max-model-len")) config.max_model_len = static_cast<int>(*length);
+  ResolveLength(options, config);
   config.max_num_seqs = static_cast<int>(options.Integer("max-num-seqs"));
   config.max_batched_tokens = StepTokens(options, config.level);
   config.max_num_seqs = std::min(config.max_num_seqs, config.max_batched_tokens);
   config.max_chunk_tokens = static_cast<int>(options.Integer("long-prefill-token-threshold"));
   config.max_queued = static_cast<int>(options.Integer("max-num-queued-reqs"));
   config.kv_bytes = IfSet(options, "kv-cache-memory-bytes");
-  config.max_kv_bytes = DefaultKvLimit();
+  config.memory_utilization = options.Number("gpu-memory-utilization");
   config.prefix_caching = options.Flag("enable-prefix-caching");
   const auto threads = static_cast<int>(options.Integer("threads"));
   config.threads = threads == 0 ? AvailableCores() : threads;
   config.seed = IfSet(options, "seed");
   VIVACE_ASSIGN_OR_RETURN(config.dumps, compiler::ParseDumpSet(options.Text("dump")));
   config.dump_dir = options.IsSet("dump-dir") ? options.Text("dump-dir") : ".";
-  config.log_level = base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo);
+  config.log.level = base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo);
+  config.log.json = options.Text("log-format") == "json";
+  config.log_stats_s = options.Flag("disable-log-stats") ? 0 : options.Number("log-stats-interval");
+  config.log_requests = options.Flag("enable-log-requests");
+  if (const auto length = IfSet(options, "max-log-len")) config.max_log_len = static_cast<int>(*length);
+  config.generation_config = options.Text("generation-config");
   return config;
 }
 

@@ -21,25 +21,27 @@ struct EngineConfig {
   int level = 2;                                // the level that is built: 0 or 2
   tensor::DType kv_type = tensor::DType::kF16;  // kF16 or kF32
   std::optional<int> max_model_len;             // unset: the model's
+  bool fit_model_len = false;                   // fewer tokens than that when memory is short
   int max_num_seqs = 64;
   int max_batched_tokens = 512;
   int max_chunk_tokens = 0;  // 0: as many as the step has room for
   int max_queued = 1024;
-  std::optional<std::int64_t> kv_bytes;  // unset: what max_num_seqs sequences can need, within max_kv_bytes
-  std::int64_t max_kv_bytes = 0;
+  std::optional<std::int64_t> kv_bytes;  // of the KV cache; unset: see SizeKvCache
+  double memory_utilization = 0.9;  // share of the memory of this process that weights and cache may take
   bool prefix_caching = true;
   int threads = 1;
   std::optional<std::int64_t> seed;
   compiler::DumpSet dumps;
   std::string dump_dir;
-  base::LogLevel log_level = base::LogLevel::kInfo;
-  std::vector<std::string> notes;  // one line each, for the log: what runs differently than asked
+  base::LogConfig log;
+  double log_stats_s = 10;                 // seconds between statistics lines; 0: none
+  bool log_requests = false;               // what is asked, prompt included
+  std::optional<int> max_log_len;          // bytes of a prompt that are logged
+  std::string generation_config = "auto";  // "auto", "vllm" or a folder
+  std::vector<std::string> notes;          // one line each, for the log: what runs differently than asked
 };
 
 /// kInvalidArgument: no model, or words of --dump that do not exist.
 Result<EngineConfig> ResolveConfig(const Options& options);
-
-/// Cores that this process may run on; at least 1.
-int AvailableCores();
 
 }  // namespace vivace::engine

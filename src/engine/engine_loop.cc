@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include "engine/statistics_line.h"
+
 namespace vivace::engine {
 namespace {
 
@@ -64,6 +66,11 @@ Status EngineLoop::Check(const Request& request) const {
 
 Result<RequestId> EngineLoop::Submit(Request request, OutputCallback on_output) {
   if (const Status status = Check(request); !status.ok()) return status;
+  std::string description;
+  if (config_.log_requests && log_.Logs(base::LogLevel::kInfo)) {
+    const std::string prompt = text_.tokenizer().Decode(request.prompt, false);
+    description = DescribeRequest(request, prompt, config_.max_log_len);
+  }
   const int room = config_.scheduler.max_model_len - static_cast<int>(request.prompt.size());
   request.sampling.max_tokens = std::min(request.sampling.max_tokens, room);
   auto live = std::make_unique<LiveRequest>(std::move(request), std::move(on_output), text_.tokenizer(),
@@ -82,6 +89,7 @@ Result<RequestId> EngineLoop::Submit(Request request, OutputCallback on_output) 
     ++unfinished_;
   }
   work_.notify_one();
+  if (!description.empty()) log_.Info(fmt::format("Received request {}: {}", id, description));
   return id;
 }
 
@@ -114,6 +122,7 @@ void EngineLoop::ThreadMain() {
     arrived_.clear();
     cancelled_.clear();
     Step();
+    if (StatsAreDue()) LogStats();
   }
   for (auto& live : arrived_) Begin(std::move(live));
   std::vector<RequestId> ids;
@@ -124,8 +133,15 @@ void EngineLoop::ThreadMain() {
 // Waits for something to do and takes what has come; false when the loop is to end.
 bool EngineLoop::TakeWork() {
   std::unique_lock lock(mutex_);
-  work_.wait(lock,
-             [this] { return stopping_ || !arrivals_.empty() || !cancels_.empty() || !scheduler_.idle(); });
+  const auto has_work = [this] {
+    return stopping_ || !arrivals_.empty() || !cancels_.empty() || !scheduler_.idle();
+  };
+  if (stats_began_) {  // the last line of some traffic is not left out
+    const double left = std::max(0.0, config_.log_stats_s - since_stats_.Seconds());
+    work_.wait_for(lock, std::chrono::duration<double>(left), has_work);
+  } else {
+    work_.wait(lock, has_work);
+  }
   arrived_.swap(arrivals_);
   cancelled_.swap(cancels_);
   return !stopping_;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +27,9 @@ struct LoopConfig {
   scheduler::SchedulerConfig scheduler;
   int max_queued = 1024;   // requests beyond those that may run
   std::uint64_t seed = 0;  // from which requests without a seed get theirs
+  double log_stats_s = 0;  // seconds between statistics lines while there is traffic; 0: none
+  bool log_requests = false;
+  std::optional<int> max_log_len;  // bytes of a prompt in the log
 };
 
 class EngineLoop {
@@ -57,6 +61,9 @@ class EngineLoop {
   void FailRequest(LiveRequest& live, const Status& status);
   void FailStep(const scheduler::Plan& plan);
   void PublishStats();
+  bool StatsAreDue() const { return stats_began_ && since_stats_.Seconds() >= config_.log_stats_s; }
+  void BeginStats();
+  void LogStats();
   void Deliver(LiveRequest& live);
   void Retire(LiveRequest& live);
   LiveRequest& Live(scheduler::SequenceId id) { return *live_[static_cast<std::size_t>(id.value)]; }
@@ -78,6 +85,10 @@ class EngineLoop {
   std::vector<std::unique_ptr<LiveRequest>> arrived_;  // taken from arrivals_
   std::vector<RequestId> cancelled_;                   // taken from cancels_
   std::int64_t prompt_tokens_ = 0, generation_tokens_ = 0, numerical_errors_ = 0, steps_ = 0;
+
+  bool stats_began_ = false;  // there was a step since the last statistics line
+  Stopwatch since_stats_;     // runs from the first such step
+  EngineStats logged_stats_;  // as of then
 
   mutable std::mutex mutex_;
   std::condition_variable work_;                        // for the loop

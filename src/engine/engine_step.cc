@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/engine_loop.h"
+#include "engine/statistics_line.h"
 
 namespace vivace::engine {
 
@@ -13,6 +14,7 @@ void EngineLoop::Step() {
   if (plan.empty()) return;
   results_.clear();
   to_deliver_.clear();
+  BeginStats();
   MarkStarted(plan);
   try {
     runner_.Run(batch_.Fill(plan));
@@ -133,6 +135,20 @@ void EngineLoop::PublishStats() {
   stats_.numerical_errors = numerical_errors_;
   stats_.steps = steps_;
   stats_.scheduled_rows = now.scheduled_rows;
+}
+
+// The time between statistics lines runs while there is traffic.
+void EngineLoop::BeginStats() {
+  if (stats_began_ || config_.log_stats_s <= 0) return;
+  stats_began_ = true;
+  since_stats_.Lap();
+  logged_stats_ = stats();
+}
+
+void EngineLoop::LogStats() {
+  const EngineStats now = stats();
+  log_.Info(StatisticsLine(logged_stats_, now, since_stats_.Seconds()));
+  stats_began_ = false;  // the next step begins the next interval
 }
 
 // Hands out what is new. After the last piece the request counts as finished.

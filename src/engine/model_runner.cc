@@ -10,6 +10,7 @@
 #include "base/checked_math.h"
 #include "base/status_macros.h"
 #include "compiler/compiler.h"
+#include "engine/kv_cache_size.h"
 #include "engine/stopwatch.h"
 #include "models/model_families.h"
 
@@ -49,11 +50,9 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
                           runtime::WeightStore::Create(runner->program_, file, runner->team_));
   runner->weights_ = std::make_unique<runtime::WeightStore>(std::move(weights));
   runner->times_.weights = watch.Lap();
-  if (const std::size_t bytes = runner->weights_->packed_bytes(); bytes > 0) {
-    log.Info(fmt::format("packed {:.1f} MB of weights in {:.1f} ms ({:.1f} GB/s)",
-                         static_cast<double>(bytes) / 1e6, runner->times_.weights * 1e3,
-                         static_cast<double>(bytes) / 1e9 / runner->times_.weights));
-  }
+  const auto packed = static_cast<std::int64_t>(runner->weights_->packed_bytes());
+  log.Info(fmt::format("Loading weights took {:.3f} seconds: {} packed", runner->times_.weights,
+                       packed > 0 ? MemoryText(packed) : "none"));
 
   runtime::ExecutorConfig executor;
   executor.max_rows = config.max_batched_tokens;
@@ -61,10 +60,11 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
   executor.max_logit_rows = std::min(config.max_batched_tokens, std::max(kLogitRows, config.max_num_seqs));
   executor.max_positions = runner->max_model_len_;
   executor.capture = runner->level() == 0 ? runtime::CaptureMode::kNone : runtime::CaptureMode::kFull;
-  VIVACE_ASSIGN_OR_RETURN(executor.kv_blocks, runner->CountBlocks(config, log));
+  VIVACE_ASSIGN_OR_RETURN(executor.kv_blocks, runner->SizeCache(file, config, log));
   VIVACE_ASSIGN_OR_RETURN(runner->executor_, runtime::Executor::Create(runner->program_, *runner->weights_,
                                                                        runner->team_, executor));
   runner->times_.bind = watch.Lap();
+  log.Info(fmt::format("KV cache and execution plan took {:.3f} seconds", runner->times_.bind));
   return runner;
 }
 
@@ -83,9 +83,10 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), options, &report));
   times_.compile = watch.Lap();
   for (const std::string& note : report.notes) log.Warning(note);
-  log.Info(fmt::format("compiled {} layers at -O{} in {:.2f} ms: {} kernels, {} bytes of code",
-                       program_.layers.size(), program_.level, times_.compile * 1e3, report.kernels,
-                       report.code_bytes));
+  log.Info(fmt::format(
+      "Graph took {:.3f} seconds, compiling {} layers at -O{} {:.3f}: {} kernels, {} bytes of code",
+      times_.graph, program_.layers.size(), program_.level, times_.compile, report.kernels,
+      report.code_bytes));
   fingerprint_ = fmt::format("{} -O{} kv {} {}", file.name(), program_.level,
                              tensor::Row(config.kv_type).name, fmt::ptr(this));
   return WriteDumps(config.dump_dir, report);
@@ -98,29 +99,30 @@ Status ModelRunner::ResolveLength(const EngineConfig& config) {
                                      max_model_len_, program_.max_positions));
 }
 
-Result<int> ModelRunner::CountBlocks(const EngineConfig& config, const base::Log& log) {
-  constexpr int kTokens = tensor::KvLayout::kBlockTokens;
-  const auto block_bytes = static_cast<std::int64_t>(program_.kv.block_stride()) * program_.kv.layers;
-  const std::int64_t per_sequence = (max_model_len_ + kTokens - 1) / kTokens;
-  std::int64_t blocks = 0;
-  if (config.kv_bytes) {
-    blocks = *config.kv_bytes / block_bytes;
-  } else {
-    const std::int64_t limit = config.max_kv_bytes / block_bytes;
-    blocks = std::max(std::min(per_sequence * config.max_num_seqs, limit), per_sequence);
-  }
-  if (blocks < 1) {
-    return InvalidArgument(fmt::format("--kv-cache-memory-bytes is {}: {} tokens of this model take {} bytes",
-                                       *config.kv_bytes, kTokens, block_bytes));
-  }
-  blocks = std::min<std::int64_t>(blocks, std::numeric_limits<std::int32_t>::max() / kTokens);
-  if (blocks < per_sequence) {
-    max_model_len_ = static_cast<int>(blocks) * kTokens;
-    log.Warning(
-        fmt::format("the KV cache holds {} tokens: requests are limited to that, prompt and answer together",
-                    max_model_len_));
-  }
-  return static_cast<int>(blocks);
+Result<int> ModelRunner::SizeCache(const checkpoint::Checkpoint& file, const EngineConfig& config,
+                                   const base::Log& log) {
+  KvCacheNeeds needs;
+  needs.block_tokens = tensor::KvLayout::kBlockTokens;
+  needs.block_bytes = static_cast<std::int64_t>(program_.kv.block_stride()) * program_.kv.layers;
+  needs.max_model_len = max_model_len_;
+  needs.fit_length = config.fit_model_len;
+  needs.max_num_seqs = config.max_num_seqs;
+  for (const checkpoint::TensorView& tensor : file.tensors())
+    needs.weight_bytes += static_cast<std::int64_t>(tensor.data.size());
+  needs.kv_bytes = config.kv_bytes;
+  needs.utilization = config.memory_utilization;
+  VIVACE_ASSIGN_OR_RETURN(const KvCacheSize size, SizeKvCache(needs, ReadMemoryLimit()));
+  if (size.max_model_len < max_model_len_)
+    log.Info(fmt::format("--max-model-len auto: {} tokens, for so many fit into the KV cache",
+                         Grouped(size.max_model_len)));
+  max_model_len_ = size.max_model_len;
+  kv_bytes_ = size.blocks * needs.block_bytes;
+  const std::int64_t tokens = std::int64_t{size.blocks} * needs.block_tokens;
+  log.Info(
+      fmt::format("CPU KV cache size: {} tokens ({}), Maximum concurrency for {} tokens per request: {:.2f}x",
+                  Grouped(tokens), MemoryText(kv_bytes_), Grouped(max_model_len_),
+                  static_cast<double>(tokens) / max_model_len_));
+  return size.blocks;
 }
 
 }  // namespace vivace::engine

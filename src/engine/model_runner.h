@@ -44,6 +44,7 @@ class ModelRunner {
   int level() const { return program_.level; }
   int vocabulary() const { return program_.vocabulary; }
   int max_model_len() const { return max_model_len_; }
+  std::int64_t kv_bytes() const { return kv_bytes_; }
   int kv_blocks() const { return executor_->kv().blocks; }
   const LoadTimes& times() const { return times_; }
   /// What computes the KV cache: equal only when cached keys and values have equal bits.
@@ -53,7 +54,8 @@ class ModelRunner {
   explicit ModelRunner(int threads) : team_(threads) {}
   Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, const base::Log& log);
   Status ResolveLength(const EngineConfig& config);
-  Result<int> CountBlocks(const EngineConfig& config, const base::Log& log);
+  /// The number of KV cache blocks. May lower max_model_len_ when the config lets it.
+  Result<int> SizeCache(const checkpoint::Checkpoint& file, const EngineConfig& config, const base::Log& log);
 
   models::ModelConfig model_;
   program::Program program_;
@@ -61,6 +63,7 @@ class ModelRunner {
   std::unique_ptr<runtime::WeightStore> weights_;
   std::unique_ptr<runtime::Executor> executor_;
   int max_model_len_ = 0;
+  std::int64_t kv_bytes_ = 0;
   std::string fingerprint_;
   LoadTimes times_;
 };

@@ -86,12 +86,14 @@ bool ReadHumanInteger(std::string_view text, std::int64_t& value) {
 }
 
 Result<std::string> NormaliseInteger(const OptionRow& row, std::string_view text) {
+  if (!row.choices.empty() && (text == "-1" || Lower(text) == row.choices)) return std::string("-1");
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   bool whole = error == std::errc() && end == text.data() + text.size();
   if (!whole) whole = ReadHumanInteger(text, value);
   if (!whole || !InRange(row, static_cast<double>(value))) {
-    return WrongValue(row, text, RangeText(row, "a whole number"));
+    const std::string word = row.choices.empty() ? "" : fmt::format(", or {}", row.choices);
+    return WrongValue(row, text, RangeText(row, "a whole number") + word);
   }
   return std::to_string(value);
 }

@@ -1,0 +1,41 @@
+#include "engine/statistics_line.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace vivace::engine {
+namespace {
+
+double Percent(std::int64_t part, std::int64_t whole) {
+  return whole > 0 ? 100 * static_cast<double>(part) / static_cast<double>(whole) : 0;
+}
+
+}  // namespace
+
+std::string StatisticsLine(const EngineStats& before, const EngineStats& now, double seconds) {
+  const auto rate = [&](std::int64_t first, std::int64_t last) {
+    return seconds > 0 ? static_cast<double>(last - first) / seconds : 0;
+  };
+  const std::int64_t queries = now.prefix_queries - before.prefix_queries;
+  const double hits = queries > 0 ? Percent(now.prefix_hits - before.prefix_hits, queries)
+                                  : Percent(now.prefix_hits, now.prefix_queries);
+  return fmt::format(
+      "Engine 000: Avg prompt throughput: {:.1f} tokens/s, Avg generation throughput: {:.1f} tokens/s, "
+      "Running: {} reqs, Waiting: {} reqs, CPU KV cache usage: {:.1f}%, Prefix cache hit rate: {:.1f}%",
+      rate(before.prompt_tokens, now.prompt_tokens), rate(before.generation_tokens, now.generation_tokens),
+      now.running, now.waiting, Percent(now.blocks_used, now.blocks_total), hits);
+}
+
+std::string DescribeRequest(const Request& request, const std::string& prompt, std::optional<int> max_bytes) {
+  const SamplingParams& params = request.sampling;
+  std::string line =
+      fmt::format("{} prompt tokens, temperature {}, top_p {}, top_k {}, max_tokens {}",
+                  request.prompt.size(), params.temperature, params.top_p, params.top_k, params.max_tokens);
+  if (params.seed) line += fmt::format(", seed {}", *params.seed);
+  if (request.choice_index > 0) line += fmt::format(", choice {}", request.choice_index);
+  const auto limit = max_bytes ? static_cast<std::size_t>(*max_bytes) : std::string::npos;
+  return line + fmt::format(", prompt: '{}'", base::EscapeForLog(prompt, limit));
+}
+
+}  // namespace vivace::engine
