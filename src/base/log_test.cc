@@ -17,7 +17,7 @@ TEST(Log, WritesLinesOfItsLevelAndAboveToStderr) {
   const std::string text = testing::internal::GetCapturedStderr();
   EXPECT_EQ(text.find("quiet line"), std::string::npos);
   EXPECT_EQ(text.rfind("WARNING ", 0), 0u);
-  EXPECT_NE(text.find(" [log_test.cc:17] warned {} of braces\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(" [log_test.cc:15] warned {} of braces\n"), std::string::npos) << text;
   EXPECT_NE(text.find("ERROR "), std::string::npos);
   EXPECT_NE(text.find("] failed line\n"), std::string::npos);
 }

@@ -42,7 +42,7 @@ class DecodeStepTest : public testing::TestWithParam<int> {
     EngineConfig config;
     config.level = GetParam();
     config.threads = 2;
-    config.max_kv_bytes = 1 << 24;
+    config.kv_bytes = 1 << 24;
     auto runner = ModelRunner::Create(*file_, config, base::Log());
     ASSERT_TRUE(runner.ok()) << runner.status().message();
     runner_ = std::move(runner).value();

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/process_limits.h"
+
 namespace vivace::engine {
 namespace {
 

@@ -26,7 +26,7 @@ std::vector<std::string> Lines(const std::string& path) {
 
 /// The number that a text begins with; nothing for "max" and the like.
 std::optional<std::int64_t> Number(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc()) return std::nullopt;

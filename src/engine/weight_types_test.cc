@@ -50,7 +50,7 @@ std::vector<float> LogitsOf(const TinyModelSpec& spec, int level) {
   EXPECT_TRUE(checkpoint.ok()) << checkpoint.status().message();
   EngineConfig config;
   config.level = level;
-  config.max_kv_bytes = 1 << 24;
+  config.kv_bytes = 1 << 24;
   auto runner = ModelRunner::Create(**checkpoint, config, base::Log());
   EXPECT_TRUE(runner.ok()) << runner.status().message();
   if (!runner.ok()) return {};
