@@ -51,8 +51,6 @@ engine::LoopConfig MakeLoopConfig(const engine::EngineConfig& config, const engi
   loop.scheduler.program_fingerprint = runner.fingerprint();
   loop.max_queued = config.max_queued;
   loop.log_stats_s = config.log_stats_s;
-  loop.log_requests = config.log_requests;
-  loop.max_log_len = config.max_log_len;
   loop.seed = config.seed ? static_cast<std::uint64_t>(*config.seed) : DrawSeed();
   return loop;
 }

@@ -63,8 +63,6 @@ Result<EngineConfig> ResolveConfig(const Options& options) {
   config.log.level = base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo);
   config.log.json = options.Text("log-format") == "json";
   config.log_stats_s = options.Flag("disable-log-stats") ? 0 : options.Number("log-stats-interval");
-  config.log_requests = options.Flag("enable-log-requests");
-  if (const auto length = IfSet(options, "max-log-len")) config.max_log_len = static_cast<int>(*length);
   config.generation_config = options.Text("generation-config");
   return config;
 }

@@ -35,8 +35,6 @@ struct EngineConfig {
   std::string dump_dir;
   base::LogConfig log;
   double log_stats_s = 10;                 // seconds between statistics lines; 0: none
-  bool log_requests = false;               // what is asked, prompt included
-  std::optional<int> max_log_len;          // bytes of a prompt that are logged
   std::string generation_config = "auto";  // "auto", "vllm" or a folder
   std::vector<std::string> notes;          // one line each, for the log: what runs differently than asked
 };

@@ -7,8 +7,6 @@
 #include <new>
 #include <utility>
 
-#include "engine/statistics_line.h"
-
 namespace vivace::engine {
 namespace {
 
@@ -66,11 +64,6 @@ Status EngineLoop::Check(const Request& request) const {
 
 Result<RequestId> EngineLoop::Submit(Request request, OutputCallback on_output) {
   if (const Status status = Check(request); !status.ok()) return status;
-  std::string description;
-  if (config_.log_requests && log_.Logs(base::LogLevel::kInfo)) {
-    const std::string prompt = text_.tokenizer().Decode(request.prompt, false);
-    description = DescribeRequest(request, prompt, config_.max_log_len);
-  }
   const int room = config_.scheduler.max_model_len - static_cast<int>(request.prompt.size());
   request.sampling.max_tokens = std::min(request.sampling.max_tokens, room);
   auto live = std::make_unique<LiveRequest>(std::move(request), std::move(on_output), text_.tokenizer(),
@@ -89,7 +82,6 @@ Result<RequestId> EngineLoop::Submit(Request request, OutputCallback on_output) 
     ++unfinished_;
   }
   work_.notify_one();
-  if (!description.empty()) log_.Info(fmt::format("Received request {}: {}", id, description));
   return id;
 }
 

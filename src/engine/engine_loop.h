@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -28,8 +27,6 @@ struct LoopConfig {
   int max_queued = 1024;   // requests beyond those that may run
   std::uint64_t seed = 0;  // from which requests without a seed get theirs
   double log_stats_s = 0;  // seconds between statistics lines while there is traffic; 0: none
-  bool log_requests = false;
-  std::optional<int> max_log_len;  // bytes of a prompt in the log
 };
 
 class EngineLoop {

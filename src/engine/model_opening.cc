@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "engine/engine_config.h"
+#include "engine/process_limits.h"
 #include "models/dummy_checkpoint.h"
 #include "models/known_shapes.h"
 

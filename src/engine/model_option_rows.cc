@@ -158,17 +158,6 @@ constexpr std::array kRows = {
               .unit = "s",
               .environment = "VLLM_LOG_STATS_INTERVAL",
               .help = "time between statistics lines"},
-    OptionRow{.name = "enable-log-requests",
-              .type = OptionType::kFlag,
-              .default_text = "false",
-              .help = "log each request with its prompt"},
-    OptionRow{.name = "max-log-len",
-              .type = OptionType::kInteger,
-              .default_text = "",
-              .minimum = 0,
-              .maximum = 1 << 24,
-              .unit = "bytes",
-              .help = "so much of a prompt is logged at most; unset: all of it"},
 };
 // clang-format on
 #undef VIVACE_X

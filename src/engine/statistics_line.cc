@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/log.h"
-
 namespace vivace::engine {
 namespace {
 
@@ -25,17 +23,6 @@ std::string StatisticsLine(const EngineStats& before, const EngineStats& now, do
       "Running: {} reqs, Waiting: {} reqs, CPU KV cache usage: {:.1f}%, Prefix cache hit rate: {:.1f}%",
       rate(before.prompt_tokens, now.prompt_tokens), rate(before.generation_tokens, now.generation_tokens),
       now.running, now.waiting, Percent(now.blocks_used, now.blocks_total), hits);
-}
-
-std::string DescribeRequest(const Request& request, const std::string& prompt, std::optional<int> max_bytes) {
-  const SamplingParams& params = request.sampling;
-  std::string line =
-      fmt::format("{} prompt tokens, temperature {}, top_p {}, top_k {}, max_tokens {}",
-                  request.prompt.size(), params.temperature, params.top_p, params.top_k, params.max_tokens);
-  if (params.seed) line += fmt::format(", seed {}", *params.seed);
-  if (request.choice_index > 0) line += fmt::format(", choice {}", request.choice_index);
-  const auto limit = max_bytes ? static_cast<std::size_t>(*max_bytes) : std::string::npos;
-  return line + fmt::format(", prompt: '{}'", base::EscapeForLog(prompt, limit));
 }
 
 }  // namespace vivace::engine

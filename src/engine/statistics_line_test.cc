@@ -27,16 +27,5 @@ TEST(StatisticsLine, HasTheWordsOfVllm) {
   EXPECT_NE(StatisticsLine({}, {}, 0).find("throughput: 0.0 tokens/s"), std::string::npos);
 }
 
-TEST(DescribeRequest, ShowsTheParametersAndThePromptEscapedAndCut) {
-  Request request;
-  request.prompt = {1, 2, 3};
-  request.sampling.seed = 7;
-  request.choice_index = 2;
-  EXPECT_EQ(DescribeRequest(request, "say\n\x1b[1m hi", {}),
-            "3 prompt tokens, temperature 1, top_p 1, top_k 0, max_tokens 16, seed 7, choice 2, prompt: "
-            "'say\\n\\x1b[1m hi'");
-  EXPECT_NE(DescribeRequest(request, "abcdef", 2).find("prompt: 'ab... (4 more bytes)'"), std::string::npos);
-}
-
 }  // namespace
 }  // namespace vivace::engine

@@ -95,7 +95,8 @@ Result<ServerConfig> ServerConfigFrom(const Options& options) {
   service.prompt_tokens_details = options.Flag("enable-prompt-tokens-details");
   service.log_requests = options.Flag("enable-log-requests");
   if (options.IsSet("max-log-len")) service.max_log_len = static_cast<int>(options.Integer("max-log-len"));
-  service.log = base::Log(base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo));
+  service.log = base::Log({base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo),
+                           options.Text("log-format") == "json"});
   return config;
 }
 
