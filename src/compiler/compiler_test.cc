@@ -172,19 +172,80 @@ TEST(Compile, BrokenGraphIsRefusedBeforeAnythingIsDone) {
   EXPECT_EQ(Compile(graph, {}).status().message(), "graph 'llama', layer 0: does not bind @attn_norm");
 }
 
-TEST(Compile, LayersWithOtherHeadsAreRefused) {
+/// The tiny model whose second layer has a body of its own, changed by `change`.
+template <class Change>
+graph::Graph WithOtherLayer(Change change) {
   graph::Graph graph = Tiny();
   graph::Body other = graph.bodies[1];
   other.name = "other";
-  for (graph::Node& node : other.nodes) {
-    if (node.op == graph::Op::kRope) node.attributes.theta = 7;
-  }
+  for (graph::Node& node : other.nodes) change(node);
   graph.bodies.push_back(std::move(other));
   graph.layers[1].body = graph::BodyId{3};
-  EXPECT_EQ(
-      Compile(graph, {.level = 0}).status().message(),
-      "body 'other', %q_rope (rope): other heads or rotary base than elsewhere; this build takes one kind "
-      "a model");
+  return graph;
+}
+
+TEST(Compile, LayersMayHaveOtherRotaryBases) {
+  graph::Graph graph = WithOtherLayer([](graph::Node& node) {
+    if (node.op == graph::Op::kRope) node.attributes.theta = 7;
+  });
+  for (const int level : {0, 2}) {
+    const auto program = Compile(graph, {.level = level, .machine_code = false});
+    ASSERT_TRUE(program.ok()) << program.status().message();
+    ASSERT_EQ(program->ropes.size(), 2u);
+    EXPECT_EQ(program->ropes[1].theta, 7.0f);
+    int used = 0;
+    for (const program::Phase& phase : program->bodies[3].phases) used += phase.rope == 1;
+    EXPECT_EQ(used, level == 0 ? 2 : 1);
+  }
+}
+
+TEST(Compile, ScalingsOfTheGraphReachTheRotaryTables) {
+  graph::Graph graph = Tiny();
+  graph.rope_scalings.push_back({1.5f, std::vector<float>(16, 4.0f)});
+  for (graph::Node& node : graph.bodies[1].nodes) node.attributes.scaling = node.op == graph::Op::kRope;
+  const auto program = Compile(graph, {.level = 0});
+  ASSERT_TRUE(program.ok()) << program.status().message();
+  ASSERT_EQ(program->ropes.size(), 1u);
+  EXPECT_EQ(program->ropes[0].attention_factor, 1.5f);
+  EXPECT_EQ(program->ropes[0].factors, graph.rope_scalings[0].factors);
+}
+
+TEST(Compile, LayersWithOtherHeadsAreRefused) {
+  const graph::Graph graph = WithOtherLayer([](graph::Node& node) {
+    if (node.op == graph::Op::kAttention) node.attributes.kv_heads = node.attributes.heads;
+  });
+  EXPECT_EQ(Compile(graph, {.level = 0}).status().message(),
+            "body 'other', %attn (attention): other heads than elsewhere; this build takes one kind a model");
+}
+
+// What the fused kernels do not compute must never be taken for what they do: level 2 then runs portable
+// phases, with every attribute of the graph.
+TEST(Compile, FusedPhasesAreNotTakenForOtherAttributes) {
+  using Change = void (*)(graph::Node&);
+  const std::pair<const char*, Change> cases[] = {
+      {"half", [](graph::Node& n) { n.attributes.half = n.op == graph::Op::kRope; }},
+      {"window", [](graph::Node& n) { n.attributes.window = n.op == graph::Op::kAttention ? 8 : 0; }},
+      {"softcap", [](graph::Node& n) { n.attributes.softcap = n.op == graph::Op::kAttention ? 50 : 0; }},
+      {"offset", [](graph::Node& n) { n.attributes.offset = n.op == graph::Op::kRmsNorm; }},
+      {"gelu", [](graph::Node& n) { n.op = n.op == graph::Op::kSiluMul ? graph::Op::kGeluMul : n.op; }},
+  };
+  for (const auto& [name, change] : cases) {
+    graph::Graph graph = Tiny();
+    for (graph::Node& node : graph.bodies[1].nodes) change(node);
+    const auto program = Compile(graph, {.level = 2, .machine_code = false});
+    ASSERT_TRUE(program.ok()) << name << ": " << program.status().message();
+    const std::string text = program::Print(*program);
+    const std::string attribute = std::string(name) == "gelu" ? "gelu_mul act" : std::string(name) + " = ";
+    EXPECT_NE(text.find(attribute), std::string::npos) << name << "\n" << text;
+    for (const program::Phase& phase : program->bodies[1].phases) {
+      const bool half = phase.kind == program::PhaseKind::kQkv;
+      const bool window = phase.kind == program::PhaseKind::kPagedAttention;
+      const bool gate = phase.kind == program::PhaseKind::kGateUp;
+      EXPECT_FALSE(half && std::string(name) == "half");
+      EXPECT_FALSE(window && (std::string(name) == "window" || std::string(name) == "softcap"));
+      EXPECT_FALSE(gate && std::string(name) == "gelu");
+    }
+  }
 }
 
 TEST(Compile, DumpsWhatIsAsked) {

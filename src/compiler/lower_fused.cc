@@ -226,12 +226,20 @@ Status FusedBody::Qkv(const std::vector<NodeId>& group, NodeId append) {
   }
   VIVACE_RETURN_IF_ERROR(CheckExactly(group, nodes));
   const graph::Attributes& rope = body_.node(*q_rope).attributes;
+  const graph::Attributes& k_attributes = body_.node(*k_rope).attributes;
+  if (rope.half != 0 || k_attributes.half != 0) {
+    return Fail(*q_rope, "panels take only pairs (2i, 2i + 1)");
+  }
+  if (rope.theta != k_attributes.theta || rope.scaling != k_attributes.scaling) {
+    return Fail(*q_rope, "queries and keys are rotated differently");
+  }
   if (rope.head_dim % tensor::PanelLayout::kUnitColumns != 0) {
     return Fail(*q_rope, "panels take only heads of a multiple of 32, not " + std::to_string(rope.head_dim));
   }
   program::Phase phase = Start(PhaseKind::kQkv, "qkv", group);
   phase.heads = rope.heads;
   phase.head_dim = rope.head_dim;
+  phase.rope = frame_.RopeOf(rope);
   phase.eps = body_.node(*first->scale).attributes.eps;
   VIVACE_ASSIGN_OR_RETURN(const BufferId rows, Read(append, first->input));
   VIVACE_ASSIGN_OR_RETURN(const BufferId squares, ReadSquares(*first->scale));
@@ -251,6 +259,9 @@ Status FusedBody::PagedAttention(const std::vector<NodeId>& group, NodeId attent
   const graph::Node& node = body_.node(attention);
   const auto quantize = editor_.OnlyUser(node.output, Op::kQuantize);
   if (!quantize) return Fail(attention, "is not followed by quantisation");
+  if (node.attributes.window != 0 || node.attributes.softcap != 0) {
+    return Fail(attention, "the fused kernel has no window and no soft-cap");
+  }
   VIVACE_RETURN_IF_ERROR(CheckExactly(group, {attention, *quantize}));
   program::Phase phase = Start(PhaseKind::kPagedAttention, "attention", group);
   phase.heads = node.attributes.heads;

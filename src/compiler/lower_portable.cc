@@ -52,6 +52,8 @@ std::optional<PhaseKind> KindOf(Op op) {
       return PhaseKind::kEmbed;
     case Op::kRmsNorm:
       return PhaseKind::kRmsNorm;
+    case Op::kHeadNorm:
+      return PhaseKind::kHeadNorm;
     case Op::kLinear:
       return PhaseKind::kLinear;
     case Op::kRope:
@@ -62,12 +64,37 @@ std::optional<PhaseKind> KindOf(Op op) {
       return PhaseKind::kAttention;
     case Op::kAdd:
       return PhaseKind::kAdd;
+    case Op::kAddBias:
+      return PhaseKind::kAddBias;
+    case Op::kScale:
+      return PhaseKind::kScale;
+    case Op::kSoftcap:
+      return PhaseKind::kSoftcap;
     case Op::kSiluMul:
       return PhaseKind::kSiluMul;
+    case Op::kGeluMul:
+      return PhaseKind::kGeluMul;
     case Op::kGatherRows:
       return PhaseKind::kGatherRows;
     default:
       return std::nullopt;
+  }
+}
+
+/// Kernels that may write over their first operand.
+bool IsElementwise(Op op) {
+  switch (op) {
+    case Op::kRope:
+    case Op::kHeadNorm:
+    case Op::kAdd:
+    case Op::kAddBias:
+    case Op::kScale:
+    case Op::kSoftcap:
+    case Op::kSiluMul:
+    case Op::kGeluMul:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -119,7 +146,7 @@ Status BodyLowering::PlaceOutput(std::size_t index, const graph::Node& node) {
   const bool last_body = type.rows == graph::Rows::kLogits || CarriedOutputs(body_).empty() ||
                          body_.value(CarriedOutputs(body_)[0]).type.rows == graph::Rows::kLogits;
   const bool is_input = body_.value(first).kind == graph::ValueKind::kInput;
-  const bool elementwise = node.op == Op::kAdd || node.op == Op::kSiluMul || node.op == Op::kRope;
+  const bool elementwise = IsElementwise(node.op);
   const bool in_place = elementwise && DiesAt(first, index) && !(last_body && is_input);
   if (node.op == Op::kRope && !in_place) return Fail(node, "cannot overwrite its operand");
   if (in_place && (!target || *target == BufferOf(first))) {
@@ -163,6 +190,11 @@ program::Phase BodyLowering::MakePhase(const graph::Node& node, PhaseKind kind) 
   phase.eps = a.eps;
   phase.scale = a.scale;
   phase.theta = a.theta;
+  phase.offset = a.offset;
+  phase.softcap = a.softcap;
+  phase.half = a.half;
+  phase.window = a.window;
+  if (kind == PhaseKind::kRope) phase.rope = frame_.RopeOf(a);
   phase.logit_rows = out.rows == graph::Rows::kLogits && kind != PhaseKind::kGatherRows;
   return phase;
 }
@@ -178,8 +210,9 @@ Status BodyLowering::Lower(std::size_t index) {
       return Fail(node, "takes quantised rows, portable kernels compute in f32");
     }
   }
-  if (out.rows == graph::Rows::kLogits && node.op != Op::kGatherRows && node.op != Op::kLinear) {
-    return Fail(node, "portable kernels compute only linear layers on rows of logits");
+  if (out.rows == graph::Rows::kLogits && node.op != Op::kGatherRows && node.op != Op::kLinear &&
+      node.op != Op::kSoftcap) {
+    return Fail(node, "portable kernels compute only linear layers and soft-caps on rows of logits");
   }
   if (!IsKv(out)) VIVACE_RETURN_IF_ERROR(PlaceOutput(index, node));
   out_.phases.push_back(MakePhase(node, *kind));

@@ -94,7 +94,8 @@ TEST(LowerPortable, NamesWhatNoPortableKernelComputes) {
 TEST(LowerPortable, OnlyLinearLayersRunOnRowsOfLogits) {
   EXPECT_EQ(
       PortableText(Make(kPlainLayer, "  %h: f32[L, 64] = gather_rows %x\n  %g: f32[L, 64] = add %h, %h")),
-      "body 'epilogue', %g (add): portable kernels compute only linear layers on rows of logits");
+      "body 'epilogue', %g (add): portable kernels compute only linear layers and soft-caps on rows of "
+      "logits");
 }
 
 /// The tiny model after all passes, with one edit of the text.

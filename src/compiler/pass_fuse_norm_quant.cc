@@ -32,6 +32,7 @@ bool CollectLinears(const BodyEditor& editor, ValueId value, std::vector<ValueId
 
 std::optional<Deferral> Match(const BodyEditor& editor, NodeId norm) {
   if (editor.node(norm).op != Op::kRmsNorm) return std::nullopt;
+  if (editor.node(norm).attributes.offset != 0) return std::nullopt;  // mul takes the weight as it is
   const auto quantize = editor.OnlyUser(editor.node(norm).output, Op::kQuantize);
   if (!quantize) return std::nullopt;
   Deferral deferral{norm, *quantize, {}, std::nullopt};

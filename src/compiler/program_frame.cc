@@ -68,27 +68,35 @@ Status ProgramFrame::ReadFacts(tensor::DType kv_type) {
   for (const graph::Body& body : graph_.bodies) {
     for (const graph::Node& node : body.nodes) {
       const graph::Attributes& a = node.attributes;
-      if (a.half != 0 || a.scaling != 0 || a.window != 0 || a.softcap != 0 || a.offset != 0) {
-        return Unsupported("body '" + body.name + "', %" + body.value(node.output).name +
-                           ": no kernel computes these attributes");
-      }
       bool alike = true;
       if (node.op == Op::kAttention) {
         alike = kv.kv_heads == 0 || (kv.kv_heads == a.kv_heads && kv.head_dim == a.head_dim);
         kv.kv_heads = a.kv_heads;
         kv.head_dim = a.head_dim;
       } else if (node.op == Op::kRope) {
-        alike = program_.rope_dim == 0 || (program_.rope_dim == a.head_dim && program_.rope_theta == a.theta);
-        program_.rope_dim = a.head_dim;
-        program_.rope_theta = a.theta;
+        RopeOf(a);
       }
       if (alike) continue;
       return Unsupported("body '" + body.name + "', %" + body.value(node.output).name + " (" +
                          std::string(graph::Name(node.op)) +
-                         "): other heads or rotary base than elsewhere; this build takes one kind a model");
+                         "): other heads than elsewhere; this build takes one kind a model");
     }
   }
   return Status::Ok();
+}
+
+int ProgramFrame::RopeOf(const graph::Attributes& attributes) {
+  tensor::RopeSpec spec{attributes.head_dim, attributes.theta, 1, {}};
+  if (attributes.scaling > 0) {
+    const graph::RopeScaling& scaling =
+        graph_.rope_scalings[static_cast<std::size_t>(attributes.scaling) - 1];
+    spec.attention_factor = scaling.attention_factor;
+    spec.factors = scaling.factors;
+  }
+  const auto found = std::find(program_.ropes.begin(), program_.ropes.end(), spec);
+  const auto index = static_cast<int>(found - program_.ropes.begin());
+  if (found == program_.ropes.end()) program_.ropes.push_back(std::move(spec));
+  return index;
 }
 
 BufferId ProgramFrame::Carried(const std::string& name, int bytes_per_row, bool logit_rows) {

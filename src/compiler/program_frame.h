@@ -25,8 +25,12 @@ class ProgramFrame {
  public:
   ProgramFrame(const graph::Graph& graph, int level);
 
-  /// KV layout and rotary facts, from the attention and rope nodes; kUnsupported when layers differ in them.
+  /// KV layout and rotary tables, from the attention and rope nodes; kUnsupported when layers differ in
+  /// heads.
   Status ReadFacts(tensor::DType kv_type);
+
+  /// The index of the rotary table of a rope node, which is made when there is none.
+  int RopeOf(const graph::Attributes& attributes);
 
   /// A buffer of its own, for values that live across bodies; the same name gives the same buffer.
   program::BufferId Carried(const std::string& name, int bytes_per_row, bool logit_rows = false);

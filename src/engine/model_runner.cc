@@ -82,6 +82,7 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   compiler::CompileReport report;
   VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), options, &report));
   times_.compile = watch.Lap();
+  for (const std::string& note : model_.notes) log.Warning(note);
   for (const std::string& note : report.notes) log.Warning(note);
   log.Info(fmt::format(
       "Graph took {:.3f} seconds, compiling {} layers at -O{} {:.3f}: {} kernels, {} bytes of code",

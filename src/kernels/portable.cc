@@ -24,6 +24,11 @@ int GatherGrid(const void*, const tensor::StepView& step) {
   return TasksOf(step.logit_count, kPortableTaskRows);
 }
 
+int SoftcapGrid(const void* arguments, const tensor::StepView& step) {
+  const auto& args = *static_cast<const SoftcapArgs*>(arguments);
+  return TasksOf(args.logit_rows_only ? step.logit_count : step.rows, kPortableTaskRows);
+}
+
 int LinearGrid(const void* arguments, const tensor::StepView& step) {
   const auto& args = *static_cast<const LinearArgs*>(arguments);
   VIVACE_CHECK(args.k <= kLongestLinear);
@@ -73,8 +78,12 @@ PortableKernels KernelsOf(const PortableTable& table) {
                              .kv_append = {RowGrid, table.kv_append},
                              .attention = {AttentionGrid, table.attention},
                              .add = {RowGrid, table.add},
+                             .add_bias = {RowGrid, table.add_bias},
+                             .scale = {RowGrid, table.scale},
+                             .softcap = {SoftcapGrid, table.softcap},
                              .silu_mul = {RowGrid, table.silu_mul},
                              .quantize = {RowGrid, table.quantize},
+                             .gelu_mul = {RowGrid, table.gelu_mul},
                              .gather_rows = {GatherGrid, table.gather_rows}};
   for (int i = 0; i < tensor::kWeightTypes; ++i) {
     kernels.embed[i] = {RowGrid, table.embed[i]};
@@ -103,6 +112,18 @@ TaskKernel AttentionKernel() {
 }
 TaskKernel AddKernel() {
   return Best().add;
+}
+TaskKernel AddBiasKernel() {
+  return Best().add_bias;
+}
+TaskKernel ScaleKernel() {
+  return Best().scale;
+}
+TaskKernel SoftcapKernel() {
+  return Best().softcap;
+}
+TaskKernel GeluMulKernel() {
+  return Best().gelu_mul;
 }
 TaskKernel SiluMulKernel() {
   return Best().silu_mul;

@@ -21,13 +21,16 @@ struct EmbedArgs {
   float* out;
 };
 
-/// out[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight.
+/// out[r] = x[r] / sqrt(mean(x[r]^2) + eps) * (weight + offset), each of `groups` stretches of a row by
+/// itself: 1 for a row, the number of heads for norms of heads.
 struct RmsNormArgs {
   const float* x;
   const float* weight;  // [width]
   float* out;
-  int width;
+  int width;  // of a group
   float eps;
+  float offset = 0;
+  int groups = 1;
 };
 
 /// out[r, n] = sum_k x[r, k] * w[n, k]; w is [n, k] in blocks of `type` along k.
@@ -40,11 +43,13 @@ struct LinearArgs {
   bool logit_rows_only;  // x and out have step.logit_count rows instead of step.rows
 };
 
-/// Rotates pairs of each head in place: interleaved pairs (2i, 2i+1) by angle position * theta^(-2i/dim).
+/// Rotates pairs of each head in place, by the table's angle of the position and the pair: interleaved pairs
+/// (2i, 2i+1), or (i, i + head_dim/2) when `half`.
 struct RopeArgs {
   float* x;
   const float* table;  // [positions][head_dim]: head_dim/2 cosines, then head_dim/2 sines
   int heads, head_dim;
+  bool half = false;
 };
 
 /// Writes K and V rows to the cache at step.kv_slots.
@@ -56,7 +61,7 @@ struct KvAppendArgs {
 };
 
 /// Causal attention over the paged cache, in chunks of KvLayout::kChunkTokens merged in order. out [rows,
-/// heads * head_dim].
+/// heads * head_dim]. head_dim is a multiple of 8.
 struct AttentionArgs {
   const float* q;
   float* out;
@@ -64,6 +69,8 @@ struct AttentionArgs {
   const std::byte* layer;
   int heads;
   float scale;
+  int window = 0;     // positions that a row sees, its own included; 0: all up to its own
+  float softcap = 0;  // scores s become softcap * tanh(s / softcap); 0: as they are
 };
 
 /// out = a + b, width floats a row.
@@ -74,7 +81,32 @@ struct AddArgs {
   int width;
 };
 
-/// out = silu(gate) * up.
+/// out = x + bias per column.
+struct AddBiasArgs {
+  const float* x;
+  const float* bias;  // [width]
+  float* out;
+  int width;
+};
+
+/// out = x * scale.
+struct ScaleArgs {
+  const float* x;
+  float* out;
+  int width;
+  float scale;
+};
+
+/// out = softcap * tanh(x / softcap).
+struct SoftcapArgs {
+  const float* x;
+  float* out;
+  int width;
+  float softcap;
+  bool logit_rows_only;  // as in LinearArgs
+};
+
+/// out = silu(gate) * up, or gelu(gate) * up with gelu by its tanh approximation (GeluMulKernel).
 struct SiluMulArgs {
   const float* gate;
   const float* up;
@@ -110,8 +142,12 @@ TaskKernel KvAppendKernel();
 TaskKernel AttentionKernel();
 inline constexpr int kPortableAttentionRows = 4;
 TaskKernel AddKernel();
+TaskKernel AddBiasKernel();
+TaskKernel ScaleKernel();
+TaskKernel SoftcapKernel();
 TaskKernel SiluMulKernel();
 TaskKernel QuantizeKernel();
+TaskKernel GeluMulKernel();
 TaskKernel GatherRowsKernel();
 
 }  // namespace vivace::kernels

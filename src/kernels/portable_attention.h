@@ -4,7 +4,8 @@
 // Bits: a row is reduced over chunks of 256 absolute positions. Within a chunk: scores (sum over head_dim in
 // order), their maximum, exponentials, their sum by lanes over the blocks in order, and the weighted sum of V
 // over positions in order; chunks are merged in order. A position that a row must not see contributes an
-// exact zero to the sum and is never multiplied with V.
+// exact zero to the sum and is never multiplied with V. A window only moves the first position that a row
+// sees; whole blocks before it are not read.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +29,13 @@ VIVACE_INLINE V LoadElements(const float* p) {
 VIVACE_INLINE V LoadElements(const std::uint16_t* p) {
   return LoadHalf(reinterpret_cast<const std::byte*>(p));
 }
+/// The first `count` elements at p, zeros above.
+template <class Element>
+VIVACE_INLINE V LoadSomeElements(const Element* p, int count) {
+  Element padded[kLanes] = {};
+  __builtin_memcpy(padded, p, static_cast<std::size_t>(count) * sizeof(Element));
+  return LoadElements(padded);
+}
 
 /// What one task works on. Rows that see nothing of the current chunk are left out: the tile is rows
 /// `first_row` .. `rows`.
@@ -38,17 +46,19 @@ struct AttentionTask {
   std::size_t block_stride, v_offset;
   const float* q[kRows];
   int dim;
-  float scale;
+  int stride;  // of a row of values in scratch: dim up to whole vectors
+  float scale, softcap;
+  int window;
   int rows;
   int first_position;  // of row 0
 };
 
-/// A chunk's own results, and what the chunks before it have come to. accumulated: [kRows][dim].
+/// A chunk's own results, and what the chunks before it have come to. values: [kRows][stride].
 template <int kRows>
 struct AttentionState {
   float* scores;        // [kRows][kChunk]; exponentials after SoftmaxChunk
-  float* chunk_values;  // [kRows][dim]
-  float* values;        // [kRows][dim]
+  float* chunk_values;  // [kRows][stride]
+  float* values;        // [kRows][stride]
   float chunk_maximum[kRows], chunk_sum[kRows];
   float maximum[kRows], sum[kRows];
 };
@@ -74,30 +84,36 @@ VIVACE_INLINE void ScoreBlocks(const AttentionTask<Element, kRows>& task, int ch
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int i = 0; i < kBlocks * kSlotParts; ++i)
-      Store(scores + r * kChunk + j + i * kLanes, sum[r][i] * Splat(task.scale));
+    for (int i = 0; i < kBlocks * kSlotParts; ++i) {
+      const V score = sum[r][i] * Splat(task.scale);
+      const V cap = Splat(task.softcap);
+      Store(scores + r * kChunk + j + i * kLanes, task.softcap > 0 ? Tanh(score / cap) * cap : score);
+    }
   }
 }
 
-/// Scores of the blocks that any row sees, several at a time so that the sums do not wait for one another.
+/// Scores of the blocks that hold positions [begin, visible) of the chunk, several at a time so that the sums
+/// do not wait for one another.
 template <class Element, int kRows>
-void ScoreChunk(const AttentionTask<Element, kRows>& task, int chunk, int visible, float* scores) {
+void ScoreChunk(const AttentionTask<Element, kRows>& task, int chunk, int begin, int visible, float* scores) {
   constexpr int kBlocks = kRows == 1 ? 4 : 1;
-  int j = 0;
+  int j = begin / kSlots * kSlots;
   for (; j + kBlocks * kSlots <= visible; j += kBlocks * kSlots) ScoreBlocks<kBlocks>(task, chunk, j, scores);
   for (; j < visible; j += kSlots) ScoreBlocks<1>(task, chunk, j, scores);
 }
 
-/// Turns one row's scores into exponentials: the first `count` positions; zeros up to the end of the block.
-VIVACE_INLINE void SoftmaxRow(float* scores, int count, float* maximum, float* sum) {
+/// Turns one row's scores into exponentials: positions [begin, count); zeros in the rest of their blocks.
+VIVACE_INLINE void SoftmaxRow(float* scores, int begin, int count, float* maximum, float* sum) {
+  const int first = begin / kSlots * kSlots;
+  for (int j = first; j < begin; ++j) scores[j] = kMasked;
   const int end = (count + kSlots - 1) / kSlots * kSlots;
   for (int j = count; j < end; ++j) scores[j] = kMasked;
   V best = Splat(kMasked);
-  for (int j = 0; j < end; j += kLanes) best = Max(best, Load(scores + j));
+  for (int j = first; j < end; j += kLanes) best = Max(best, Load(scores + j));
   *maximum = MaxLanes(best);
   const V top = Splat(*maximum);
   V total = {};
-  for (int j = 0; j < end; j += kLanes) {
+  for (int j = first; j < end; j += kLanes) {
     const V score = Load(scores + j);
     const V exponential = score > Splat(kMasked) ? Exp(score - top) : V{};
     Store(scores + j, exponential);
@@ -112,73 +128,98 @@ constexpr int kValueParts = 4;
 constexpr int kValueParts = 2;
 #endif
 
-/// Adds p[j] * V[j] for positions [begin, end) of the chunk to columns d .. of rows kFirst .. kRows - 1.
-template <int kFirst, int kWidth, class Element, int kRows>
+/// Adds p[j] * V[j] for positions [begin, end) of the chunk to columns d .. of rows kFirst .. kEnd - 1.
+/// `partial`: of the only vector of columns no more than that many exist.
+template <int kFirst, int kEnd, int kWidth, bool kPartial, class Element, int kRows>
 VIVACE_INLINE void AddValues(const AttentionTask<Element, kRows>& task, int chunk, int begin, int end,
-                             const float* scores, int d, V (&sum)[kRows][kWidth]) {
+                             const float* scores, int d, int partial, V (&sum)[kRows][kWidth]) {
   for (int j = begin; j < end; ++j) {
     const std::size_t block = static_cast<std::size_t>(task.blocks[(chunk + j) / kSlots]) * task.block_stride;
     const Element* values =
         task.layer + block + task.v_offset + static_cast<std::size_t>(j % kSlots) * task.dim + d;
     for (int p = 0; p < kWidth; ++p) {
-      const V value = LoadElements(values + p * kLanes);
-      for (int r = kFirst; r < kRows; ++r) sum[r][p] = Fma(Splat(scores[r * kChunk + j]), value, sum[r][p]);
+      const V value = kPartial ? LoadSomeElements(values, partial) : LoadElements(values + p * kLanes);
+      for (int r = kFirst; r < kEnd; ++r) sum[r][p] = Fma(Splat(scores[r * kChunk + j]), value, sum[r][p]);
     }
   }
 }
 
-/// chunk_values[r][d ..] for kWidth vectors of columns; row r sees counts[r] positions, ascending, differing
-/// by at most 1 a row.
-template <int kWidth, class Element, int kRows>
-void ValueColumns(const AttentionTask<Element, kRows>& task, int chunk, const int (&counts)[kRows],
+/// The positions of a chunk that each row of a tile sees: [begins[r], counts[r]). Both ascend by at most 1 a
+/// row, and no row begins behind the end of the first.
+template <int kRows>
+struct Visible {
+  int begins[kRows], counts[kRows];
+};
+
+/// chunk_values[r][d ..] for kWidth vectors of columns.
+template <int kWidth, bool kPartial, class Element, int kRows>
+void ValueColumns(const AttentionTask<Element, kRows>& task, int chunk, const Visible<kRows>& visible,
                   const float* scores, int d, float* out) {
   V sum[kRows][kWidth] = {};
-  AddValues<0>(task, chunk, 0, counts[0], scores, d, sum);
+  const int(&begins)[kRows] = visible.begins;
+  const int(&counts)[kRows] = visible.counts;
+  const int partial = task.dim - d;
   if constexpr (kRows == 4) {
-    AddValues<1>(task, chunk, counts[0], counts[1], scores, d, sum);
-    AddValues<2>(task, chunk, counts[1], counts[2], scores, d, sum);
-    AddValues<3>(task, chunk, counts[2], counts[3], scores, d, sum);
+    AddValues<0, 1, kWidth, kPartial>(task, chunk, begins[0], begins[1], scores, d, partial, sum);
+    AddValues<0, 2, kWidth, kPartial>(task, chunk, begins[1], begins[2], scores, d, partial, sum);
+    AddValues<0, 3, kWidth, kPartial>(task, chunk, begins[2], begins[3], scores, d, partial, sum);
+  }
+  AddValues<0, kRows, kWidth, kPartial>(task, chunk, begins[kRows - 1], counts[0], scores, d, partial, sum);
+  if constexpr (kRows == 4) {
+    AddValues<1, 4, kWidth, kPartial>(task, chunk, counts[0], counts[1], scores, d, partial, sum);
+    AddValues<2, 4, kWidth, kPartial>(task, chunk, counts[1], counts[2], scores, d, partial, sum);
+    AddValues<3, 4, kWidth, kPartial>(task, chunk, counts[2], counts[3], scores, d, partial, sum);
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int p = 0; p < kWidth; ++p) Store(out + r * task.dim + d + p * kLanes, sum[r][p]);
+    for (int p = 0; p < kWidth; ++p) Store(out + r * task.stride + d + p * kLanes, sum[r][p]);
   }
 }
 
 /// Merges the chunk's results of one row into the running ones.
 template <int kRows>
-VIVACE_INLINE void MergeRow(AttentionState<kRows>& state, int r, int dim) {
-  float* values = state.values + r * dim;
-  const float* chunk_values = state.chunk_values + r * dim;
+VIVACE_INLINE void MergeRow(AttentionState<kRows>& state, int r, int stride) {
+  float* values = state.values + r * stride;
+  const float* chunk_values = state.chunk_values + r * stride;
   const float top = state.chunk_maximum[r] > state.maximum[r] ? state.chunk_maximum[r] : state.maximum[r];
   const float old_factor = ExpScalar(state.maximum[r] - top),
               new_factor = ExpScalar(state.chunk_maximum[r] - top);
   state.sum[r] = FmaScalar(state.sum[r], old_factor, state.chunk_sum[r] * new_factor);
   state.maximum[r] = top;
-  for (int d = 0; d < dim; d += kLanes) {
+  for (int d = 0; d < stride; d += kLanes) {
     Store(values + d, Fma(Load(values + d), Splat(old_factor), Load(chunk_values + d) * Splat(new_factor)));
   }
 }
 
+VIVACE_INLINE int WithinChunk(int position) {
+  return position < 0 ? 0 : position > kChunk ? kChunk : position;
+}
+
 template <class Element, int kRows>
 void AttentionChunk(const AttentionTask<Element, kRows>& task, int chunk, AttentionState<kRows>& state) {
-  int counts[kRows];  // positions of this chunk that a row sees
+  Visible<kRows> visible;
   for (int r = 0; r < kRows; ++r) {
-    const int row = r < task.rows ? r : task.rows - 1;
-    const int count = task.first_position + row + 1 - chunk;
-    counts[r] = count < 0 ? 0 : count > kChunk ? kChunk : count;
+    const int end = task.first_position + (r < task.rows ? r : task.rows - 1) + 1 - chunk;
+    visible.counts[r] = WithinChunk(end);
+    visible.begins[r] = task.window > 0 ? WithinChunk(end - task.window) : 0;
   }
-  ScoreChunk(task, chunk, counts[kRows - 1], state.scores);
+  if (visible.begins[0] == kChunk) return;  // all rows' windows begin behind it
+  ScoreChunk(task, chunk, visible.begins[0], visible.counts[kRows - 1], state.scores);
+  const auto sees = [&](int r) { return visible.counts[r] > visible.begins[r]; };
   for (int r = 0; r < kRows; ++r) {
-    if (counts[r] > 0)
-      SoftmaxRow(state.scores + r * kChunk, counts[r], &state.chunk_maximum[r], &state.chunk_sum[r]);
+    if (!sees(r)) continue;
+    SoftmaxRow(state.scores + r * kChunk, visible.begins[r], visible.counts[r], &state.chunk_maximum[r],
+               &state.chunk_sum[r]);
   }
   int d = 0;
   for (; d + kValueParts * kLanes <= task.dim; d += kValueParts * kLanes) {
-    ValueColumns<kValueParts>(task, chunk, counts, state.scores, d, state.chunk_values);
+    ValueColumns<kValueParts, false>(task, chunk, visible, state.scores, d, state.chunk_values);
   }
-  for (; d < task.dim; d += kLanes) ValueColumns<1>(task, chunk, counts, state.scores, d, state.chunk_values);
+  for (; d + kLanes <= task.dim; d += kLanes) {
+    ValueColumns<1, false>(task, chunk, visible, state.scores, d, state.chunk_values);
+  }
+  if (d < task.dim) ValueColumns<1, true>(task, chunk, visible, state.scores, d, state.chunk_values);
   for (int r = 0; r < task.rows; ++r) {
-    if (counts[r] > 0) MergeRow(state, r, task.dim);
+    if (sees(r)) MergeRow(state, r, task.stride);
   }
 }
 
@@ -196,7 +237,10 @@ void AttendTile(const AttentionArgs& args, const tensor::AttentionTile& tile, in
                                         shape.v_offset,
                                         {},
                                         dim,
+                                        (dim + kLanes - 1) / kLanes * kLanes,
                                         args.scale,
+                                        args.softcap,
+                                        args.window,
                                         tile.rows,
                                         sequence.first_position + tile.first_row - sequence.first_row};
   const std::size_t width = static_cast<std::size_t>(args.heads) * dim;
@@ -207,15 +251,18 @@ void AttendTile(const AttentionArgs& args, const tensor::AttentionTile& tile, in
   AttentionState<kRows> state = {};
   state.scores = reinterpret_cast<float*>(context.scratch);
   state.chunk_values = state.scores + kRows * kChunk;
-  state.values = state.chunk_values + kRows * dim;
-  for (int i = 0; i < kRows * dim; ++i) state.values[i] = 0.0f;
+  state.values = state.chunk_values + kRows * task.stride;
+  for (int i = 0; i < kRows * task.stride; ++i) state.values[i] = 0.0f;
   for (int r = 0; r < kRows; ++r) state.maximum[r] = kMasked;
   for (int chunk = 0; chunk < task.first_position + tile.rows; chunk += kChunk)
     AttentionChunk(task, chunk, state);
   for (int r = 0; r < tile.rows; ++r) {
     float* out = args.out + (tile.first_row + r) * width + column;
     const V inverse = Splat(1.0f / state.sum[r]);
-    for (int d = 0; d < dim; d += kLanes) Store(out + d, Load(state.values + r * dim + d) * inverse);
+    const float* values = state.values + r * task.stride;
+    int d = 0;
+    for (; d + kLanes <= dim; d += kLanes) Store(out + d, Load(values + d) * inverse);
+    if (d < dim) StoreSome(out + d, Load(values + d) * inverse, dim - d);
   }
 }
 
@@ -224,6 +271,13 @@ void Attend(const AttentionArgs& args, const tensor::AttentionTile& tile, int he
             const TaskContext& context) {
   static_assert(kPortableAttentionRows == 4);
   if (tile.rows == 1) return AttendTile<Element, 1>(args, tile, head, context);
+  if (args.window > 0 && args.window < kPortableAttentionRows) {
+    // The rows of the tile would not all see one position in common.
+    for (int r = 0; r < tile.rows; ++r) {
+      AttendTile<Element, 1>(args, {tile.sequence, tile.first_row + r, 1}, head, context);
+    }
+    return;
+  }
   AttendTile<Element, 4>(args, tile, head, context);
 }
 

@@ -23,8 +23,12 @@ const PortableTable VIVACE_PORTABLE_TABLE = {
     .kv_append = KvAppend,
     .attention = Attention,
     .add = Add,
+    .add_bias = AddBias,
+    .scale = Scale,
+    .softcap = Softcap,
     .silu_mul = SiluMul,
     .quantize = Quantize,
+    .gelu_mul = GeluMul,
     .gather_rows = GatherRows,
 };
 

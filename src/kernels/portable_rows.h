@@ -47,32 +47,81 @@ void Add(const void* arguments, int task, const TaskContext& context) {
   Map(args.a + begin, args.b + begin, args.out + begin, count, [](V a, V b) { return a + b; });
 }
 
+/// A stretch of whole rows, as an elementwise kernel takes it.
+struct Stretch {
+  std::size_t begin, count;
+};
+VIVACE_INLINE Stretch StretchOf(int task, int rows, int width) {
+  const RowRange range = RowsOfTask(task, rows);
+  return {static_cast<std::size_t>(range.first) * width,
+          static_cast<std::size_t>(range.last - range.first) * width};
+}
+
+void AddBias(const void* arguments, int task, const TaskContext& context) {
+  const AddBiasArgs& args = *static_cast<const AddBiasArgs*>(arguments);
+  const RowRange rows = RowsOfTask(task, context.step.rows);
+  for (int r = rows.first; r < rows.last; ++r) {
+    const std::size_t begin = static_cast<std::size_t>(r) * args.width;
+    Map(args.x + begin, args.bias, args.out + begin, static_cast<std::size_t>(args.width),
+        [](V x, V bias) { return x + bias; });
+  }
+}
+
+void Scale(const void* arguments, int task, const TaskContext& context) {
+  const ScaleArgs& args = *static_cast<const ScaleArgs*>(arguments);
+  const Stretch part = StretchOf(task, context.step.rows, args.width);
+  const V scale = Splat(args.scale);
+  Map(args.x + part.begin, args.x + part.begin, args.out + part.begin, part.count,
+      [scale](V x, V) { return x * scale; });
+}
+
+void Softcap(const void* arguments, int task, const TaskContext& context) {
+  const SoftcapArgs& args = *static_cast<const SoftcapArgs*>(arguments);
+  const int rows = args.logit_rows_only ? context.step.logit_count : context.step.rows;
+  const Stretch part = StretchOf(task, rows, args.width);
+  const V cap = Splat(args.softcap);
+  Map(args.x + part.begin, args.x + part.begin, args.out + part.begin, part.count,
+      [cap](V x, V) { return Tanh(x / cap) * cap; });
+}
+
 void SiluMul(const void* arguments, int task, const TaskContext& context) {
   const SiluMulArgs& args = *static_cast<const SiluMulArgs*>(arguments);
-  const RowRange rows = RowsOfTask(task, context.step.rows);
-  const std::size_t begin = static_cast<std::size_t>(rows.first) * args.width;
-  const std::size_t count = static_cast<std::size_t>(rows.last - rows.first) * args.width;
-  Map(args.gate + begin, args.up + begin, args.out + begin, count,
+  const Stretch part = StretchOf(task, context.step.rows, args.width);
+  Map(args.gate + part.begin, args.up + part.begin, args.out + part.begin, part.count,
       [](V gate, V up) { return gate / (Splat(1.0f) + Exp(-gate)) * up; });
+}
+
+/// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+void GeluMul(const void* arguments, int task, const TaskContext& context) {
+  const SiluMulArgs& args = *static_cast<const SiluMulArgs*>(arguments);
+  const Stretch part = StretchOf(task, context.step.rows, args.width);
+  Map(args.gate + part.begin, args.up + part.begin, args.out + part.begin, part.count, [](V gate, V up) {
+    const V inner = Fma(gate * gate * gate, Splat(0.044715f), gate) * Splat(0.7978845608f);
+    return Splat(0.5f) * gate * (Splat(1.0f) + Tanh(inner)) * up;
+  });
+}
+
+/// One stretch of `width` values.
+VIVACE_INLINE void NormStretch(const RmsNormArgs& args, const float* x, float* out) {
+  V squares = {};
+  int i = 0;
+  for (; i + kLanes <= args.width; i += kLanes) squares = Fma(Load(x + i), Load(x + i), squares);
+  if (i < args.width) {
+    const V rest = LoadSome(x + i, args.width - i);
+    squares = Fma(rest, rest, squares);
+  }
+  const float mean = SumLanes(squares) / static_cast<float>(args.width);
+  const V inverse = Splat(1.0f / __builtin_sqrtf(mean + args.eps)), offset = Splat(args.offset);
+  Map(x, args.weight, out, static_cast<std::size_t>(args.width),
+      [inverse, offset](V value, V weight) { return value * inverse * (weight + offset); });
 }
 
 void RmsNorm(const void* arguments, int task, const TaskContext& context) {
   const RmsNormArgs& args = *static_cast<const RmsNormArgs*>(arguments);
   const RowRange rows = RowsOfTask(task, context.step.rows);
-  for (int r = rows.first; r < rows.last; ++r) {
-    const float* x = args.x + static_cast<std::size_t>(r) * args.width;
-    V squares = {};
-    int i = 0;
-    for (; i + kLanes <= args.width; i += kLanes) squares = Fma(Load(x + i), Load(x + i), squares);
-    if (i < args.width) {
-      const V rest = LoadSome(x + i, args.width - i);
-      squares = Fma(rest, rest, squares);
-    }
-    const float mean = SumLanes(squares) / static_cast<float>(args.width);
-    const V inverse = Splat(1.0f / __builtin_sqrtf(mean + args.eps));
-    Map(x, args.weight, args.out + static_cast<std::size_t>(r) * args.width,
-        static_cast<std::size_t>(args.width),
-        [inverse](V value, V weight) { return value * inverse * weight; });
+  for (int i = rows.first * args.groups; i < rows.last * args.groups; ++i) {
+    const std::size_t begin = static_cast<std::size_t>(i) * args.width;
+    NormStretch(args, args.x + begin, args.out + begin);
   }
 }
 
@@ -86,9 +135,11 @@ void Rope(const void* arguments, int task, const TaskContext& context) {
     for (int head = 0; head < args.heads; ++head) {
       float* x = args.x + (static_cast<std::size_t>(r) * args.heads + head) * args.head_dim;
       for (int i = 0; i < half; ++i) {
-        const float a = x[2 * i], b = x[2 * i + 1];
-        x[2 * i] = FmaScalar(a, cosines[i], -(b * sines[i]));
-        x[2 * i + 1] = FmaScalar(a, sines[i], b * cosines[i]);
+        float& first = args.half ? x[i] : x[2 * i];
+        float& second = args.half ? x[half + i] : x[2 * i + 1];
+        const float a = first, b = second;
+        first = FmaScalar(a, cosines[i], -(b * sines[i]));
+        second = FmaScalar(a, sines[i], b * cosines[i]);
       }
     }
   }

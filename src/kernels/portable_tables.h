@@ -26,8 +26,12 @@ struct PortableTable {
   TaskFn kv_append;
   TaskFn attention;
   TaskFn add;
+  TaskFn add_bias;
+  TaskFn scale;
+  TaskFn softcap;
   TaskFn silu_mul;
   TaskFn quantize;
+  TaskFn gelu_mul;
   TaskFn gather_rows;
 };
 
@@ -45,7 +49,8 @@ const PortableTable* PortableTableOf(PortableIsa isa);
 /// The kernels of one table, as the functions of portable.h give them for the best one.
 struct PortableKernels {
   TaskKernel embed[tensor::kWeightTypes], linear[tensor::kWeightTypes];
-  TaskKernel rms_norm, rope, kv_append, attention, add, silu_mul, quantize, gather_rows;
+  TaskKernel rms_norm, rope, kv_append, attention, add, add_bias, scale, softcap, silu_mul, quantize,
+      gelu_mul, gather_rows;
 };
 PortableKernels KernelsOf(const PortableTable& table);
 

@@ -19,6 +19,7 @@
 #include "kernels/panel.h"
 #include "tensor/dtype.h"
 #include "tensor/packed_panel.h"
+#include "tensor/rope_spec.h"
 #include "vivace/status.h"
 
 namespace vivace::program {
@@ -66,7 +67,9 @@ struct Phase {
   int k = 0, n = 0;  // width in, width out (panel_embed: as its PanelLayout)
   int heads = 0, head_dim = 0;
   tensor::DType type = tensor::DType::kF32;  // of the weight
-  float eps = 0, scale = 0, theta = 0;
+  float eps = 0, scale = 0, theta = 0, offset = 0, softcap = 0;
+  int rope = 0;              // index into Program::ropes
+  int half = 0, window = 0;  // as in graph::Attributes
   bool logit_rows = false;
   // What the fused kinds need besides
   std::variant<std::monostate, kernels::PanelGemmSpec, kernels::PagedAttentionSpec, tensor::PanelLayout> spec;
@@ -91,10 +94,9 @@ struct Program {
   std::string name;
   int level = 0;
   int vocabulary = 0, hidden = 0, max_positions = 0;
-  float rope_theta = 0;  // one rope table per program: [max_positions][rope_dim]
-  int rope_dim = 0;
-  tensor::KvLayout kv;          // blocks are set by the engine
-  int attention_tile_rows = 1;  // rows per AttentionTile that the kernels want
+  std::vector<tensor::RopeSpec> ropes;  // rotary tables, [max_positions][dim] each
+  tensor::KvLayout kv;                  // blocks are set by the engine
+  int attention_tile_rows = 1;          // rows per AttentionTile that the kernels want
   std::vector<Buffer> buffers;
   std::vector<Weight> weights;
   std::vector<Body> bodies;

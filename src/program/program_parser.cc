@@ -23,6 +23,7 @@ class Parser {
 
  private:
   Status Header();
+  Status Rope();
   Status Kv();
   Status BufferLine();
   Status ParseBody();
@@ -66,7 +67,9 @@ Result<Program> Parser::Run() {
   VIVACE_RETURN_IF_ERROR(Header());
   bool more = scan_.NextLine();
   while (more) {
-    if (scan_.Accept("kv")) {
+    if (scan_.Accept("rope")) {
+      VIVACE_RETURN_IF_ERROR(Rope());
+    } else if (scan_.Accept("kv")) {
       VIVACE_RETURN_IF_ERROR(Kv());
     } else if (scan_.Accept("buffer")) {
       VIVACE_RETURN_IF_ERROR(BufferLine());
@@ -81,7 +84,7 @@ Result<Program> Parser::Run() {
       if (scan_.LineDone()) break;
       continue;
     } else {
-      return scan_.Error("expected kv, buffer, logits, body or run");
+      return scan_.Error("expected rope, kv, buffer, logits, body or run");
     }
     VIVACE_RETURN_IF_ERROR(scan_.ExpectLineDone());
     more = scan_.NextLine();
@@ -99,11 +102,32 @@ Status Parser::Header() {
       VIVACE_ASSIGN_OR_RETURN(program_.*member, Integer());
       return Status::Ok();
     }
-    if (name != "rope_theta") return scan_.Error("a program has no '" + std::string(name) + "'");
-    VIVACE_ASSIGN_OR_RETURN(program_.rope_theta, scan_.Number());
-    return Status::Ok();
+    return scan_.Error("a program has no '" + std::string(name) + "'");
   }));
   return scan_.ExpectLineDone();
+}
+
+/// "rope {dim = 64, theta = 10000}", then the factors.
+Status Parser::Rope() {
+  tensor::RopeSpec rope;
+  VIVACE_RETURN_IF_ERROR(Attributes([&](std::string_view name) -> Status {
+    if (name == "dim") {
+      VIVACE_ASSIGN_OR_RETURN(rope.dim, Integer());
+      return Status::Ok();
+    }
+    float* field = name == "theta"              ? &rope.theta
+                   : name == "attention_factor" ? &rope.attention_factor
+                                                : nullptr;
+    if (field == nullptr) return scan_.Error("a rope has no '" + std::string(name) + "'");
+    VIVACE_ASSIGN_OR_RETURN(*field, scan_.Number());
+    return Status::Ok();
+  }));
+  while (!scan_.LineDone()) {
+    VIVACE_ASSIGN_OR_RETURN(const float factor, scan_.Number());
+    rope.factors.push_back(factor);
+  }
+  program_.ropes.push_back(std::move(rope));
+  return Status::Ok();
 }
 
 Status Parser::Kv() {

@@ -27,6 +27,16 @@ class AttributeText {
   std::string text_;
 };
 
+std::string RopeText(const tensor::RopeSpec& rope) {
+  AttributeText attributes;
+  attributes.Add("dim", rope.dim);
+  attributes.Add("theta", rope.theta);
+  if (rope.attention_factor != 1) attributes.Add("attention_factor", rope.attention_factor);
+  std::string text = "rope" + attributes.Take();
+  for (const float factor : rope.factors) text += " " + base::ShortFloat(factor);
+  return text + "\n";
+}
+
 std::string BufferList(const Program& program, const std::vector<BufferId>& ids) {
   std::string text;
   for (const BufferId id : ids) {
@@ -130,8 +140,8 @@ std::string RunsText(const Program& program) {
 std::string Print(const Program& program) {
   AttributeText header;
   for (const auto& [name, member] : kProgramFields) header.Add(name, std::to_string(program.*member));
-  header.Add("rope_theta", program.rope_theta);
   std::string text = "program " + program.name + header.Take() + "\n";
+  for (const tensor::RopeSpec& rope : program.ropes) text += RopeText(rope);
   AttributeText kv;
   kv.Add("layers", std::to_string(program.kv.layers));
   kv.Add("kv_heads", std::to_string(program.kv.kv_heads));

@@ -7,7 +7,8 @@ namespace {
 
 // One fused layer between an embedding and the logits, and a portable one, so that every form of line occurs.
 constexpr std::string_view kText =
-    R"(program tiny {level = 2, vocabulary = 100, hidden = 64, max_positions = 32, rope_dim = 32, attention_tile_rows = 2, rope_theta = 10000}
+    R"(program tiny {level = 2, vocabulary = 100, hidden = 64, max_positions = 32, attention_tile_rows = 2}
+rope {dim = 32, theta = 10000}
 kv {layers = 3, kv_heads = 1, head_dim = 32, type = f32}
 buffer x {bytes_per_row = 256}
 buffer squares {bytes_per_row = 64}
@@ -121,35 +122,35 @@ INSTANTIATE_TEST_SUITE_P(
         BadText{"program tiny", "graph tiny",
                 "line 1: expected 'program', at 'graph tiny {level = 2, vocabulary = 100,'"},
         BadText{"hidden = 64", "hiden = 64",
-                "line 1: a program has no 'hiden', at '64, max_positions = 32, rope_dim = 32, a'"},
+                "line 1: a program has no 'hiden', at '64, max_positions = 32, attention_tile_r'"},
         BadText{"kv_heads = 1", "kv_heds = 1",
-                "line 2: the KV cache has no 'kv_heds', at '1, head_dim = 32, type = f32}'"},
+                "line 3: the KV cache has no 'kv_heds', at '1, head_dim = 32, type = f32}'"},
         BadText{"buffer squares", "buffer x",
-                "line 4: buffer x is declared twice, at '{bytes_per_row = 64}'"},
-        BadText{"buffer q {bytes", "buffer q {bites", "line 6: a buffer has no 'bites_per_row', at '}'"},
-        BadText{"logits logits\n", "logits none\n", "line 8: there is no buffer none, at ''"},
-        BadText{"order = plain", "order = odd", "line 10: there is no order 'odd', at '}'"},
-        BadText{"n = 100, order", "m = 100, order", "line 10: a slot has no 'm', at '100, order = plain}'"},
+                "line 5: buffer x is declared twice, at '{bytes_per_row = 64}'"},
+        BadText{"buffer q {bytes", "buffer q {bites", "line 7: a buffer has no 'bites_per_row', at '}'"},
+        BadText{"logits logits\n", "logits none\n", "line 9: there is no buffer none, at ''"},
+        BadText{"order = plain", "order = odd", "line 11: there is no order 'odd', at '}'"},
+        BadText{"n = 100, order", "m = 100, order", "line 11: a slot has no 'm', at '100, order = plain}'"},
         BadText{
             "panel_embed embed", "panel_embd embed",
-            "line 12: there is no phase kind 'panel_embd', at 'embed: -> x, squares, x8 with token_embd'"},
+            "line 13: there is no phase kind 'panel_embd', at 'embed: -> x, squares, x8 with token_embd'"},
         BadText{"-> x, squares, x8", "-> x, squares",
-                "line 12: expected ',', at 'with token_embd, next_norm {k = 64, n = '"},
+                "line 13: expected ',', at 'with token_embd, next_norm {k = 64, n = '"},
         BadText{"with qkv", "with kqv",
-                "line 15: the body has no slot kqv, at '{k = 64, n = 128, heads = 2, head_dim = '"},
-        BadText{"scale = 0.125", "skale = 0.125", "line 18: a phase has no 'skale', at '0.125}'"},
+                "line 16: the body has no slot kqv, at '{k = 64, n = 128, heads = 2, head_dim = '"},
+        BadText{"scale = 0.125", "skale = 0.125", "line 19: a phase has no 'skale', at '0.125}'"},
         BadText{"type = q4_1, k", "type = q4_2, k",
-                "line 14: there is no element type 'q4_2', at ', k = 64, n = 128, order = rope_pairs, r'"},
+                "line 15: there is no element type 'q4_2', at ', k = 64, n = 128, order = rope_pairs, r'"},
         BadText{"run layer x 2", "run layr x 2",
-                "line 25: there is no body 'layr' above this line, at 'x 2 from kv layer 0'"},
+                "line 26: there is no body 'layr' above this line, at 'x 2 from kv layer 0'"},
         BadText{"x 2 from", "x 99999999 from",
-                "line 25: expected an integer from 1 to 65535, at '99999999 from kv layer 0'"},
+                "line 26: expected an integer from 1 to 65535, at '99999999 from kv layer 0'"},
         BadText{
             "  next_norm = blk.0.attn_norm.weight\n", "",
-            "line 24: body 'prologue' needs a weight for slot next_norm, at 'run layer x 2 from kv layer 0'"},
+            "line 25: body 'prologue' needs a weight for slot next_norm, at 'run layer x 2 from kv layer 0'"},
         BadText{"a.weight, b.weight", "a.weight\n  more = c",
-                "line 29: body 'layer' has no more slots, at 'more = c'"},
-        BadText{"run epilogue", "go epilogue", "line 29: body 'layer' has no more slots, at 'go epilogue'"}));
+                "line 30: body 'layer' has no more slots, at 'more = c'"},
+        BadText{"run epilogue", "go epilogue", "line 30: body 'layer' has no more slots, at 'go epilogue'"}));
 
 }  // namespace
 }  // namespace vivace::program

@@ -25,10 +25,14 @@ OperandBytes BytesOf(const Program& program, const Phase& phase) {
     case PhaseKind::kEmbed:
       return {{}, {floats(n)}};
     case PhaseKind::kRmsNorm:
+    case PhaseKind::kAddBias:
+    case PhaseKind::kScale:
+    case PhaseKind::kSoftcap:
     case PhaseKind::kGatherRows:
       return {{floats(n)}, {floats(n)}};
     case PhaseKind::kLinear:
       return {{floats(k)}, {floats(n)}};
+    case PhaseKind::kHeadNorm:
     case PhaseKind::kRope:
     case PhaseKind::kAttention:
     case PhaseKind::kPagedAttentionF32:
@@ -39,6 +43,7 @@ OperandBytes BytesOf(const Program& program, const Phase& phase) {
     }
     case PhaseKind::kAdd:
     case PhaseKind::kSiluMul:
+    case PhaseKind::kGeluMul:
       return {{floats(n), floats(n)}, {floats(n)}};
     case PhaseKind::kQuantizeRows:
       return {{floats(n)}, {rows8(n)}};
@@ -89,6 +94,7 @@ class Verifier {
   Status CheckLayer(std::size_t index);
   Status CheckPacking(const std::string& where, const Phase& phase, const Layer& layer) const;
   Status CheckLogits() const;
+  Status CheckRopes() const;
 
   const Program& program_;
   std::vector<char> written_;  // by buffer
@@ -124,6 +130,14 @@ Status Verifier::CheckPhase(const Body& body, const Phase& phase) const {
   }
   if (phase.kind == PhaseKind::kRope && phase.reads[0] != phase.writes[0]) {
     return Fail(where, "must work in place");
+  }
+  if (phase.kind == PhaseKind::kRope || phase.kind == PhaseKind::kQkv) {
+    if (phase.rope < 0 || static_cast<std::size_t>(phase.rope) >= program_.ropes.size()) {
+      return Fail(where, "there is no rotary table " + std::to_string(phase.rope));
+    }
+    if (program_.ropes[static_cast<std::size_t>(phase.rope)].dim != phase.head_dim) {
+      return Fail(where, "its rotary table is for another head size");
+    }
   }
   const OperandBytes bytes = BytesOf(program_, phase);
   VIVACE_RETURN_IF_ERROR(CheckBuffers(where, phase.reads, bytes.reads));
@@ -187,7 +201,19 @@ Status Verifier::CheckLogits() const {
   return written_[index] ? Status::Ok() : Fail("logits", "nothing writes " + logits.name);
 }
 
+Status Verifier::CheckRopes() const {
+  for (const tensor::RopeSpec& rope : program_.ropes) {
+    const auto pairs = static_cast<std::size_t>(rope.dim) / 2;
+    bool good = rope.dim > 0 && rope.dim % 2 == 0 && rope.theta > 0 && rope.attention_factor > 0 &&
+                (rope.factors.empty() || rope.factors.size() == pairs);
+    for (const float factor : rope.factors) good = good && factor > 0;
+    if (!good) return Fail("rope", "needs an even dim, positive numbers and one factor per pair or none");
+  }
+  return Status::Ok();
+}
+
 Status Verifier::Run() {
+  VIVACE_RETURN_IF_ERROR(CheckRopes());
   written_.assign(program_.buffers.size(), 0);
   used_.assign(program_.weights.size(), 0);
   for (const Body& body : program_.bodies) {

@@ -8,7 +8,8 @@
 namespace vivace::program {
 namespace {
 
-constexpr std::string_view kText = R"(program p {level = 0, vocabulary = 100, hidden = 64, rope_dim = 32}
+constexpr std::string_view kText = R"(program p {level = 0, vocabulary = 100, hidden = 64}
+rope {dim = 32, theta = 10000}
 kv {layers = 1, kv_heads = 1, head_dim = 32, type = f16}
 buffer x {bytes_per_row = 256}
 buffer squares {bytes_per_row = 64}

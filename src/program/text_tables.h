@@ -18,18 +18,23 @@ struct FloatField {
 };
 
 inline constexpr IntegerField kIntegerFields[] = {
-    {"k", &Phase::k}, {"n", &Phase::n}, {"heads", &Phase::heads}, {"head_dim", &Phase::head_dim}};
-inline constexpr FloatField kFloatFields[] = {
-    {"eps", &Phase::eps}, {"scale", &Phase::scale}, {"theta", &Phase::theta}};
+    {"k", &Phase::k},       {"n", &Phase::n},       {"heads", &Phase::heads},  {"head_dim", &Phase::head_dim},
+    {"rope", &Phase::rope}, {"half", &Phase::half}, {"window", &Phase::window}};
+inline constexpr FloatField kFloatFields[] = {{"eps", &Phase::eps},
+                                              {"scale", &Phase::scale},
+                                              {"theta", &Phase::theta},
+                                              {"offset", &Phase::offset},
+                                              {"softcap", &Phase::softcap}};
 
 struct ProgramField {
   std::string_view name;
   int Program::*member;
 };
-inline constexpr ProgramField kProgramFields[] = {
-    {"level", &Program::level},       {"vocabulary", &Program::vocabulary},
-    {"hidden", &Program::hidden},     {"max_positions", &Program::max_positions},
-    {"rope_dim", &Program::rope_dim}, {"attention_tile_rows", &Program::attention_tile_rows}};
+inline constexpr ProgramField kProgramFields[] = {{"level", &Program::level},
+                                                  {"vocabulary", &Program::vocabulary},
+                                                  {"hidden", &Program::hidden},
+                                                  {"max_positions", &Program::max_positions},
+                                                  {"attention_tile_rows", &Program::attention_tile_rows}};
 
 inline constexpr std::string_view kColumnOrders[] = {"plain", "rope_pairs", "gate_up_pairs"};
 

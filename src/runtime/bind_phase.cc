@@ -45,10 +45,18 @@ struct Operands {
                                 phase.label, bytes, tensor::Row(type).name, view.bytes,
                                 tensor::Row(view.type).name));
   }
-  Result<const float*> norm_weight(std::size_t i, int width) const {
-    VIVACE_ASSIGN_OR_RETURN(const std::byte* data, plain_weight(i, tensor::DType::kF32, 1, width));
-    return reinterpret_cast<const float*>(data);
+  // A vector [width], widened when the checkpoint has it in 16 bits.
+  Result<const float*> vector_weight(std::size_t i, int width) const {
+    const tensor::DType type = weight(i).type;
+    const bool widen = type == tensor::DType::kF16 || type == tensor::DType::kBF16;
+    VIVACE_ASSIGN_OR_RETURN(const std::byte* data,
+                            plain_weight(i, widen ? type : tensor::DType::kF32, 1, width));
+    if (!widen) return reinterpret_cast<const float*>(data);
+    std::vector<float>& floats = context.widened.emplace_back(static_cast<std::size_t>(width));
+    tensor::DequantizeRow(type, data, width, floats.data());
+    return floats.data();
   }
+  const float* rope_table() const { return context.rope_tables.at(static_cast<std::size_t>(phase.rope)); }
   const std::byte* panels(std::size_t i) const {
     VIVACE_CHECK(weight(i).packed);
     return weight(i).data;
@@ -70,9 +78,19 @@ Result<BoundPhase> BindEmbed(const Operands& operands) {
 
 Result<BoundPhase> BindRmsNorm(const Operands& operands) {
   const program::Phase& phase = operands.phase;
-  VIVACE_ASSIGN_OR_RETURN(const float* weight, operands.norm_weight(0, phase.n));
-  return Bound(kernels::RmsNormKernel(), kernels::RmsNormArgs{operands.read_floats(0), weight,
-                                                              operands.write_floats(0), phase.n, phase.eps});
+  const bool heads = phase.kind == PhaseKind::kHeadNorm;
+  const int width = heads ? phase.head_dim : phase.n;
+  VIVACE_ASSIGN_OR_RETURN(const float* weight, operands.vector_weight(0, width));
+  return Bound(kernels::RmsNormKernel(),
+               kernels::RmsNormArgs{operands.read_floats(0), weight, operands.write_floats(0), width,
+                                    phase.eps, phase.offset, heads ? phase.heads : 1});
+}
+
+Result<BoundPhase> BindAddBias(const Operands& operands) {
+  const int width = operands.phase.n;
+  VIVACE_ASSIGN_OR_RETURN(const float* bias, operands.vector_weight(0, width));
+  return Bound(kernels::AddBiasKernel(),
+               kernels::AddBiasArgs{operands.read_floats(0), bias, operands.write_floats(0), width});
 }
 
 Result<BoundPhase> BindLinear(const Operands& operands) {
@@ -85,7 +103,7 @@ Result<BoundPhase> BindLinear(const Operands& operands) {
 
 Result<BoundPhase> BindNormQuantize(const Operands& operands) {
   const program::Phase& phase = operands.phase;
-  VIVACE_ASSIGN_OR_RETURN(const float* weight, operands.norm_weight(0, phase.n));
+  VIVACE_ASSIGN_OR_RETURN(const float* weight, operands.vector_weight(0, phase.n));
   return Bound(kernels::QuantizeKernel(),
                kernels::QuantizeArgs{operands.read_floats(0), weight, operands.write_floats(0),
                                      operands.write(1), phase.n});
@@ -97,24 +115,34 @@ BoundPhase BindPlain(const Operands& operands) {
   const BindContext& context = operands.context;
   switch (phase.kind) {
     case PhaseKind::kRope:
-      return Bound(kernels::RopeKernel(), kernels::RopeArgs{operands.write_floats(0), context.rope_table,
-                                                            phase.heads, phase.head_dim});
+      return Bound(kernels::RopeKernel(), kernels::RopeArgs{operands.write_floats(0), operands.rope_table(),
+                                                            phase.heads, phase.head_dim, phase.half != 0});
     case PhaseKind::kKvAppend:
       return Bound(kernels::KvAppendKernel(),
                    kernels::KvAppendArgs{operands.read_floats(0), operands.read_floats(1), context.kv,
                                          operands.kv_layer()});
     case PhaseKind::kAttention:
-      return Bound(kernels::AttentionKernel(),
-                   kernels::AttentionArgs{operands.read_floats(0), operands.write_floats(0), context.kv,
-                                          operands.kv_layer(), phase.heads, phase.scale});
+      return Bound(
+          kernels::AttentionKernel(),
+          kernels::AttentionArgs{operands.read_floats(0), operands.write_floats(0), context.kv,
+                                 operands.kv_layer(), phase.heads, phase.scale, phase.window, phase.softcap});
     case PhaseKind::kAdd:
       return Bound(kernels::AddKernel(), kernels::AddArgs{operands.read_floats(0), operands.read_floats(1),
                                                           operands.write_floats(0), phase.n});
     case PhaseKind::kQuantizeRows:
       return Bound(kernels::QuantizeKernel(), kernels::QuantizeArgs{operands.read_floats(0), nullptr, nullptr,
                                                                     operands.write(0), phase.n});
+    case PhaseKind::kScale:
+      return Bound(
+          kernels::ScaleKernel(),
+          kernels::ScaleArgs{operands.read_floats(0), operands.write_floats(0), phase.n, phase.scale});
+    case PhaseKind::kSoftcap:
+      return Bound(kernels::SoftcapKernel(),
+                   kernels::SoftcapArgs{operands.read_floats(0), operands.write_floats(0), phase.n,
+                                        phase.softcap, phase.logit_rows});
     case PhaseKind::kSiluMul:
-      return Bound(kernels::SiluMulKernel(),
+    case PhaseKind::kGeluMul:
+      return Bound(phase.kind == PhaseKind::kSiluMul ? kernels::SiluMulKernel() : kernels::GeluMulKernel(),
                    kernels::SiluMulArgs{operands.read_floats(0), operands.read_floats(1),
                                         operands.write_floats(0), phase.n});
     default:
@@ -128,7 +156,7 @@ Result<BoundPhase> BindPanelEmbed(const Operands& operands) {
   const program::Phase& phase = operands.phase;
   const auto& layout = std::get<tensor::PanelLayout>(phase.spec);
   const auto quantize = std::get<codegen::KernelId>(phase.kernels);
-  VIVACE_ASSIGN_OR_RETURN(const float* norm, operands.norm_weight(1, layout.k));
+  VIVACE_ASSIGN_OR_RETURN(const float* norm, operands.vector_weight(1, layout.k));
   return Bound(kernels::PanelEmbedKernel(),
                kernels::PanelEmbedArgs{layout, operands.panels(0), norm, operands.write_floats(0),
                                        operands.write_floats(1), operands.write(2),
@@ -146,7 +174,7 @@ Result<BoundPhase> BindPanelGemm(const Operands& operands, kernels::Epilogue epi
   arguments.weights = operands.panels(0);
   arguments.input = operands.read(0);
   if (epilogue == kernels::Epilogue::kResidualQuant) {
-    VIVACE_ASSIGN_OR_RETURN(arguments.norm_weight, operands.norm_weight(1, arguments.spec.n));
+    VIVACE_ASSIGN_OR_RETURN(arguments.norm_weight, operands.vector_weight(1, arguments.spec.n));
     arguments.residual = operands.write_floats(0);
     arguments.squares_out = operands.write_floats(1);
     arguments.output = operands.write(2);
@@ -155,7 +183,7 @@ Result<BoundPhase> BindPanelGemm(const Operands& operands, kernels::Epilogue epi
   arguments.squares_in = operands.read_floats(1);
   if (epilogue == kernels::Epilogue::kQkvRopeAppend) {
     arguments.q = operands.write_floats(0);
-    arguments.rope_table = context.rope_table;
+    arguments.rope_table = operands.rope_table();
     arguments.kv = context.kv;
     arguments.kv_layer = operands.kv_layer();
   } else if (epilogue == kernels::Epilogue::kSiluMulQuant) {
@@ -193,7 +221,10 @@ Result<BoundPhase> BindPhase(const BindContext& context, const program::Layer& l
     case PhaseKind::kEmbed:
       return BindEmbed(operands);
     case PhaseKind::kRmsNorm:
+    case PhaseKind::kHeadNorm:
       return BindRmsNorm(operands);
+    case PhaseKind::kAddBias:
+      return BindAddBias(operands);
     case PhaseKind::kLinear:
       return BindLinear(operands);
     case PhaseKind::kNormQuantize:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <variant>
 #include <vector>
 
@@ -19,9 +20,10 @@ namespace vivace::runtime {
 
 using PhaseArguments =
     std::variant<kernels::EmbedArgs, kernels::RmsNormArgs, kernels::LinearArgs, kernels::RopeArgs,
-                 kernels::KvAppendArgs, kernels::AttentionArgs, kernels::AddArgs, kernels::SiluMulArgs,
-                 kernels::QuantizeArgs, kernels::GatherRowsArgs, kernels::PanelEmbedArgs,
-                 kernels::PanelGemmArgs, kernels::PagedAttentionArgs>;
+                 kernels::KvAppendArgs, kernels::AttentionArgs, kernels::AddArgs, kernels::AddBiasArgs,
+                 kernels::ScaleArgs, kernels::SoftcapArgs, kernels::SiluMulArgs, kernels::QuantizeArgs,
+                 kernels::GatherRowsArgs, kernels::PanelEmbedArgs, kernels::PanelGemmArgs,
+                 kernels::PagedAttentionArgs>;
 
 struct BoundPhase {
   kernels::TaskKernel kernel{};
@@ -31,12 +33,16 @@ struct BoundPhase {
   const void* arguments() const;
 };
 
+/// Norm weights and biases that the checkpoint has in 16 bits, as float32. Addresses stay.
+using WidenedVectors = std::deque<std::vector<float>>;
+
 /// The addresses that phases are bound to.
 struct BindContext {
   const program::Program& program;
   const WeightStore& weights;
-  const std::vector<std::byte*>& buffers;  // by BufferId
-  const float* rope_table = nullptr;
+  const std::vector<std::byte*>& buffers;        // by BufferId
+  const std::vector<const float*>& rope_tables;  // by Program::ropes
+  WidenedVectors& widened;
   tensor::KvLayout kv;  // with the number of blocks
   std::byte* kv_base = nullptr;
 };

@@ -58,16 +58,18 @@ Status Executor::Allocate() {
   }
   scratch_ = workspace_.data() + offsets.back();
   VIVACE_ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::Map(kv_.bytes(), PageHint::kSmall, "the KV cache"));
-  if (program_.rope_dim > 0) {
-    VIVACE_ASSIGN_OR_RETURN(rope_,
-                            RopeTable::Create(config_.max_positions, program_.rope_dim, program_.rope_theta));
+  for (const tensor::RopeSpec& spec : program_.ropes) {
+    VIVACE_ASSIGN_OR_RETURN(RopeTable table, RopeTable::Create(config_.max_positions, spec));
+    ropes_.push_back(std::move(table));
   }
   tiles_.resize(static_cast<std::size_t>(config_.max_rows));
   return Status::Ok();
 }
 
 Status Executor::Bind(const WeightStore& weights) {
-  const BindContext context{program_, weights, buffers_, rope_.data(), kv_, kv_memory_.data()};
+  std::vector<const float*> rope_tables;
+  for (const RopeTable& table : ropes_) rope_tables.push_back(table.data());
+  const BindContext context{program_, weights, buffers_, rope_tables, widened_, kv_, kv_memory_.data()};
   VIVACE_CHECK(!program_.layers.empty());
   for (const program::Layer& layer : program_.layers) {
     epilogue_ = phases_.size();
@@ -105,7 +107,7 @@ void Executor::FillTiles(const tensor::StepView& step) {
   }
   step_.attention_tiles = tiles_.data();
   step_.attention_tile_count = count;
-  if (program_.rope_dim > 0) rope_.Extend(last_position + 1);
+  for (RopeTable& table : ropes_) table.Extend(last_position + 1);
 }
 
 const std::vector<int>& Executor::PlanFor(const tensor::StepView& step) {

@@ -1,6 +1,6 @@
 // Runs a program on steps: a flat array of bound phases that every worker walks, one barrier after each
 // phase. All memory is taken in Create; a step neither allocates nor calls the system as long as the workers
-// are awake. Ownership: owns the activation buffers, the KV cache and the rotary table; the program, the
+// are awake. Ownership: owns the activation buffers, the KV cache and the rotary tables; the program, the
 // weights and the team must outlive it. Thread safety: one thread at a time, the team's worker 0.
 #pragma once
 
@@ -70,7 +70,8 @@ class Executor {
   base::WorkerTeam& team_;
   const ExecutorConfig config_;
   tensor::KvLayout kv_;
-  RopeTable rope_;
+  std::vector<RopeTable> ropes_;  // by Program::ropes
+  WidenedVectors widened_;
   AnonymousMemory workspace_;  // buffers, then one scratch area per worker
   AnonymousMemory kv_memory_;
   std::vector<std::byte*> buffers_;         // by BufferId

@@ -16,7 +16,8 @@ constexpr int kVocabulary = TinyModelSpec::kVocabulary;
 
 // One attention layer between embedding and output: enough to need the cache, the table and all row kinds.
 constexpr std::string_view kProgram =
-    R"(program tiny {level = 0, vocabulary = 261, hidden = 64, max_positions = 256, rope_dim = 32, attention_tile_rows = 4, rope_theta = 10000}
+    R"(program tiny {level = 0, vocabulary = 261, hidden = 64, max_positions = 256, attention_tile_rows = 4}
+rope {dim = 32, theta = 10000}
 kv {layers = 1, kv_heads = 1, head_dim = 32, type = f32}
 buffer x {bytes_per_row = 256}
 buffer normed {bytes_per_row = 256}

@@ -14,7 +14,7 @@ namespace vivace::tensor {
 struct KvLayout {
   int layers = 0;
   int kv_heads = 0;
-  int head_dim = 0;          // multiple of 16
+  int head_dim = 0;          // multiple of 8
   DType type = DType::kF16;  // kF16 or kF32
   int blocks = 0;            // in the pool
 
