@@ -2,168 +2,163 @@
 
 #include <algorithm>
 
+#include "base/status_macros.h"
+#include "chat/evaluator.h"
+#include "chat/unicode.h"
+
 namespace vivace::chat {
 namespace {
 
 using Kind = Value::Kind;
 
-Status WrongKind(std::string_view filter, const Value& value) {
-  return InvalidArgument(std::string(filter) + " cannot be applied to " + std::string(value.KindName()));
+const Builtin* FindRow(std::span<const Builtin> rows, std::string_view name) {
+  const auto row =
+      std::find_if(rows.begin(), rows.end(), [name](const Builtin& r) { return r.name == name; });
+  return row == rows.end() ? nullptr : &*row;
 }
 
-/// The bytes of the white-space character (as Python's str.strip has it) that the text begins with, or 0.
-std::size_t LeadingSpace(std::string_view text) {
-  const auto c = static_cast<unsigned char>(text[0]);
-  if ((c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20)) return 1;
-  if (text.starts_with("\xC2\x85") || text.starts_with("\xC2\xA0")) return 2;
-  if (text.size() < 3) return 0;
-  const std::string_view three = text.substr(0, 3);
-  for (const std::string_view space :
-       {"\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"}) {
-    if (three == space) return 3;
+std::vector<std::string_view> SplitNames(std::string_view names) {
+  std::vector<std::string_view> out;
+  while (!names.empty()) {
+    const std::size_t comma = names.find(',');
+    out.push_back(names.substr(0, comma));
+    names.remove_prefix(comma == std::string_view::npos ? names.size() : comma + 1);
   }
-  const auto last = static_cast<unsigned char>(three[2]);
-  return three.starts_with("\xE2\x80") && last >= 0x80 && last <= 0x8A ? 3 : 0;
-}
-
-/// The same at the end of the text.
-std::size_t TrailingSpace(std::string_view text) {
-  for (std::size_t length = 1; length <= 3 && length <= text.size(); ++length) {
-    if (LeadingSpace(text.substr(text.size() - length)) == length) return length;
-  }
-  return 0;
-}
-
-std::string_view StripLeft(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t space = LeadingSpace(text);
-    if (space == 0) break;
-    text.remove_prefix(space);
-  }
-  return text;
-}
-
-std::string_view StripRight(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t space = TrailingSpace(text);
-    if (space == 0) break;
-    text.remove_suffix(space);
-  }
-  return text;
-}
-
-Text Strip(const Text& text) {
-  std::vector<std::string_view> kept;
-  for (const Piece& piece : text.pieces()) kept.push_back(piece.text);
-  for (auto& part : kept) {
-    part = StripLeft(part);
-    if (!part.empty()) break;
-  }
-  for (auto part = kept.rbegin(); part != kept.rend(); ++part) {
-    *part = StripRight(*part);
-    if (!part->empty()) break;
-  }
-  Text out;
-  for (std::size_t i = 0; i < kept.size(); ++i) out.Append(kept[i], text.pieces()[i].from_template);
   return out;
 }
 
-Result<Value> Trim(const Value& value, std::span<const Value>) {
-  return Value::String(Strip(value.Print()));
-}
-
-Result<Value> Default(const Value& value, std::span<const Value> arguments) {
-  const bool when_false = arguments.size() > 1 && arguments[1].Truthy();
-  if (!value.is(Kind::kUndefined) && (!when_false || value.Truthy())) return value;
-  return arguments.empty() ? Value::Trusted("") : arguments[0];
-}
-
-Result<Value> Length(const Value& value, std::span<const Value>) {
-  const auto integer = [](std::size_t n) { return Value::Integer(static_cast<std::int64_t>(n)); };
-  if (value.is(Kind::kUndefined)) return integer(0);
-  if (value.is(Kind::kList)) return integer(value.list().size());
-  if (value.is(Kind::kDict)) return integer(value.dict().size());
-  if (!value.is(Kind::kString)) return WrongKind("length", value);
-  const std::string text = value.text().Join();  // characters, not bytes
-  return integer(static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; })));
-}
-
-/// ASCII letters only: other scripts would need tables that no known template asks for, so they are refused,
-/// not left as they are.
-Result<Value> ChangeCase(const Value& value, char from_low, char from_high, std::string_view filter) {
-  Text out;
-  const Text text = value.Print();
-  for (const Piece& piece : text.pieces()) {
-    std::string changed = piece.text;
-    for (char& c : changed) {
-      if ((c & 0x80) != 0) return Unsupported(std::string(filter) + " of text beyond ASCII is not supported");
-      if (c >= from_low && c <= from_high) c = static_cast<char>(c ^ 0x20);
-    }
-    out.Append(changed, piece.from_template);
+/// Puts named arguments in the places of their parameters.
+Status Bind(const Builtin& builtin, std::string_view what, Arguments& arguments) {
+  if (builtin.parameters == kAny) return Status::Ok();
+  const bool by_place_only = builtin.parameters.starts_with('/');
+  const auto parameters = SplitNames(builtin.parameters.substr(by_place_only ? 1 : 0));
+  if (by_place_only && !arguments.named.empty()) {
+    return InvalidArgument(std::string(what) + " takes no named arguments");
   }
-  return Value::String(std::move(out));
-}
-
-Result<Value> Upper(const Value& value, std::span<const Value>) {
-  return ChangeCase(value, 'a', 'z', "upper");
-}
-Result<Value> Lower(const Value& value, std::span<const Value>) {
-  return ChangeCase(value, 'A', 'Z', "lower");
-}
-
-Result<Value> RaiseException(std::span<const Value> arguments) {
-  return InvalidArgument(arguments[0].Print().Join());
-}
-
-constexpr Filter kFilters[] = {
-    {"trim", 0, 0, Trim},    {"default", 0, 2, Default}, {"d", 0, 2, Default},   {"length", 0, 0, Length},
-    {"count", 0, 0, Length}, {"upper", 0, 0, Upper},     {"lower", 0, 0, Lower},
-};
-
-constexpr Test kTests[] = {
-    {"defined", [](const Value& v) { return !v.is(Kind::kUndefined); }},
-    {"undefined", [](const Value& v) { return v.is(Kind::kUndefined); }},
-    {"none", [](const Value& v) { return v.is(Kind::kNone); }},
-    {"string", [](const Value& v) { return v.is(Kind::kString); }},
-    {"mapping", [](const Value& v) { return v.is(Kind::kDict); }},
-    {"sequence",
-     [](const Value& v) {
-       return v.is(Kind::kList) || v.is(Kind::kDict) || v.is(Kind::kString) || v.is(Kind::kUndefined);
-     }},
-    {"iterable",
-     [](const Value& v) {
-       return v.is(Kind::kList) || v.is(Kind::kDict) || v.is(Kind::kString) || v.is(Kind::kUndefined);
-     }},
-    {"boolean", [](const Value& v) { return v.is(Kind::kBool); }},
-    {"true", [](const Value& v) { return v.is(Kind::kBool) && v.boolean(); }},
-    {"false", [](const Value& v) { return v.is(Kind::kBool) && !v.boolean(); }},
-    {"integer", [](const Value& v) { return v.is(Kind::kInteger); }},
-    {"float", [](const Value& v) { return v.is(Kind::kNumber); }},
-    {"number",
-     [](const Value& v) { return v.is(Kind::kInteger) || v.is(Kind::kNumber) || v.is(Kind::kBool); }},
-};
-
-constexpr Function kFunctions[] = {
-    {"raise_exception", 1, 1, RaiseException},
-};
-
-template <class Row>
-const Row* FindRow(std::span<const Row> rows, std::string_view name) {
-  const auto row = std::find_if(rows.begin(), rows.end(), [name](const Row& r) { return r.name == name; });
-  return row == rows.end() ? nullptr : &*row;
+  const std::size_t given = arguments.values.size() + arguments.named.size();
+  if (given > parameters.size() || given < builtin.required) {
+    const bool is_fixed = builtin.required == parameters.size();
+    return InvalidArgument(std::string(what) + " takes " +
+                           (is_fixed ? "" : std::to_string(builtin.required) + " to ") +
+                           std::to_string(parameters.size()) + " arguments, not " + std::to_string(given));
+  }
+  const std::size_t by_place = arguments.values.size();
+  arguments.values.resize(parameters.size());
+  for (auto& [name, value] : arguments.named) {
+    const auto place = std::find(parameters.begin(), parameters.end(), name);
+    if (place == parameters.end()) {
+      return InvalidArgument(std::string(what) + " has no argument named \"" + name + "\"");
+    }
+    const auto i = static_cast<std::size_t>(place - parameters.begin());
+    if (i < by_place) return InvalidArgument(std::string(what) + ": \"" + name + "\" is given twice");
+    arguments.values[i] = std::move(value);
+  }
+  arguments.named.clear();
+  return Status::Ok();
 }
 
 }  // namespace
 
-const Filter* FindFilter(std::string_view name) {
-  return FindRow(std::span<const Filter>(kFilters), name);
+const Builtin* FindFilter(std::string_view name) {
+  for (const auto table : {TextFilters(), SequenceFilters(), OrderFilters(), NumberFilters()}) {
+    if (const Builtin* row = FindRow(table, name); row != nullptr) return row;
+  }
+  return nullptr;
 }
-const Test* FindTest(std::string_view name) {
-  return FindRow(std::span<const Test>(kTests), name);
+const Builtin* FindTest(std::string_view name) {
+  return FindRow(Tests(), name);
 }
-const Function* FindFunction(std::string_view name) {
-  return FindRow(std::span<const Function>(kFunctions), name);
+const Builtin* FindFunction(std::string_view name) {
+  return FindRow(Functions(), name);
+}
+const Builtin* FindMethod(const Value& self, std::string_view name) {
+  switch (self.kind()) {
+    case Kind::kString:
+      return FindRow(StringMethods(), name);
+    case Kind::kDict:
+      return FindRow(DictMethods(), name);
+    case Kind::kList:
+      return self.is(Value::Sequence::kList) || self.is(Value::Sequence::kTuple)
+                 ? FindRow(ListMethods(), name)
+                 : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+Result<Value> Apply(const Builtin& builtin, std::string_view what, Rendering& rendering, const Value& self,
+                    Arguments arguments) {
+  if (builtin.apply == nullptr) {
+    return Unsupported("\"" + std::string(builtin.name) + "\" of " + std::string(self.KindName()) +
+                       " is not supported" +
+                       (self.is(Kind::kString) ? "" : ": a template may not change its values"));
+  }
+  VIVACE_RETURN_IF_ERROR(Bind(builtin, what, arguments));
+  Use use{rendering, self, arguments.values, arguments.named};
+  return builtin.apply(use);
+}
+
+Status WrongKind(std::string_view what, const Value& value) {
+  return InvalidArgument(std::string(what) + " cannot be applied to " + std::string(value.KindName()));
+}
+
+Result<std::int64_t> WantInteger(std::string_view what, const Value& value) {
+  if (value.is(Kind::kBool)) return value.boolean() ? 1 : 0;
+  if (value.is(Kind::kInteger)) return value.integer();
+  return InvalidArgument(std::string(what) + " is " + std::string(value.KindName()) + ", not an integer");
+}
+
+Result<Text> WantText(Use& use, const Value& value) {
+  VIVACE_RETURN_IF_ERROR(use.rendering.ChargeWhole(value));
+  return value.Print();
+}
+
+Result<Value> ItemsOf(Rendering& rendering, const Value& value) {
+  switch (value.kind()) {
+    case Kind::kList:
+      return value;
+    case Kind::kUndefined:
+      return Value::MakeList({});
+    case Kind::kDict: {
+      VIVACE_RETURN_IF_ERROR(rendering.Charge(value.dict().size() * kBytesPerItem));
+      Value::List keys;
+      for (const auto& [key, item] : value.dict()) keys.push_back(key);
+      return Value::MakeList(std::move(keys));
+    }
+    case Kind::kString: {
+      const Cutter cutter(value.text());
+      VIVACE_RETURN_IF_ERROR(rendering.ChargeProduct(cutter.bytes().size(), kBytesPerString));
+      const auto starts = CharacterStarts(cutter.bytes());
+      Value::List characters;
+      for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
+        characters.push_back(Value::String(cutter.Cut(starts[i], starts[i + 1])));
+      }
+      return Value::MakeList(std::move(characters));
+    }
+    default:
+      return InvalidArgument(std::string(value.KindName()) + " cannot be looped over");
+  }
+}
+
+Result<Value> AttributeByPath(Rendering& rendering, const Value& value, const Value& path,
+                              const Value& otherwise) {
+  const auto step = [&](const Value& object, const Value& key) -> Result<Value> {
+    VIVACE_ASSIGN_OR_RETURN(Value found, GetItem(rendering, object, key));
+    return found.is(Kind::kUndefined) ? otherwise : std::move(found);
+  };
+  if (!path.is(Kind::kString)) return step(value, path);
+  const std::string joined = path.text().Join();
+  Value found = value;
+  std::string_view rest = joined;
+  while (true) {
+    const std::string_view part = rest.substr(0, rest.find('.'));
+    const bool is_number =
+        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == part.npos;
+    const Value key = is_number ? Value::Integer(std::stoll(std::string(part))) : Value::Trusted(part);
+    VIVACE_ASSIGN_OR_RETURN(found, step(found, key));
+    if (part.size() == rest.size()) return found;
+    rest.remove_prefix(part.size() + 1);
+  }
 }
 
 }  // namespace vivace::chat

@@ -5,13 +5,14 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "chat/limits.h"
 
 namespace vivace::chat {
 namespace {
 
 Status TooDeep(int line) {
-  return InvalidArgument(AtLine(
-      line, "expressions are nested more than " + std::to_string(ExpressionParser::kMaxDepth) + " deep"));
+  return InvalidArgument(
+      AtLine(line, "expressions are nested more than " + std::to_string(kMaxExpressionDepth) + " deep"));
 }
 
 /// Keywords cannot name a variable.
@@ -60,7 +61,7 @@ Result<ExpressionId> ExpressionParser::Add(Expression expression) {
   for (const ExpressionId child : expression.children) {
     expression.depth = std::max(expression.depth, syntax_.expression(child).depth + 1);
   }
-  if (expression.depth > kMaxDepth) return TooDeep(expression.line);
+  if (expression.depth > kMaxExpressionDepth) return TooDeep(expression.line);
   syntax_.expressions.push_back(std::move(expression));
   return static_cast<ExpressionId>(syntax_.expressions.size() - 1);
 }
@@ -70,7 +71,7 @@ Result<ExpressionId> ExpressionParser::AddConstant(Value value) {
 }
 
 Result<ExpressionId> ExpressionParser::ParseExpression(bool conditional) {
-  if (++nesting_ > kMaxDepth) return TooDeep(cursor_.line());
+  if (++nesting_ > kMaxExpressionDepth) return TooDeep(cursor_.line());
   auto expression = conditional ? ParseConditional() : ParseOr();
   --nesting_;
   return expression;
@@ -122,7 +123,11 @@ Result<ExpressionId> ExpressionParser::ParseConcat() {
   return ParseLeftToRight(&ExpressionParser::ParseProduct, {"~"}, ExpressionKind::kConcat);
 }
 Result<ExpressionId> ExpressionParser::ParseProduct() {
-  return ParseLeftToRight(&ExpressionParser::ParseUnary, {"*", "/", "//", "%"}, ExpressionKind::kArithmetic);
+  return ParseLeftToRight(&ExpressionParser::ParsePower, {"*", "/", "//", "%"}, ExpressionKind::kArithmetic);
+}
+/// Jinja has it from left to right.
+Result<ExpressionId> ExpressionParser::ParsePower() {
+  return ParseLeftToRight(&ExpressionParser::ParseFiltered, {"**"}, ExpressionKind::kArithmetic);
 }
 
 Result<ExpressionId> ExpressionParser::ParseNot() {
@@ -165,19 +170,21 @@ Result<ExpressionId> ExpressionParser::ParseCompare() {
   }
 }
 
-Result<ExpressionId> ExpressionParser::ParseUnary() {
-  VIVACE_ASSIGN_OR_RETURN(const ExpressionId value, ParseUnaryWithoutFilters());
+Result<ExpressionId> ExpressionParser::ParseFiltered() {
+  VIVACE_ASSIGN_OR_RETURN(const ExpressionId value, ParseUnary());
   return ParseFiltersAndTests(value);
 }
 
-Result<ExpressionId> ExpressionParser::ParseUnaryWithoutFilters() {
-  std::vector<int> lines;
-  while (cursor_.Peek().Is(TokenKind::kOperator, "-")) lines.push_back(cursor_.Take().line);
+Result<ExpressionId> ExpressionParser::ParseUnary() {
+  std::vector<Token> signs;
+  while (cursor_.Peek().Is(TokenKind::kOperator, "-") || cursor_.Peek().Is(TokenKind::kOperator, "+")) {
+    signs.push_back(cursor_.Take());
+  }
   VIVACE_ASSIGN_OR_RETURN(ExpressionId value, ParsePrimary());
   VIVACE_ASSIGN_OR_RETURN(value, ParsePostfix(value));
-  for (; !lines.empty(); lines.pop_back()) {
-    VIVACE_ASSIGN_OR_RETURN(
-        value, Add({.kind = ExpressionKind::kNegate, .line = lines.back(), .children = {value}}));
+  for (; !signs.empty(); signs.pop_back()) {
+    const ExpressionKind kind = signs.back().text == "-" ? ExpressionKind::kNegate : ExpressionKind::kPlus;
+    VIVACE_ASSIGN_OR_RETURN(value, Add({.kind = kind, .line = signs.back().line, .children = {value}}));
   }
   return value;
 }
@@ -198,13 +205,12 @@ Result<ExpressionId> ExpressionParser::ParsePrimary() {
       break;
   }
   if (cursor_.TakeOperator("[")) return ParseListItems();
+  if (cursor_.TakeOperator("{")) return ParseDictItems();
   if (cursor_.TakeOperator("(")) {
-    VIVACE_ASSIGN_OR_RETURN(const ExpressionId inner, ParseExpression());
+    if (cursor_.TakeOperator(")")) return Add({.kind = ExpressionKind::kTuple, .line = cursor_.line()});
+    VIVACE_ASSIGN_OR_RETURN(const ExpressionId inner, ParseTuple());
     if (!cursor_.TakeOperator(")")) return cursor_.Expected("\")\"");
     return inner;
-  }
-  if (cursor_.Peek().Is(TokenKind::kOperator, "{")) {
-    return Unsupported(AtLine(cursor_.line(), "dict literals are not supported"));
   }
   return cursor_.Expected("an expression");
 }
@@ -216,21 +222,38 @@ Result<ExpressionId> ExpressionParser::ParseName() {
   if (name.text == "true" || name.text == "True") return AddConstant(Value::Bool(true));
   if (name.text == "false" || name.text == "False") return AddConstant(Value::Bool(false));
   if (name.text == "none" || name.text == "None") return AddConstant(Value::None());
+  if (signature_ != nullptr) {
+    signature_->takes_more |= name.text == "varargs";
+    signature_->takes_named |= name.text == "kwargs";
+    signature_->takes_caller |= name.text == "caller";
+  }
   return Add({.kind = ExpressionKind::kName, .line = name.line, .name = name.text});
 }
 
 Result<ExpressionId> ExpressionParser::ParseNumber() {
   const Token token = cursor_.Take();
-  const char* end = token.text.data() + token.text.size();
+  std::string_view digits = token.text;
+  const auto read = [&digits](auto& value, auto... base) {
+    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), value, base...);
+    return end.ec == std::errc() && end.ptr == digits.data() + digits.size();
+  };
   if (token.kind == TokenKind::kInteger) {
+    int base = 10;
+    if (digits.size() > 2 && digits[0] == '0') {
+      const char letter = static_cast<char>(digits[1] | 0x20);
+      base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 10;
+      if (base != 10) digits.remove_prefix(2);
+    }
     std::int64_t value = 0;
-    if (std::from_chars(token.text.data(), end, value).ec != std::errc()) {
-      return InvalidArgument(AtLine(token.line, "the integer " + token.text + " is too large"));
+    if (!read(value, base)) {
+      return InvalidArgument(
+          AtLine(token.line, "the integer " + token.text + " is too large, or has a wrong digit"));
     }
     return AddConstant(Value::Integer(value));
   }
   double value = 0;
-  std::from_chars(token.text.data(), end, value);
+  if (!read(value))
+    return InvalidArgument(AtLine(token.line, "the number " + token.text + " is out of range"));
   return AddConstant(Value::Number(value));
 }
 
@@ -245,134 +268,34 @@ Result<ExpressionId> ExpressionParser::ParseListItems() {
   return Add(std::move(list));
 }
 
-Result<ExpressionId> ExpressionParser::ParsePostfix(ExpressionId operand) {
-  while (true) {
-    if (cursor_.TakeOperator(".")) {
-      if (cursor_.Peek().kind != TokenKind::kName) return cursor_.Expected("an attribute's name");
-      const Token name = cursor_.Take();
-      VIVACE_ASSIGN_OR_RETURN(operand, Add({.kind = ExpressionKind::kAttribute,
-                                            .line = name.line,
-                                            .name = name.text,
-                                            .children = {operand}}));
-    } else if (cursor_.TakeOperator("[")) {
-      VIVACE_ASSIGN_OR_RETURN(operand, ParseSubscript(operand));
-    } else if (cursor_.TakeOperator("(")) {
-      VIVACE_ASSIGN_OR_RETURN(operand, ParseCall(operand));
-    } else {
-      return operand;
-    }
-  }
-}
-
-/// A bound of a slice, or a none constant where it is left out.
-Result<ExpressionId> ExpressionParser::ParseBound() {
-  const Token& next = cursor_.Peek();
-  const bool left_out = next.Is(TokenKind::kOperator, ":") || next.Is(TokenKind::kOperator, "]");
-  return left_out ? AddConstant(Value::None()) : ParseExpression();
-}
-
-Result<ExpressionId> ExpressionParser::ParseSubscript(ExpressionId operand) {
-  const int line = cursor_.line();
-  if (cursor_.Peek().Is(TokenKind::kOperator, "]")) return cursor_.Expected("an expression");
-  VIVACE_ASSIGN_OR_RETURN(const ExpressionId first, ParseBound());
-  if (cursor_.TakeOperator("]")) {
-    return Add({.kind = ExpressionKind::kItem, .line = line, .children = {operand, first}});
-  }
-  if (!cursor_.TakeOperator(":")) return cursor_.Expected("\"]\"");
-  VIVACE_ASSIGN_OR_RETURN(const ExpressionId second, ParseBound());
-  if (cursor_.TakeOperator("]")) {
-    return Add({.kind = ExpressionKind::kSlice, .line = line, .children = {operand, first, second}});
-  }
-  if (!cursor_.TakeOperator(":")) return cursor_.Expected("\"]\"");
-  return Unsupported(AtLine(line, "slices with a step are not supported"));
-}
-
-Status ExpressionParser::ParseArguments(std::vector<ExpressionId>& arguments) {
-  while (!cursor_.TakeOperator(")")) {
-    if (cursor_.Peek().kind == TokenKind::kName && cursor_.Peek(1).Is(TokenKind::kOperator, "=")) {
-      return Unsupported(
-          AtLine(cursor_.line(), "the named argument \"" + cursor_.Peek().text + "\" is not supported"));
-    }
-    auto argument = ParseExpression();
-    if (!argument.ok()) return argument.status();
-    arguments.push_back(*argument);
+Result<ExpressionId> ExpressionParser::ParseDictItems() {
+  Expression dict{.kind = ExpressionKind::kDict, .line = cursor_.line()};
+  while (!cursor_.TakeOperator("}")) {
+    VIVACE_ASSIGN_OR_RETURN(const ExpressionId key, ParseExpression());
+    if (!cursor_.TakeOperator(":")) return cursor_.Expected("\":\"");
+    VIVACE_ASSIGN_OR_RETURN(const ExpressionId value, ParseExpression());
+    dict.children.insert(dict.children.end(), {key, value});
     if (cursor_.TakeOperator(",")) continue;
-    if (!cursor_.Peek().Is(TokenKind::kOperator, ")")) return cursor_.Expected("\",\" or \")\"");
+    if (!cursor_.Peek().Is(TokenKind::kOperator, "}")) return cursor_.Expected("\",\" or \"}\"");
   }
-  return Status::Ok();
+  return Add(std::move(dict));
 }
 
-namespace {
-
-Status CheckArguments(int line, std::string_view name, std::size_t count, int minimum, int maximum) {
-  if (count >= static_cast<std::size_t>(minimum) && count <= static_cast<std::size_t>(maximum))
-    return Status::Ok();
-  return InvalidArgument(AtLine(line, std::string(name) + " takes " + std::to_string(minimum) + " to " +
-                                          std::to_string(maximum) + " arguments, not " +
-                                          std::to_string(count)));
-}
-
-}  // namespace
-
-Result<ExpressionId> ExpressionParser::ParseCall(ExpressionId callee) {
-  const ExpressionKind kind = syntax_.expression(callee).kind;
-  const std::string name = syntax_.expression(callee).name;
-  const int line = syntax_.expression(callee).line;
-  if (kind == ExpressionKind::kAttribute) {
-    return Unsupported(AtLine(line, "the method \"" + name + "\" is not supported"));
-  }
-  const Function* function = kind == ExpressionKind::kName ? FindFunction(name) : nullptr;
-  if (function == nullptr) return Unsupported(AtLine(line, "the function \"" + name + "\" is not supported"));
-  Expression call{.kind = ExpressionKind::kCall, .line = line, .name = name, .function = function};
-  VIVACE_RETURN_IF_ERROR(ParseArguments(call.children));
-  VIVACE_RETURN_IF_ERROR(
-      CheckArguments(line, name, call.children.size(), function->min_arguments, function->max_arguments));
-  return Add(std::move(call));
-}
-
-Result<ExpressionId> ExpressionParser::ParseFiltersAndTests(ExpressionId operand) {
-  while (true) {
-    if (cursor_.TakeOperator("|")) {
-      VIVACE_ASSIGN_OR_RETURN(operand, ParseFilter(operand));
-    } else if (cursor_.TakeName("is")) {
-      VIVACE_ASSIGN_OR_RETURN(operand, ParseTest(operand));
-    } else {
-      return operand;
+Result<ExpressionId> ExpressionParser::ParseTuple(bool conditional) {
+  Expression tuple{.kind = ExpressionKind::kTuple, .line = cursor_.line()};
+  VIVACE_ASSIGN_OR_RETURN(const ExpressionId first, ParseExpression(conditional));
+  if (!cursor_.Peek().Is(TokenKind::kOperator, ",")) return first;
+  tuple.children.push_back(first);
+  while (cursor_.TakeOperator(",")) {
+    const Token& next = cursor_.Peek();
+    if (next.kind == TokenKind::kVariableEnd || next.kind == TokenKind::kBlockEnd ||
+        next.Is(TokenKind::kOperator, ")")) {
+      break;
     }
+    VIVACE_ASSIGN_OR_RETURN(const ExpressionId item, ParseExpression(conditional));
+    tuple.children.push_back(item);
   }
-}
-
-Result<ExpressionId> ExpressionParser::ParseFilter(ExpressionId operand) {
-  if (cursor_.Peek().kind != TokenKind::kName) return cursor_.Expected("a filter's name");
-  const Token name = cursor_.Take();
-  const Filter* filter = FindFilter(name.text);
-  if (filter == nullptr)
-    return Unsupported(AtLine(name.line, "the filter \"" + name.text + "\" is not supported"));
-  Expression expression{.kind = ExpressionKind::kFilter,
-                        .line = name.line,
-                        .name = name.text,
-                        .children = {operand},
-                        .filter = filter};
-  if (cursor_.TakeOperator("(")) VIVACE_RETURN_IF_ERROR(ParseArguments(expression.children));
-  VIVACE_RETURN_IF_ERROR(CheckArguments(name.line, "the filter " + name.text, expression.children.size() - 1,
-                                        filter->min_arguments, filter->max_arguments));
-  return Add(std::move(expression));
-}
-
-Result<ExpressionId> ExpressionParser::ParseTest(ExpressionId operand) {
-  const bool negated = cursor_.TakeName("not");
-  if (cursor_.Peek().kind != TokenKind::kName) return cursor_.Expected("a test's name");
-  const Token name = cursor_.Take();
-  const Test* test = FindTest(name.text);
-  if (test == nullptr)
-    return Unsupported(AtLine(name.line, "the test \"" + name.text + "\" is not supported"));
-  VIVACE_ASSIGN_OR_RETURN(ExpressionId result, Add({.kind = ExpressionKind::kTest,
-                                                    .line = name.line,
-                                                    .name = name.text,
-                                                    .children = {operand},
-                                                    .test = test}));
-  if (!negated) return result;
-  return Add({.kind = ExpressionKind::kNot, .line = name.line, .children = {result}});
+  return Add(std::move(tuple));
 }
 
 }  // namespace vivace::chat

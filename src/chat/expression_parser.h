@@ -42,12 +42,17 @@ class TokenCursor {
 
 class ExpressionParser {
  public:
-  static constexpr int kMaxDepth = 200;
-
   ExpressionParser(TokenCursor& cursor, Syntax& syntax) : cursor_(cursor), syntax_(syntax) {}
 
   /// A whole expression; without conditional, "if" ends it (as in "for x in y if z").
   Result<ExpressionId> ParseExpression(bool conditional = true);
+  /// The same, or several with commas between, which are a tuple.
+  Result<ExpressionId> ParseTuple(bool conditional = true);
+  /// The filters of a block, "upper | trim", over what its body writes (kBlockText).
+  Result<ExpressionId> ParseBlockFilters(bool begins_with_bar);
+  /// The macro whose body is parsed, to note which special names it uses; null outside.
+  void set_signature(Signature* signature) { signature_ = signature; }
+  Signature* signature() const { return signature_; }
 
  private:
   using Rule = Result<ExpressionId> (ExpressionParser::*)();
@@ -60,10 +65,12 @@ class ExpressionParser {
   Result<ExpressionId> ParseSum();
   Result<ExpressionId> ParseConcat();
   Result<ExpressionId> ParseProduct();
+  Result<ExpressionId> ParsePower();
+  Result<ExpressionId> ParseFiltered();
   Result<ExpressionId> ParseUnary();
-  Result<ExpressionId> ParseUnaryWithoutFilters();
   Result<ExpressionId> ParsePrimary();
   Result<ExpressionId> ParsePostfix(ExpressionId operand);
+  Result<ExpressionId> ParseAttribute(ExpressionId operand);
   Result<ExpressionId> ParseSubscript(ExpressionId operand);
   Result<ExpressionId> ParseBound();
   Result<ExpressionId> ParseFiltersAndTests(ExpressionId operand);
@@ -71,19 +78,21 @@ class ExpressionParser {
   Result<ExpressionId> ParseTest(ExpressionId operand);
   Result<ExpressionId> ParseCall(ExpressionId callee);
   Result<ExpressionId> ParseListItems();
+  Result<ExpressionId> ParseDictItems();
   Result<ExpressionId> ParseName();
   Result<ExpressionId> ParseNumber();
 
   /// Operators of one level, left to right.
   Result<ExpressionId> ParseLeftToRight(Rule operand, std::initializer_list<std::string_view> operators,
                                         ExpressionKind kind);
-  /// "(a, b)" after its opening bracket; the expressions are appended.
-  Status ParseArguments(std::vector<ExpressionId>& arguments);
+  /// "a, name=b)" after its opening bracket, into the children of a call, filter or test.
+  Status ParseArguments(Expression& expression);
   Result<ExpressionId> Add(Expression expression);
   Result<ExpressionId> AddConstant(Value value);
 
   TokenCursor& cursor_;
   Syntax& syntax_;
+  Signature* signature_ = nullptr;
   int nesting_ = 0;
 };
 

@@ -2,9 +2,11 @@
 // and lstrip_blocks off for one delimiter, one newline at the very end of the source is dropped.
 #include "chat/lexer.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/status_macros.h"
+#include "chat/unicode.h"
 
 namespace vivace::chat {
 namespace {
@@ -19,19 +21,6 @@ bool IsDigit(char c) {
 }
 bool IsNameStart(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-void AppendUtf8(std::uint32_t code, std::string& out) {
-  if (code < 0x80) {
-    out.push_back(static_cast<char>(code));
-  } else if (code < 0x800) {
-    out.push_back(static_cast<char>(0xC0 | code >> 6));
-    out.push_back(static_cast<char>(0x80 | (code & 0x3F)));
-  } else {
-    out.push_back(static_cast<char>(0xE0 | code >> 12));
-    out.push_back(static_cast<char>(0x80 | (code >> 6 & 0x3F)));
-    out.push_back(static_cast<char>(0x80 | (code & 0x3F)));
-  }
 }
 
 class Lexer {
@@ -58,7 +47,7 @@ class Lexer {
       if (open != std::string::npos) text = StripBefore(text);
       if (!text.empty()) tokens_.push_back({TokenKind::kText, std::string(text), line});
       if (open == std::string::npos) break;
-      VIVACE_RETURN_IF_ERROR(source_[at_ + 1] == '#' ? SkipComment() : ReadTag());
+      VIVACE_RETURN_IF_ERROR(source_[at_ + 1] == '#' ? SkipComment() : IsRaw() ? ReadRaw() : ReadTag());
     }
     tokens_.push_back({TokenKind::kEnd, "", line_});
     return std::move(tokens_);
@@ -106,12 +95,52 @@ class Lexer {
   }
 
   Status SkipComment() {
-    const std::size_t close = source_.find("#}", at_ + 2);
+    const std::size_t inside = at_ + (Peek(2) == '-' || Peek(2) == '+' ? 3 : 2);
+    const std::size_t close = source_.find("#}", inside);
     if (close == std::string::npos) return Error("a comment \"{#\" is not closed");
-    const char sign = source_[close - 1];
+    const char sign = close > inside ? source_[close - 1] : '\0';
     Advance(close + 2 - at_);
     StripAfter(sign, false);
     return Status::Ok();
+  }
+
+  /// The length of "{% NAME %}" at `at`, or 0 where there is something else. `sign` is that before the
+  /// closing delimiter.
+  std::size_t BareTag(std::size_t at, std::string_view name, char& sign) const {
+    std::size_t end = at + 2;
+    const auto skip_space = [&] { end = std::min(source_.find_first_not_of(kSpace, end), source_.size()); };
+    if (end < source_.size() && (source_[end] == '-' || source_[end] == '+')) ++end;
+    skip_space();
+    if (source_.compare(end, name.size(), name) != 0) return 0;
+    end += name.size();
+    skip_space();
+    sign = end < source_.size() && (source_[end] == '-' || source_[end] == '+') ? source_[end++] : '\0';
+    return source_.compare(end, 2, "%}") == 0 ? end + 2 - at : 0;
+  }
+  bool IsRaw() const {
+    char sign = '\0';
+    return Peek(1) == '%' && BareTag(at_, "raw", sign) > 0;
+  }
+
+  /// Everything up to "{% endraw %}" is text.
+  Status ReadRaw() {
+    const int opened = line_;
+    char sign = '\0';
+    Advance(BareTag(at_, "raw", sign));
+    StripAfter(sign, true);  // trim_blocks is not for this tag
+    for (std::size_t i = source_.find("{%", at_); i != std::string::npos; i = source_.find("{%", i + 1)) {
+      const std::size_t length = BareTag(i, "endraw", sign);
+      if (length == 0) continue;
+      const std::string_view inside = std::string_view(source_).substr(at_, i - at_);
+      const int line = line_;
+      Advance(i - at_);
+      const std::string_view text = StripBefore(inside);
+      if (!text.empty()) tokens_.push_back({TokenKind::kText, std::string(text), line});
+      Advance(length);
+      StripAfter(sign, false);
+      return Status::Ok();
+    }
+    return InvalidArgument(AtLine(opened, "\"raw\" has no \"endraw\""));
   }
 
   Status ReadTag() {
@@ -158,25 +187,38 @@ class Lexer {
     return Error(std::string("unexpected character '") + c + "'");
   }
 
+  /// Underscores may stand between digits; they are dropped.
   Status ReadNumber() {
     TokenKind kind = TokenKind::kInteger;
+    const char base = static_cast<char>(Peek(1) | 0x20);
+    if (Peek(0) == '0' && (base == 'x' || base == 'o' || base == 'b')) {
+      std::size_t length = 2;
+      while (IsDigit(Peek(length)) || IsNameStart(Peek(length))) ++length;
+      return PushNumber(kind, length);
+    }
     std::size_t length = SkipDigits(0);
-    if (Peek(length) == '.' && IsDigit(Peek(length + 1))) {
+    if (Peek(length) == '.' && IsDigit(Peek(length + 1)) && !FollowsDot()) {
       kind = TokenKind::kNumber;
       length = SkipDigits(length + 1);
     }
-    if (Peek(length) == 'e' || Peek(length) == 'E') {
+    if ((Peek(length) == 'e' || Peek(length) == 'E') && !FollowsDot()) {
       const std::size_t digits = length + (Peek(length + 1) == '-' || Peek(length + 1) == '+' ? 2 : 1);
       if (IsDigit(Peek(digits))) {
         kind = TokenKind::kNumber;
         length = SkipDigits(digits);
       }
     }
-    return Push(kind, length);
+    return PushNumber(kind, length);
   }
+  bool FollowsDot() const { return !tokens_.empty() && tokens_.back().Is(TokenKind::kOperator, "."); }
   std::size_t SkipDigits(std::size_t ahead) const {
-    while (IsDigit(Peek(ahead))) ++ahead;
+    while (IsDigit(Peek(ahead)) || (Peek(ahead) == '_' && IsDigit(Peek(ahead + 1)))) ++ahead;
     return ahead;
+  }
+  Status PushNumber(TokenKind kind, std::size_t length) {
+    VIVACE_RETURN_IF_ERROR(Push(kind, length));
+    std::erase(tokens_.back().text, '_');
+    return Status::Ok();
   }
 
   Status Push(TokenKind kind, std::size_t length) {
@@ -208,20 +250,13 @@ class Lexer {
   Status ReadEscape(std::string& text) {
     constexpr std::string_view kNames = "ntrbfav\\'\"", kMeanings = "\n\t\r\b\f\a\v\\'\"";
     const char c = Peek(0);
-    if (c == 'x' || c == 'u') {
-      const std::size_t digits = c == 'x' ? 2 : 4;
-      std::uint32_t code = 0;
-      for (std::size_t i = 1; i <= digits; ++i) {
-        const char lower = static_cast<char>(Peek(i) | 0x20);
-        const bool letter = lower >= 'a' && lower <= 'f';
-        if (!letter && !IsDigit(Peek(i))) return Error("a \\x or \\u escape needs hexadecimal digits");
-        code = code * 16 + static_cast<std::uint32_t>(letter ? lower - 'a' + 10 : Peek(i) - '0');
-      }
-      if (code >= 0xD800 && code < 0xE000) return Error("a \\u escape names half a surrogate pair");
-      AppendUtf8(code, text);
-      Advance(digits + 1);
+    if (c == 'x' || c == 'u' || c == 'U') return ReadHexEscape(c == 'x' ? 2 : c == 'u' ? 4 : 8, text);
+    if (c >= '0' && c <= '7') return ReadOctalEscape(text);
+    if (c == '\n') {  // the line goes on
+      Advance(1);
       return Status::Ok();
     }
+    if (c == 'N') return Error("characters by name (\\N) are not supported");
     const std::size_t known = c == '\0' ? std::string_view::npos : kNames.find(c);
     if (known == std::string_view::npos) {
       text.push_back('\\');
@@ -229,6 +264,31 @@ class Lexer {
     }
     text.push_back(kMeanings[known]);
     Advance(1);
+    return Status::Ok();
+  }
+
+  Status ReadHexEscape(std::size_t digits, std::string& text) {
+    std::uint32_t code = 0;
+    for (std::size_t i = 1; i <= digits; ++i) {
+      const char lower = static_cast<char>(Peek(i) | 0x20);
+      const bool letter = lower >= 'a' && lower <= 'f';
+      if (!letter && !IsDigit(Peek(i))) return Error("a \\x or \\u escape needs hexadecimal digits");
+      code = code * 16 + static_cast<std::uint32_t>(letter ? lower - 'a' + 10 : Peek(i) - '0');
+    }
+    if (code >= 0xD800 && code < 0xE000) return Error("a \\u escape names half a surrogate pair");
+    if (code > 0x10FFFF) return Error("a \\U escape names no character");
+    AppendUtf8(code, text);
+    Advance(digits + 1);
+    return Status::Ok();
+  }
+
+  Status ReadOctalEscape(std::string& text) {
+    std::uint32_t code = 0;
+    for (int i = 0; i < 3 && Peek(0) >= '0' && Peek(0) <= '7'; ++i) {
+      code = code * 8 + static_cast<std::uint32_t>(Peek(0) - '0');
+      Advance(1);
+    }
+    AppendUtf8(code, text);
     return Status::Ok();
   }
 
@@ -243,7 +303,7 @@ class Lexer {
 }  // namespace
 
 std::string AtLine(int line, std::string_view message) {
-  return "chat template, line " + std::to_string(line) + ": " + std::string(message);
+  return std::string(kLinePrefix) + std::to_string(line) + ": " + std::string(message);
 }
 
 Result<std::vector<Token>> Tokenize(std::string_view source, const ParseOptions& options) {

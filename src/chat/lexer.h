@@ -33,6 +33,9 @@ struct Token {
   bool Is(TokenKind k, std::string_view t) const { return kind == k && text == t; }
 };
 
+/// What every error message of a template begins with.
+inline constexpr std::string_view kLinePrefix = "chat template, line ";
+
 /// "chat template, line N: message".
 std::string AtLine(int line, std::string_view message);
 

@@ -19,18 +19,22 @@ enum class ExpressionKind {
   kName,       // name
   kAttribute,  // children[0].name
   kItem,       // children[0][children[1]]
-  kSlice,      // children[0][children[1]:children[2]]; a none constant where a bound is left out
+  kSlice,      // children[0][children[1]:children[2]:children[3]]; a none constant where a bound is left out
   kList,       // children
-  kFilter,     // children[0] | filter(children[1...])
-  kTest,       // children[0] is test
-  kCall,       // function(children)
+  kTuple,      // children
+  kDict,       // children: key, value, key, value...
+  kFilter,     // children[0] | builtin(children[1...])
+  kTest,       // children[0] is builtin(children[1...])
+  kCall,       // children[0](children[1...])
+  kBlockText,  // what the body of the filter or set block has written
   kNot,        // children[0]
-  kNegate,     // children[0]
-  kAnd,        // children[0], children[1]
+  kNegate,
+  kPlus,
+  kAnd,  // children[0], children[1]
   kOr,
   kConditional,  // children[0] if children[1] else children[2]
   kCompare,      // children[0] name children[1], where name is == != < > <= >= in
-  kArithmetic,   // children[0] name children[1], where name is + - * / // %
+  kArithmetic,   // children[0] name children[1], where name is + - * / // % **
   kConcat,       // children[0] ~ children[1]
 };
 
@@ -41,12 +45,44 @@ struct Expression {
   std::string name = {};
   Value constant = {};
   std::vector<ExpressionId> children = {};
-  const Filter* filter = nullptr;
-  const Test* test = nullptr;
-  const Function* function = nullptr;
+  std::vector<std::string> argument_names = {};  // of the last children, which are named arguments
+  const Builtin* builtin = nullptr;
 };
 
-enum class StatementKind { kText, kPrint, kIf, kFor, kSet };
+enum class StatementKind {
+  kText,      // text
+  kPrint,     // expression
+  kIf,        // branches, else_body
+  kFor,       // target in expression if condition; body, else_body
+  kSet,       // target = expression
+  kSetBlock,  // target = what body writes, through the filters of expression
+  kFilter,    // what body writes, through the filters of expression
+  kMacro,     // signature, body; its name is target.name
+  kCall,      // expression, a call, with body as its caller (signature)
+  kScope,     // body, whose variables end with it
+  kBreak,
+  kContinue,
+};
+
+/// What is assigned to: a name, an attribute of a namespace, or several targets that a list is unpacked to.
+struct Target {
+  std::string name = {};
+  std::string attribute = {};
+  std::vector<Target> parts = {};
+};
+
+struct Parameter {
+  std::string name;
+  ExpressionId default_value = -1;
+};
+
+/// The parameters of a macro, and which of the names varargs, kwargs and caller its body uses.
+struct Signature {
+  std::vector<Parameter> parameters = {};
+  bool takes_more = false;   // varargs
+  bool takes_named = false;  // kwargs
+  bool takes_caller = false;
+};
 
 struct Branch {
   ExpressionId condition;
@@ -56,13 +92,14 @@ struct Branch {
 struct Statement {
   StatementKind kind;
   int line = 0;
-  Value text = {};                        // kText: a trusted string
-  ExpressionId expression = -1;           // kPrint: printed; kFor: iterated; kSet: assigned
-  std::vector<std::string> targets = {};  // kFor: one name, or several that an item is unpacked to; kSet: one
-  ExpressionId condition = -1;            // kFor: items that are kept, or -1 for all
-  std::vector<Branch> branches = {};      // kIf: if and elif
-  std::vector<StatementId> body = {};     // kFor
-  std::vector<StatementId> else_body = {};  // kIf, kFor
+  Value text = {};  // a trusted string
+  ExpressionId expression = -1;
+  Target target = {};
+  ExpressionId condition = -1;  // of a loop's items, or -1 for all
+  std::vector<Branch> branches = {};
+  std::vector<StatementId> body = {};
+  std::vector<StatementId> else_body = {};
+  Signature signature = {};
 };
 
 struct Syntax {

@@ -7,13 +7,10 @@
 #include "base/status_macros.h"
 #include "chat/evaluator.h"
 #include "chat/lexer.h"
+#include "chat/objects.h"
 #include "chat/parser.h"
 
 namespace vivace::chat {
-namespace {
-constexpr std::size_t kMaxSourceBytes = std::size_t{1} << 20;
-}  // namespace
-
 struct Template::Impl {
   Syntax syntax;
 };
@@ -55,6 +52,8 @@ Result<Value> ChatVariables(const ChatInputs& inputs) {
   for (const auto& [name, token] : inputs.special_tokens) add(Value::Trusted(name), Value::Trusted(token));
   if (inputs.bos_token) add(Value::Trusted("bos_token"), Value::Trusted(*inputs.bos_token));
   if (inputs.eos_token) add(Value::Trusted("eos_token"), Value::Trusted(*inputs.eos_token));
+  if (inputs.now)
+    add(Value::Trusted("strftime_now"), Value::MakeObject(std::make_shared<Clock>(*inputs.now)));
   if (inputs.template_kwargs.is(Value::Kind::kDict)) {
     for (const auto& [name, value] : inputs.template_kwargs.dict()) {
       const std::string text = name.Print().Join();

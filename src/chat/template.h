@@ -14,16 +14,11 @@
 #include <vector>
 
 #include "chat/json_reader.h"
+#include "chat/rendering.h"
 #include "chat/value.h"
 #include "vivace/status.h"
 
 namespace vivace::chat {
-
-/// Bounds of one rendering; passing one is a Status.
-struct Budget {
-  std::int64_t steps = 2'000'000;        // evaluated expressions and statements
-  std::int64_t output_bytes = 16 << 20;  // of the result, and of any string made on the way
-};
 
 struct ParseOptions {
   bool trim_blocks = true;  // Hugging Face renders chat templates with both

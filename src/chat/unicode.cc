@@ -64,6 +64,27 @@ bool IsSpace(std::uint32_t code) {
          code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
+bool IsLetter(std::uint32_t code) {
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(code))) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsDigit(std::uint32_t code) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(code)) == UTF8PROC_CATEGORY_ND;
+}
+
+bool IsLetterOrDigit(std::uint32_t code) {
+  return IsLetter(code) || IsDigit(code);
+}
+
 bool IsPrintable(std::uint32_t code) {
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(code))) {
     case UTF8PROC_CATEGORY_CC:

@@ -25,6 +25,10 @@ void AppendUtf8(std::uint32_t code, std::string& out);
 
 /// str.isspace, which is also what strip() and split() go by.
 bool IsSpace(std::uint32_t code);
+/// str.isalpha, str.isdigit and str.isalnum of one character.
+bool IsLetter(std::uint32_t code);
+bool IsDigit(std::uint32_t code);
+bool IsLetterOrDigit(std::uint32_t code);
 /// str.isprintable: what repr() does not escape.
 bool IsPrintable(std::uint32_t code);
 
