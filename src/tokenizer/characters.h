@@ -19,6 +19,7 @@ void AppendUtf8(char32_t character, std::string& out);
 /// True when the text is exactly one well-formed character.
 bool IsOneCharacter(std::string_view text);
 
+// Of what Unicode 8 did not have yet, nothing is punctuation, a nonspacing mark or other: see characters.cc.
 bool IsWhiteSpace(char32_t c);      // the property White_Space
 bool IsPunctuation(char32_t c);     // categories P*, and all of ASCII's marks
 bool IsNumeric(char32_t c);         // categories N*

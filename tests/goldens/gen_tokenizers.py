@@ -3,7 +3,7 @@
 
 usage: gen_tokenizers.py [KIND...]      writes tokenizers/KIND.json (tokenizer.json as the library writes it) and
 tokenizers/KIND.txt beside itself; all kinds without arguments
-needs: tokenizers
+needs: tokenizers, sentencepiece, protobuf
 
 Kinds are the functions of tokenizer_kinds*.py beside this file. The text is that of gen_tokenizer_goldens.py with other seeds:
 TEXT_BYTES in chunks of about 4 KB, made again by tests/conformance/corpus.cc. A line of KIND.txt is one block of BLOCK chunks:
@@ -54,6 +54,7 @@ def write_kind(name, tokenizer, chunks):
 
 def main():
     import tokenizer_kinds
+    import tokenizer_kinds_more  # adds to KINDS
     wanted = sys.argv[1:]
     os.makedirs(os.path.join(HERE, "tokenizers"), exist_ok=True)
     training, chunks = make_text(TRAIN_SEED, TRAIN_BYTES), make_text(SEED, TEXT_BYTES)
