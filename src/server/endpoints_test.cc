@@ -109,6 +109,29 @@ TEST_F(Endpoints, AChatWithoutALimitMayFillTheContext) {
   EXPECT_EQ(backend_.last_sampling().max_tokens, 993);
 }
 
+TEST_F(Endpoints, TheModelsOwnDefaultsHoldWhereARequestSaysNothing) {
+  SamplingParams defaults;
+  defaults.temperature = 0.25;
+  defaults.top_k = 7;
+  defaults.max_tokens = 9;
+  backend_.SetDefaults(defaults);
+  Start({});
+  const auto sampled = [&](std::string_view path, const std::string& body) {
+    EXPECT_TRUE(IsStatus(Posted(port_, path, body), 200)) << body;
+    return backend_.last_sampling();
+  };
+  const std::string hello = R"("messages":[{"role":"user","content":"hello"}])";
+  EXPECT_EQ(sampled("/v1/chat/completions", "{" + hello + "}").max_tokens, 9);
+  EXPECT_EQ(sampled("/v1/chat/completions", "{" + hello + R"(,"max_tokens":20})").max_tokens, 20);
+  EXPECT_EQ(sampled("/v1/completions", R"({"prompt":"a"})").max_tokens, 9);
+  EXPECT_EQ(sampled("/v1/completions", R"({"prompt":"a"})").temperature, 0.25);
+  EXPECT_EQ(sampled("/v1/completions", R"({"prompt":"a","temperature":null,"top_k":0})").top_k, 0);
+  // Near the end of the context the default gives way; what a request asks for does not.
+  const std::string nearly = R"({"messages":[{"role":"user","content":")" + std::string(995, 'a') + "\"}]";
+  EXPECT_EQ(sampled("/v1/chat/completions", nearly + "}").max_tokens, 5);
+  EXPECT_TRUE(IsStatus(Posted(port_, "/v1/chat/completions", nearly + R"(,"max_tokens":9})"), 400));
+}
+
 TEST_F(Endpoints, ALongPromptIsCutWhereTheRequestSaysSo) {
   const auto text_of = [&](const std::string& fields) {
     return Posted(port_, "/v1/completions",

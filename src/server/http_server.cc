@@ -190,6 +190,11 @@ int HttpServer::port() const {
   return impl_->acceptor.local_endpoint(error).port();
 }
 
+bool HttpServer::everywhere() const {
+  boost::system::error_code error;
+  return impl_->acceptor.local_endpoint(error).address().is_unspecified();
+}
+
 void HttpServer::SetBackend(Backend& backend) {
   PostToLoop([this, &backend] { impl_->service.SetBackend(backend); });
 }

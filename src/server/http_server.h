@@ -31,6 +31,8 @@ class HttpServer : public Executor {
   /// Binds and listens; clients may connect from now on. kUnavailable names the port and the remedy.
   Status Listen();
   int port() const;
+  /// Whether it listens on all interfaces.
+  bool everywhere() const;
   /// The backend answers from now on; until then clients are told that the model loads. Any thread.
   void SetBackend(Backend& backend);
   /// SIGTERM and SIGINT drain; a second one ends within a second.

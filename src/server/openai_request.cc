@@ -39,8 +39,11 @@ std::optional<ApiError> ParseApiRequest(ApiKind kind, std::string_view body, con
   request = ApiRequest();
   request.kind = kind;
   request.sampling = rules.defaults;
-  if (rules.defaults.max_tokens > 0) request.max_tokens = rules.defaults.max_tokens;
-  if (kind == ApiKind::kCompletion && !request.max_tokens) request.max_tokens = kDefaultCompletionTokens;
+  const int model_default = rules.defaults.max_tokens;  // stays in request.sampling for TokenizeRequest
+  if (kind == ApiKind::kCompletion) {
+    request.max_tokens =
+        model_default > 0 ? std::min(model_default, kDefaultCompletionTokens) : kDefaultCompletionTokens;
+  }
   boost::system::error_code error;
   json::parse_options options;
   options.max_depth = kJsonDepth;

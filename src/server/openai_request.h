@@ -57,8 +57,8 @@ struct ApiRequest {
   std::optional<int> truncate_prompt_tokens;  // keep so many; -1: as many as fit
   bool keep_start = false;                    // of a prompt that is cut: its start instead of its end
   int n = 1;
-  std::optional<int> max_tokens;  // unset: what is left of the context
-  SamplingParams sampling;        // max_tokens is set once the prompt's length is known
+  std::optional<int> max_tokens;  // unset: what is left of the context, or less by rules.defaults
+  SamplingParams sampling;  // max_tokens: the model's own default, or 0, until the prompt's length is known
   std::vector<std::string> bad_words;
   int prompt_logprobs = -1;  // as asked for; sampling.prompt_logprobs also serves echo
   bool echo = false;

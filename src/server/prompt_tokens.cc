@@ -46,7 +46,8 @@ std::optional<ApiError> FitLength(const Backend& backend, const ApiRequest& requ
                       "context_length_exceeded");
   }
   const std::int64_t room = limit - prompt_tokens;
-  out.sampling.max_tokens = static_cast<int>(request.max_tokens ? wanted : room);
+  const std::int64_t most = request.sampling.max_tokens > 0 ? request.sampling.max_tokens : room;
+  out.sampling.max_tokens = static_cast<int>(request.max_tokens ? wanted : std::min(most, room));
   if (out.sampling.min_tokens > room) {
     return FieldError("min_tokens", "min_tokens is " + std::to_string(out.sampling.min_tokens) +
                                         ", but the prompt leaves room for " + std::to_string(room) +

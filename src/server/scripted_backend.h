@@ -24,6 +24,7 @@ class ScriptedBackend : public Backend {
     model_.name = "scripted";
     model_.max_model_len = 1000;
     model_.vocabulary = 256;
+    defaults_.max_tokens = 0;
   }
   ~ScriptedBackend() override {
     {
@@ -51,11 +52,9 @@ class ScriptedBackend : public Backend {
   std::string TokenText(std::int32_t token) const override {
     return std::string(1, static_cast<char>(token));
   }
-  SamplingParams default_sampling() const override {
-    SamplingParams sampling;
-    sampling.max_tokens = 0;
-    return sampling;
-  }
+  SamplingParams default_sampling() const override { return defaults_; }
+  /// Before the server is given it.
+  void SetDefaults(const SamplingParams& defaults) { defaults_ = defaults; }
   std::string Detokenize(const std::vector<std::int32_t>& tokens, bool) const override {
     return std::string(tokens.begin(), tokens.end());
   }
@@ -128,7 +127,10 @@ class ScriptedBackend : public Backend {
       }
       if (live.generated == 1 && live.request.sampling.prompt_logprobs >= 0) {
         for (std::size_t i = 1; i < live.request.prompt.size(); ++i) {
-          output.prompt_logprobs.push_back({live.request.prompt[i], -1.25f, {}});
+          const std::int32_t id = live.request.prompt[i];
+          output.prompt_logprobs.push_back({id, -1.25f, {{66, -0.75f}, {id, -1.25f}}});
+          output.prompt_logprobs.back().top.resize(
+              std::min<std::size_t>(2, static_cast<std::size_t>(live.request.sampling.prompt_logprobs)));
         }
       }
       if (live.generated >= live.request.sampling.max_tokens && !endless) {
@@ -164,6 +166,7 @@ class ScriptedBackend : public Backend {
   }
 
   ModelInfo model_;
+  SamplingParams defaults_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::map<RequestId, Live> live_;  // guarded by mutex_, as all below

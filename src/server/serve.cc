@@ -48,7 +48,7 @@ Status ServeWith(const Options& options, const BackendFactory& make_backend,
   VIVACE_RETURN_IF_ERROR(server->Listen());
   const int port = server->port();
   server->HandleSignals();
-  WarnWhenOpen(config);
+  WarnWhenOpen(config, server->everywhere());
   std::unique_ptr<Backend> backend;
   std::atomic<bool> loading = true;
   std::thread loader([&] {

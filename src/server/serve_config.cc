@@ -100,8 +100,7 @@ Result<ServerConfig> ServerConfigFrom(const Options& options) {
   return config;
 }
 
-void WarnWhenOpen(const ServerConfig& config) {
-  const bool everywhere = config.host == "0.0.0.0" || config.host == "::";
+void WarnWhenOpen(const ServerConfig& config, bool everywhere) {
   if (!everywhere || !config.service.keys.empty()) return;
   config.service.log.Warning("listening on all interfaces (--host " + config.host +
                              ") without --api-key: everybody who can reach this machine can use the model");

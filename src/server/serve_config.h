@@ -10,6 +10,6 @@ namespace vivace::server {
 Result<ServerConfig> ServerConfigFrom(const Options& options);
 
 /// One warning when everybody on the network may ask: all interfaces and no key.
-void WarnWhenOpen(const ServerConfig& config);
+void WarnWhenOpen(const ServerConfig& config, bool everywhere);
 
 }  // namespace vivace::server
