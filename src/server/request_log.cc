@@ -91,6 +91,7 @@ std::string DescribeRequest(const ApiRequest& request) {
 
 void LogRequest(const base::Log& log, std::string_view id, const ApiRequest& request, int max_characters) {
   log.Info("Received request " + std::string(id) + ": " + DescribeRequest(request));
+  if (!log.Logs(base::LogLevel::kDebug)) return;
   for (const PromptInput& prompt : request.prompts) LogPrompt(log, id, PromptText(prompt), max_characters);
   for (const ChatMessage& message : request.chat.messages) {
     LogPrompt(log, id, message.role + ": " + message.content, max_characters);
