@@ -20,7 +20,8 @@ void CheckRequest(const server::ApiRequest& request) {
          "temperature is within its bounds");
   Expect(request.sampling.top_p > 0 && request.sampling.top_p <= 1, "top_p is within its bounds");
   Expect(request.sampling.stop.size() <= server::kMaxStopStrings, "stop strings are within their bound");
-  if (request.kind == server::ApiKind::kChat) {
+  const bool has_messages = !request.chat.messages.empty();
+  if (request.kind == server::ApiKind::kChat || has_messages) {
     Expect(!request.chat.messages.empty() && request.chat.messages.size() <= server::kMaxMessages,
            "there are messages");
   } else {
@@ -34,7 +35,8 @@ void CheckRequest(const server::ApiRequest& request) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
-  for (const auto kind : {server::ApiKind::kCompletion, server::ApiKind::kChat}) {
+  for (const auto kind : {server::ApiKind::kCompletion, server::ApiKind::kChat, server::ApiKind::kTokenize,
+                          server::ApiKind::kDetokenize}) {
     server::ApiRequest request;
     if (const auto error = server::ParseApiRequest(kind, body, {}, request)) {
       CheckError(*error);
