@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./dev bench [NAME] [ARGUMENTS]: 'llama' compares with llama.cpp; any other name is a binary of bench/; none runs all binaries.
+# ./dev bench [NAME] [ARGUMENTS]: 'llama' compares with llama.cpp, 'tokenizers' with Hugging Face tokenizers; any other name is a binary of bench/; none runs all binaries.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 name=${1:-}
@@ -16,6 +16,17 @@ if [[ $name == llama ]]; then
     touch "$venv/.ready"
   fi
   exec "$venv/bin/python" bench/llama_compare.py --vivace build/release/vivace --model "$model" "$@"
+fi
+
+if [[ $name == tokenizers ]]; then
+  ./dev build release -DVIVACE_BENCH=ON
+  venv=.cache/tokenizers
+  if [[ ! -f $venv/.ready ]]; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q tokenizers==0.22.2
+    touch "$venv/.ready"
+  fi
+  exec "$venv/bin/python" bench/tokenizer_bench.py --binary build/release/tokenizer_bench "$@"
 fi
 
 ./dev build release >/dev/null

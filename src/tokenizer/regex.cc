@@ -17,6 +17,36 @@ struct FreePcre2 {
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
 };
 
+/// White space is spelled out, as Unicode's White_Space: PCRE2's own \s has one character more, U+180E.
+std::string SpellOutSpaces(std::string_view pattern) {
+  constexpr std::string_view kSpaces = "\\t-\\r\\x{85}\\p{Z}";
+  std::string out;
+  std::size_t class_begin = 0;  // behind the [ of the class that this is in; 0: none
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '\\' && i + 1 < pattern.size()) {
+      const char kind = pattern[++i];
+      if (kind == 's' || (kind == 'S' && class_begin == 0)) {
+        out.append(class_begin != 0 ? ""
+                   : kind == 's'    ? "["
+                                    : "[^")
+            .append(kSpaces)
+            .append(class_begin != 0 ? "" : "]");
+      } else {
+        out.append({c, kind});
+      }
+      continue;
+    }
+    out.push_back(c);
+    if (c == '[' && class_begin == 0) {
+      class_begin = i + 1 + (pattern.substr(i + 1, 1) == "^" ? 1 : 0);
+    } else if (c == ']' && i > class_begin) {  // one that comes first is a member
+      class_begin = 0;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 struct Regex::Compiled {
@@ -37,7 +67,8 @@ Result<Regex> Regex::Compile(std::string_view pattern) {
   int error = 0;
   PCRE2_SIZE offset = 0;
   auto compiled = std::make_unique<Compiled>();
-  compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+  const std::string spelled = SpellOutSpaces(pattern);
+  compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
                                      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset,
                                      nullptr));
   if (!compiled->code) {
