@@ -361,6 +361,19 @@ JsonValue JsonReader::Value() {
   return value;
 }
 
+void JsonReader::Skip() {
+  const JsonKind kind = Peek();
+  if (kind == JsonKind::kObject) {
+    BeginObject();
+    for (std::string_view key; NextMember(key);) Skip();
+  } else if (kind == JsonKind::kArray) {
+    BeginArray();
+    while (NextItem()) Skip();
+  } else {
+    static_cast<void>(Value());
+  }
+}
+
 Status JsonReader::Finish() {
   SkipSpace();
   if (at_ < text_.size()) Fail("more text after the end of the value");

@@ -57,7 +57,8 @@ class JsonReader {
   std::int64_t Integer();
   double Number();
   JsonValue Value();
-  void Skip() { static_cast<void>(Value()); }
+  /// The next value, without keeping it.
+  void Skip();
 
   /// After the last value: an error when anything but white space follows.
   Status Finish();

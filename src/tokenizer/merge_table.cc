@@ -74,21 +74,38 @@ Result<MergeTable> MergeTable::Create(std::span<const MergeWords> merges, const 
   table.joined_.resize(merges.size());
   std::vector<bool> is_control(tokens.size());
   for (const std::int32_t id : control_ids) is_control[static_cast<std::size_t>(id)] = true;
+  constexpr std::size_t kBatch = TokenTable::kBatch / 2;
   std::int32_t guess = 0;
   std::string buffer;
-  for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-    const MergeWords& merge = merges[rank];
-    const auto left_id = tokens.Find(merge.left), right_id = tokens.Find(merge.right);
-    if (!left_id || !right_id) return BadMerge(rank, merge, "names a part that is not in the vocabulary");
-    std::string_view tail = merge.right;
-    if (tail.starts_with(continuing_prefix)) tail.remove_prefix(continuing_prefix.size());
-    const auto joined = FindJoin(tokens, merge.left, tail, guess, buffer);
-    if (!joined) return BadMerge(rank, merge, "makes a token that is not in the vocabulary");
-    table.joined_[rank] = *joined;
-    guess = *joined + 1;
-    if (is_control[static_cast<std::size_t>(*joined)]) continue;
-    if (!table.Insert(Key(*left_id, *right_id), static_cast<std::uint32_t>(rank))) {
-      return BadMerge(rank, merge, "collides with too many others");
+  for (std::size_t begin = 0; begin < merges.size(); begin += kBatch) {
+    const std::span<const MergeWords> batch = merges.subspan(begin, std::min(kBatch, merges.size() - begin));
+    std::string_view texts[2 * kBatch];
+    std::int32_t ids[2 * kBatch];
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      texts[2 * i] = batch[i].left;
+      texts[2 * i + 1] = batch[i].right;
+    }
+    tokens.FindBatch({texts, 2 * batch.size()}, ids);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (ids[2 * i] >= 0 && ids[2 * i + 1] >= 0)
+        __builtin_prefetch(&table.slots_[table.Slot(Key(ids[2 * i], ids[2 * i + 1]))], 1);
+    }
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const std::size_t rank = begin + i;
+      const MergeWords& merge = batch[i];
+      if (ids[2 * i] < 0 || ids[2 * i + 1] < 0) {
+        return BadMerge(rank, merge, "names a part that is not in the vocabulary");
+      }
+      std::string_view tail = merge.right;
+      if (tail.starts_with(continuing_prefix)) tail.remove_prefix(continuing_prefix.size());
+      const auto joined = FindJoin(tokens, merge.left, tail, guess, buffer);
+      if (!joined) return BadMerge(rank, merge, "makes a token that is not in the vocabulary");
+      table.joined_[rank] = *joined;
+      guess = *joined + 1;
+      if (is_control[static_cast<std::size_t>(*joined)]) continue;
+      if (!table.Insert(Key(ids[2 * i], ids[2 * i + 1]), static_cast<std::uint32_t>(rank))) {
+        return BadMerge(rank, merge, "collides with too many others");
+      }
     }
   }
   return table;

@@ -49,6 +49,11 @@ std::vector<std::int32_t> ControlIds(const TokenizerSpec& spec) {
 Status ResolveAdded(const TokenTable& tokens, std::vector<AddedToken>& added) {
   std::erase_if(added, [](const AddedToken& token) { return token.text.empty(); });  // could never be found
   for (AddedToken& token : added) {
+    if (token.text.size() > SpecialTokens::kLongest) {
+      return Unsupported("added token \"" + std::string(token.text.substr(0, 40)) + "...\" has " +
+                         std::to_string(token.text.size()) + " bytes; at most " +
+                         std::to_string(SpecialTokens::kLongest) + " are supported");
+    }
     if (const auto known = tokens.Find(token.text)) {
       token.id = *known;
     } else if (static_cast<std::size_t>(token.id) < tokens.size() &&
@@ -170,6 +175,11 @@ Status Pipeline::AddTokens(TokenizerSpec& spec) {
     if (!after) continue;
     std::string text;
     VIVACE_RETURN_IF_ERROR(normalizer_.Apply(token.text, text));
+    if (text.size() > SpecialTokens::kLongest) {
+      return Unsupported("added token \"" + std::string(token.text) + "\" has " +
+                         std::to_string(text.size()) + " bytes when normalised; at most " +
+                         std::to_string(SpecialTokens::kLongest) + " are supported");
+    }
     if (!text.empty()) normalized.push_back(AsSpecial(token, spec.texts.Keep(text)));
   }
   std::sort(added_.begin(), added_.end());

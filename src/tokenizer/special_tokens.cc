@@ -67,6 +67,12 @@ const SpecialToken* SpecialTokens::LongestAt(std::string_view text, std::size_t 
     low = std::partition_point(low, high, [&](const SpecialToken& token) { return byte_of(token) < byte; });
     high = std::partition_point(low, high, [&](const SpecialToken& token) { return byte_of(token) == byte; });
     if (low == high) break;
+    if (high - low == 1) {  // the usual case: one token may still match, whole or not at all
+      const std::size_t end = at + low->text.size();
+      const bool matches =
+          text.substr(at, low->text.size()) == low->text && (!low->control || end <= trusted_end);
+      return matches ? &*low : best;
+    }
     const bool whole = low->text.size() == length + 1;
     if (whole && (!low->control || at + length + 1 <= trusted_end)) best = &*low;
   }

@@ -28,6 +28,9 @@ struct ByteRange {
 
 class SpecialTokens {
  public:
+  /// Bytes of the longest text: looking for one of megabytes at every byte of a text would take hours.
+  static constexpr std::size_t kLongest = 512;
+
   SpecialTokens() = default;
   /// No text may be empty.
   explicit SpecialTokens(std::vector<SpecialToken> tokens);

@@ -1,5 +1,6 @@
 #include "tokenizer/token_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <string>
@@ -51,9 +52,16 @@ Result<TokenTable> TokenTable::Create(std::span<const std::string_view> tokens) 
   const std::size_t capacity = std::bit_ceil(tokens.size() + (tokens.size() + 2) / 3 + 1);
   table.slots_.assign(capacity, Slot{0, -1});
   table.shift_ = 64 - std::countr_zero(capacity);
+  std::uint64_t hashes[kBatch];
   for (std::size_t id = 0; id < tokens.size(); ++id) {
+    if (id % kBatch == 0) {  // the table is larger than the caches: fetch the places of the next ones at once
+      for (std::size_t i = 0; i < std::min(kBatch, tokens.size() - id); ++i) {
+        hashes[i] = HashText(tokens[id + i]);
+        __builtin_prefetch(&table.slots_[hashes[i] >> table.shift_], 1);
+      }
+    }
     if (tokens[id].data() == nullptr) continue;
-    const std::uint64_t hash = HashText(tokens[id]);
+    const std::uint64_t hash = hashes[id % kBatch];
     const auto tag = static_cast<std::uint32_t>(hash);
     std::size_t at = hash >> table.shift_;
     for (std::size_t probes = 0; table.slots_[at].id >= 0; at = (at + 1) & (capacity - 1)) {
@@ -77,13 +85,33 @@ void TokenTable::AddText(std::int32_t id, std::string_view text) {
 }
 
 std::optional<std::int32_t> TokenTable::Find(std::string_view text) const {
-  const std::uint64_t hash = HashText(text);
+  return Find(text, HashText(text));
+}
+
+std::optional<std::int32_t> TokenTable::Find(std::string_view text, std::uint64_t hash) const {
   const auto tag = static_cast<std::uint32_t>(hash);
   for (std::size_t at = hash >> shift_;; at = (at + 1) & (slots_.size() - 1)) {
     const Slot slot = slots_[at];
     if (slot.id < 0) return std::nullopt;
     if (slot.tag == tag && this->text(slot.id) == text) return slot.id;
   }
+}
+
+void TokenTable::FindBatch(std::span<const std::string_view> texts, std::int32_t* ids) const {
+  std::uint64_t hashes[kBatch];
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    hashes[i] = HashText(texts[i]);
+    __builtin_prefetch(&slots_[hashes[i] >> shift_]);
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const Slot slot = slots_[hashes[i] >> shift_];
+    ids[i] = slot.id;
+    if (slot.id >= 0) __builtin_prefetch(&tokens_[static_cast<std::size_t>(slot.id)]);
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (ids[i] >= 0) __builtin_prefetch(text(ids[i]).data());
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i) ids[i] = Find(texts[i], hashes[i]).value_or(-1);
 }
 
 }  // namespace vivace::tokenizer
