@@ -39,6 +39,8 @@ Status Run(const std::vector<std::string>& arguments) {
       return vivace::cli::RunGenerate(invocation);
     case Command::kCompile:
       return vivace::cli::RunCompile(invocation);
+    case Command::kInspect:
+      return vivace::cli::RunInspect(invocation);
     case Command::kTokenize:
       return vivace::cli::RunTokenize(invocation);
     default:

@@ -29,6 +29,8 @@ constexpr std::array kCommands = {
                "load and compile a model, write what --dump asks for, print the times"},
     CommandRow{"tokenize", Command::kTokenize, kTokenizeOption, "vivace tokenize MODEL [OPTIONS] < TEXT",
                "text on the standard input to a JSON array of token ids, or back with --decode"},
+    CommandRow{"inspect", Command::kInspect, kInspectOption, "vivace inspect MODEL [--json] [OPTIONS]",
+               "what a model is: architecture, tensors, tokenizer, context, memory"},
     CommandRow{"version", Command::kVersion, 0, "vivace version", "version, build and CPU features"},
 };
 

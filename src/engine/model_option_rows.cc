@@ -7,6 +7,9 @@
 namespace vivace::engine {
 namespace {
 
+using base::kInspectOption;
+using base::kModelOption;
+using base::kTokenizeOption;
 using base::OptionRow;
 using base::OptionType;
 
@@ -19,19 +22,23 @@ constexpr std::array kRows = {
     OptionRow{.name = "model",
               .type = OptionType::kString,
               .default_text = "",
+              .scope = kModelOption | kTokenizeOption | kInspectOption,
               .environment = "VIVACE_MODEL",
-              .help = "path of a GGUF file, or a name of the catalogue",
+              .help = "a GGUF file, a folder with safetensors, or a name of the catalogue",
               .common = true},
     OptionRow{.name = "load-format",
               .type = OptionType::kChoice,
               .default_text = "auto",
               .choices = "auto|gguf|safetensors|dummy",
+              .scope = kModelOption | kInspectOption,
               .help = "what the model's files are; auto finds out; dummy makes random weights for a folder "
-                      "with config.json or for a model whose shape is known, such as llama-3.2-1b"},
+                      "with config.json or for a model whose shape is known, such as llama-3.2-1b",
+              .common = true},
     OptionRow{.name = "dummy-type",
               .type = OptionType::kChoice,
               .default_text = "auto",
               .choices = "auto" VIVACE_WEIGHT_DTYPES(VIVACE_X),
+              .scope = kModelOption | kInspectOption,
               .help = "type of the random weights of --load-format dummy; auto is bf16"},
     OptionRow{
         .name = "optimization-level",
@@ -46,6 +53,7 @@ constexpr std::array kRows = {
               .type = OptionType::kChoice,
               .default_text = "auto",
               .choices = "auto|float16|float32",
+              .scope = kModelOption | kInspectOption,
               .help = "type of cached keys and values; auto is float16"},
     OptionRow{.name = "max-model-len",
               .type = OptionType::kInteger,
@@ -54,6 +62,7 @@ constexpr std::array kRows = {
               .maximum = 1 << 24,
               .choices = "auto",
               .unit = "tokens",
+              .scope = kModelOption | kInspectOption,
               .help = "prompt and answer together at most; unset: what the model was made for; auto (or -1): "
                       "the same, or what fits into memory",
               .common = true},
@@ -100,7 +109,8 @@ constexpr std::array kRows = {
               .default_text = "0.9",
               .minimum = 0.01,
               .maximum = 1,
-              .help = "share of the memory this process may use that weights and KV cache take at most"},
+              .help = "share of the memory this process may use that weights and KV cache take at most",
+              .common = true},
     OptionRow{.name = "generation-config",
               .type = OptionType::kString,
               .default_text = "auto",
