@@ -96,15 +96,14 @@ Result<Value> Indent(Use& use) {
 }
 
 Result<Value> FormatFilter(Use& use) {
-  if (!use.self.is(Kind::kString)) return WrongKind("format", use.self);
+  VIVACE_ASSIGN_OR_RETURN(const Text format, WantText(use, use.self));
   if (use.named.empty()) {
-    return FormatPercent(use.rendering, use.self.text(),
-                         Value::MakeList(use.values, Value::Sequence::kTuple));
+    return FormatPercent(use.rendering, format, Value::MakeList(use.values, Value::Sequence::kTuple));
   }
   if (!use.values.empty()) return InvalidArgument("format takes arguments by place or by name, not both");
   Value::Dict named;
   for (const auto& [name, value] : use.named) named.emplace_back(Value::Trusted(name), value);
-  return FormatPercent(use.rendering, use.self.text(), Value::MakeDict(std::move(named)));
+  return FormatPercent(use.rendering, format, Value::MakeDict(std::move(named)));
 }
 
 Result<Value> ToJson(Use& use) {

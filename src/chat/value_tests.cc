@@ -41,6 +41,7 @@ Result<Value> IsSequence(Use& use) {
   return Value::Bool(Holds(use.self) && !use.self.is(Sequence::kIterator) && !use.self.is(Sequence::kView));
 }
 Result<Value> IsCallable(Use& use) {
+  if (use.self.is(Kind::kUndefined)) return Value::Bool(true);  // in Jinja too: the call is what fails
   return Value::Bool(use.self.is(Kind::kObject) &&
                      (use.self.KindName() == "a function" || use.self.KindName() == "a macro" ||
                       use.self.KindName() == "a joiner"));

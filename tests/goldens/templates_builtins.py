@@ -38,7 +38,7 @@ FILTERS = {
     "batch": ["{{ [1, 2, 3, 4, 5] | batch(2) | list }}", "{{ [1, 2, 3] | batch(2, 'x') | list }}{{ [] | batch(3) | list }}{{ 'abcd' | batch(3) | list }}", "{% for row in items | batch(2, 0) %}{{ row | join(',') }};{% endfor %}", "{{ items | batch }}", "{{ items | batch(1) | list }}{{ items | batch(10, none) | list }}"],
     "from_json": ["{{ (json | from_json).a }}{{ (json | from_json).b.c }}", "{{ '[1, 2]' | from_json | sum }}{{ 'null' | from_json }}{{ '\"x\"' | from_json }}", "{{ 'nope' | from_json }}", "{{ n | from_json }}", "{{ d | tojson | from_json == d }}"],
     "abs": ["{{ -5 | abs }}{{ neg | abs }}{{ (-2.5) | abs }}{{ true | abs }}", "{{ 'a' | abs }}"],
-    "format": ["{{ '%s and %s' | format('a', 1) }}{{ '%(x)s' | format(x=2) }}{{ '%5.2f|%-5d|%05d|%x' | format(3.14159, 42, 42, 255) }}", "{{ '%d' | format('a') }}", "{{ '%s' | format(1, 2) }}"],
+    "format": ["{{ '%s and %s' | format('a', 1) }}{{ '%(x)s' | format(x=2) }}{{ '%5.2f|%-5d|%05d|%x' | format(3.14159, 42, 42, 255) }}", "{{ '%d' | format('a') }}", "{{ 5 | format }}{{ items | format }}", "{{ '%s' | format(1, 2) }}"],
 }
 
 TESTS = {
@@ -58,7 +58,7 @@ TESTS = {
     "in": ["{{ 2 is in items }}{{ 2 is in([3]) }}{{ 'a' is in 'abc' }}{{ 'a' is not in d }}{{ 'x' is in d.b }}"],
     "equalto": ["{{ n is equalto 5 }}{{ n is equalto(5.0) }}{{ s is equalto 'text' }}{{ d.a is eq 1 }}{{ s is ne('x') }}{{ n is equalto d.a }}", "{{ n is equalto }}", "{{ 1 is lt 2 }}{{ 1 is ge 2 }}{{ 1 is le(1) }}{{ 2 is gt 1 }}{{ 3 is greaterthan 2 }}{{ 3 is lessthan 2 }}"],
     "startingwith": ["{{ s is startingwith 'te' }}{{ s is startingwith('x') }}", "{{ n is startingwith 'x' }}"],
-    "others": ["{{ 3 is odd }}{{ 3 is even }}{{ 6 is divisibleby 3 }}{{ 6 is divisibleby(4) }}{{ none is sameas none }}{{ 1 is sameas true }}{{ range is callable }}{{ s is callable }}", "{{ 'abc' is lower }}{{ 'aBc' is lower }}{{ 'ABC' is upper }}{{ '1' is upper }}{{ 'upper' is filter }}{{ 'nosuch' is filter }}{{ 'odd' is test }}", "{{ n is nosuch }}", "{{ 'a' is odd }}", "{{ n is defined is string }}", "{{ not s is string }}{{ s is string and n is number or x is none }}", "{{ 'yes' if n is number else 'no' }}{{ n is not string and true }}"],
+    "others": ["{{ 3 is odd }}{{ 3 is even }}{{ 6 is divisibleby 3 }}{{ 6 is divisibleby(4) }}{{ none is sameas none }}{{ 1 is sameas true }}{{ range is callable }}{{ s is callable }}{{ missing is callable }}", "{{ 'abc' is lower }}{{ 'aBc' is lower }}{{ 'ABC' is upper }}{{ '1' is upper }}{{ 'upper' is filter }}{{ 'nosuch' is filter }}{{ 'odd' is test }}", "{{ n is nosuch }}", "{{ 'a' is odd }}", "{{ n is defined is string }}", "{{ not s is string }}{{ s is string and n is number or x is none }}", "{{ 'yes' if n is number else 'no' }}{{ n is not string and true }}"],
 }
 
 FUNCTIONS = {
