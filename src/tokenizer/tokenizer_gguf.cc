@@ -63,7 +63,8 @@ Result<Defaults> ReadT5(const Vocabulary& vocabulary, TokenizerSpec& spec) {
         {.kind = NormalizerKind::kPrecompiled, .charsmap = std::string(vocabulary.precompiled_charsmap)});
   }
   if (vocabulary.remove_extra_whitespaces) {
-    spec.normalizer.push_back({.kind = NormalizerKind::kStrip});
+    // As T5's tokenizer.json: white space goes at the end only, a space in front is that of the first word.
+    spec.normalizer.push_back({.kind = NormalizerKind::kStrip, .strip_left = false});
     spec.normalizer.push_back(
         {.kind = NormalizerKind::kReplace, .pattern = " {2,}", .pattern_is_regex = true, .content = " "});
   }
