@@ -19,6 +19,10 @@ struct BadRequest {
   int status = 400;
 };
 
+void PrintTo(const BadRequest& bad, std::ostream* out) {
+  *out << bad.path << " " << bad.fields.substr(0, 80);
+}
+
 std::string Repeated(std::string_view text, int count) {
   std::string out;
   for (int i = 0; i < count; ++i) out += (i > 0 ? "," : "") + std::string(text);

@@ -163,6 +163,16 @@ class Signals(unittest.TestCase):
         thread.start()
         return thread, text
 
+    def test_a_signal_while_the_model_loads_ends_at_once(self):
+        for sent, delay in ((signal.SIGTERM, 0.02), (signal.SIGINT, 0.05), (signal.SIGTERM, 0.1)):
+            process = subprocess.Popen([CASE["program"], "serve", CASE["model"], *CASE["arguments"], "--port", "0"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(delay)
+            begin = time.monotonic()
+            process.send_signal(sent)
+            self.assertIn(process.wait(5), (0, -sent))  # the second before the port is open
+            self.assertLess(time.monotonic() - begin, 1)
+
     def test_sigterm_lets_answers_finish(self):
         server = ServerProcess(CASE["program"], CASE["model"], *CASE["arguments"])
         thread, text = self.stream(server, 60)
