@@ -79,7 +79,12 @@ Result<std::vector<std::int32_t>> PromptTokens(const Backend& backend, const Api
     if (const auto* ids = std::get_if<std::vector<std::int32_t>>(&prompt)) return *ids;
     return backend.Tokenize(std::get<std::string>(prompt), request.add_special_tokens, true);
   }
-  VIVACE_ASSIGN_OR_RETURN(std::vector<std::int32_t> ids, backend.RenderChat(request.chat));
+  auto rendered = backend.RenderChat(request.chat);
+  if (rendered.status().code() == StatusCode::kResourceExhausted) {
+    // The template passed its budget: it would do so again, so clients must not retry.
+    return InvalidArgument(rendered.status().message());
+  }
+  VIVACE_ASSIGN_OR_RETURN(std::vector<std::int32_t> ids, std::move(rendered));
   if (request.add_special_tokens) {
     VIVACE_ASSIGN_OR_RETURN(const std::vector<std::int32_t> start, backend.Tokenize("", true, false));
     ids.insert(ids.begin(), start.begin(), start.end());

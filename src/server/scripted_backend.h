@@ -65,6 +65,7 @@ class ScriptedBackend : public Backend {
     return all;
   }
   Result<std::vector<std::int32_t>> RenderChat(const ChatPrompt& prompt) const override {
+    if (prompt.chat_template == "{{ bomb }}") return ResourceExhausted("the template passed its budget");
     if (prompt.chat_template == "{{") return InvalidArgument("chat template, line 1: it does not end");
     return Tokenize(prompt.messages.back().content, false, false);
   }

@@ -44,7 +44,7 @@ CHAT = [
     ("logprobs", 2, "true or false, but is 2"), ("response_format", {"type": "json_object"}, "not supported"),
     ("tools", [{"type": "function", "function": {"name": "f"}}], "tools are not called"), ("tool_choice", "required", "tools are not"),
     ("chat_template", "{% for %}", "line 1"), ("chat_template", "{{ raise_exception('no cats') }}", "no cats"),
-    ("chat_template", "{% for i in range(1000000000) %}x{% endfor %}", ""), ("chat_template", "{{ 'x' * 1000000000 }}", ""),
+    ("chat_template", "{% for i in range(1000000000) %}x{% endfor %}", "range of more than"), ("chat_template", "{{ 'x' * 1000000000 }}", "more text than its budget"),
     ("chat_template_kwargs", {"tokenize": True}, "must not hold tokenize"), ("documents", "x", "array of objects"),
     ("min_tokens", 9000, "min_tokens is 9000, but max_tokens is 4"), ("continue_final_message", "yes", "true or false"),
 ]
