@@ -335,7 +335,7 @@ JsonValue JsonReader::Value() {
   switch (value.kind) {
     case JsonKind::kObject:
       BeginObject();
-      for (std::string_view key; NextMember(key);) value.members.emplace_back(key, Value());
+      for (std::string_view key; NextMember(key);) value.members.push_back({key, Value()});
       break;
     case JsonKind::kArray:
       BeginArray();

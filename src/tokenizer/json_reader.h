@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "vivace/status.h"
@@ -18,12 +17,14 @@ namespace vivace::tokenizer {
 
 enum class JsonKind { kBad, kNull, kBool, kNumber, kString, kArray, kObject };
 
+struct JsonMember;
+
 /// A parsed value. Numbers keep their text.
 struct JsonValue {
   JsonKind kind = JsonKind::kNull;
   bool boolean = false;
   std::string_view text;  // of a string or a number
-  std::vector<std::pair<std::string_view, JsonValue>> members;
+  std::vector<JsonMember> members;
   std::vector<JsonValue> items;
 
   bool is_null() const { return kind == JsonKind::kNull; }
@@ -34,6 +35,11 @@ struct JsonValue {
   const JsonValue* Find(std::string_view name) const;
   std::optional<std::int64_t> Integer() const;
   std::optional<double> Number() const;
+};
+
+struct JsonMember {
+  std::string_view key;
+  JsonValue value;
 };
 
 class JsonReader {
