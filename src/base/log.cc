@@ -111,7 +111,7 @@ Log::Log(LogConfig config) : config_(config) {
 
 void Log::Write(LogLevel level, std::string_view text, const Place& place) const {
   if (!Logs(level)) return;
-  const LogEvent event{level, std::chrono::system_clock::now(), place.file_name(), place.line(), text};
+  const LogEvent event{level, std::chrono::system_clock::now(), place.file, place.line, text};
   logger_->info(std::string_view(config_.json ? LogJsonLine(event) : LogTextLine(event)));
 }
 

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -29,14 +28,18 @@ struct LogConfig {
 
 class Log {
  public:
-  using Place = std::source_location;
+  /// Where a line was logged: by default the caller's own place (std::source_location, which clang 14 lacks).
+  struct Place {
+    const char* file;
+    unsigned line;
+  };
 
   explicit Log(LogConfig config = {});
 
-  void Debug(std::string_view text, const Place& place = Place::current()) const;
-  void Info(std::string_view text, const Place& place = Place::current()) const;
-  void Warning(std::string_view text, const Place& place = Place::current()) const;
-  void Error(std::string_view text, const Place& place = Place::current()) const;
+  void Debug(std::string_view text, const Place& place = {__builtin_FILE(), __builtin_LINE()}) const;
+  void Info(std::string_view text, const Place& place = {__builtin_FILE(), __builtin_LINE()}) const;
+  void Warning(std::string_view text, const Place& place = {__builtin_FILE(), __builtin_LINE()}) const;
+  void Error(std::string_view text, const Place& place = {__builtin_FILE(), __builtin_LINE()}) const;
   bool Logs(LogLevel level) const { return logger_ != nullptr && level >= config_.level; }
 
  private:
