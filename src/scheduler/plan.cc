@@ -98,10 +98,11 @@ void Scheduler::AdmitWaiting(int budget) {
   }
 }
 
-// Admits when the pool has room for all known tokens beyond what running prompts still need, and a block to
-// grow for each running sequence.
+// Admits when no prefix is about to be there, and the pool has room for all known tokens beyond what running
+// prompts still need, and a block to grow for each running sequence.
 bool Scheduler::Admit(Sequence& sequence) {
   const int cached = CountCachedBlocks(sequence);
+  if (NextBlockIsComing(sequence, cached)) return false;
   int needed = BlocksFor(sequence.length()) - cached;
   for (int i = 0; i < cached; ++i) {
     const auto block = pool_.FindCached(NameOf(sequence, i));
@@ -123,6 +124,20 @@ int Scheduler::CountCachedBlocks(Sequence& sequence) {
   int cached = 0;
   while (cached < most && pool_.FindCached(NameOf(sequence, cached))) ++cached;
   return cached;
+}
+
+// A running sequence computes in this step the very block that this one would compute first: after the step
+// it is a prefix hit. So of several choices of one prompt only the first computes it.
+bool Scheduler::NextBlockIsComing(Sequence& sequence, int cached) {
+  if (!config_.prefix_caching || sequence.all_prompt_logits) return false;
+  if (cached >= (sequence.length() - 1) / kBlockTokens) return false;
+  for (const SequenceId id : running_) {
+    Sequence& other = Get(id);
+    const int full = (other.computed + other.planned_rows) / kBlockTokens;
+    if (other.computed / kBlockTokens > cached || full <= cached) continue;
+    if (NameOf(other, cached) == NameOf(sequence, cached)) return true;
+  }
+  return false;
 }
 
 int Scheduler::BlocksPromised() const {

@@ -2,10 +2,11 @@
 // machine without threads, clock or model: the engine calls Next, runs the plan, samples, and calls Commit.
 //
 // Policy: first come, first served. Each step first serves every running sequence that needs one token
-// (decode), then fills the token budget with chunks of prompts, oldest first, then admits waiting sequences.
-// When the pool is full the youngest running sequence gives up its blocks and waits again at its place in the
-// queue; its tokens, generated ones included, are computed again (no answer changes). One thread. A step in
-// which no sequence is added or finished does not allocate.
+// (decode), then fills the token budget with chunks of prompts, oldest first, then admits waiting sequences;
+// one whose next block is computed in this very step waits for it, to share it. When the pool is full the
+// youngest running sequence gives up its blocks and waits again at its place in the queue; its tokens,
+// generated ones included, are computed again (no answer changes). One thread. A step in which no sequence is
+// added or finished does not allocate.
 #pragma once
 
 #include <cstdint>
@@ -128,6 +129,7 @@ class Scheduler {
   bool Admit(Sequence& sequence);
   void StartRunning(Sequence& sequence, int cached_blocks);
   int CountCachedBlocks(Sequence& sequence);
+  bool NextBlockIsComing(Sequence& sequence, int cached);
   int BlocksPromised() const;
   int Grow(Sequence& sequence, int rows);
   int GrowOrPreempt(std::size_t index, int rows);

@@ -64,6 +64,34 @@ TEST(Scheduler, IsIdleWithoutSequences) {
   EXPECT_TRUE(scheduler.Next().empty());  // an empty plan wants no answer
 }
 
+TEST(Scheduler, ChoicesOfOnePromptShareItsBlocks) {
+  Scheduler scheduler(Config());
+  for (int i = 0; i < 3; ++i) Add(scheduler, Prompt(40), 3);
+  const SequenceId other = Add(scheduler, Prompt(40, 500), 3);
+  const Plan& first = scheduler.Next();
+  EXPECT_THAT(Shape(first), ElementsAre(Row{0, 0, 40})) << "the others wait for its blocks";
+  Commit(scheduler, first);
+  const Plan& second = scheduler.Next();
+  EXPECT_THAT(Shape(second),
+              ElementsAre(Row{0, 40, 1}, Row{1, 32, 8}, Row{2, 32, 8}, Row{other.value, 0, 40}));
+  EXPECT_EQ(second.sequences[1].cached_tokens, 32);
+  Commit(scheduler, second);
+  EXPECT_EQ(scheduler.stats().prefix_hits, 64);
+}
+
+TEST(Scheduler, PromptsThatBeginAlikeWaitOnlyWhereABlockIsAlike) {
+  Scheduler scheduler(Config());
+  std::vector<std::int32_t> fork = Prompt(40);
+  fork[3] = 999;
+  Add(scheduler, Prompt(40), 3);
+  Add(scheduler, fork, 3);
+  Add(scheduler, Prompt(16), 3);  // its only full block ends with its last token, which is always computed
+  Add(scheduler, Prompt(40), 3, "salt");
+  EXPECT_THAT(Shape(scheduler.Next()),
+              ElementsAre(Row{0, 0, 40}, Row{1, 0, 40}, Row{2, 0, 16}, Row{3, 0, 40}));
+  scheduler.Discard();
+}
+
 TEST(Scheduler, PrefillsThenDecodesThenFreesEverything) {
   Scheduler scheduler(Config());
   const SequenceId id = Add(scheduler, Prompt(20), 3);
