@@ -100,6 +100,50 @@ TEST_F(AnswerTest, AnEndTokenEndsItWithoutText) {
   EXPECT_EQ(Run(params, {Byte('a'), kEnd, Byte('b')}).text, "ab");
 }
 
+TEST_F(AnswerTest, AStopTokenIsNamedAndAnEndTokenIsNot) {
+  SamplingParams params;
+  params.stop_token_ids = {Byte('b')};
+  RequestOutput out = Say(params, "abc");
+  EXPECT_EQ(out.text, "a");
+  EXPECT_EQ(out.finish_reason, FinishReason::kStop);
+  EXPECT_EQ(out.stop_token, Byte('b'));
+  EXPECT_EQ(out.stop_reason, "");
+  out = Run(params, {Byte('a'), kEnd});
+  EXPECT_EQ(out.finish_reason, FinishReason::kStop);
+  EXPECT_EQ(out.stop_token, std::nullopt);
+}
+
+TEST_F(AnswerTest, TheTextKeepsWhatEndedItWhenAsked) {
+  SamplingParams params;
+  params.stop = {"zz", "cd"};
+  params.stop_token_ids = {Byte('x')};
+  params.include_stop_str_in_output = true;
+  EXPECT_EQ(Say(params, "abcdef").text, "abcd");
+  EXPECT_EQ(Say(params, "abx").text, "abx");
+  EXPECT_EQ(Run(params, {Byte('a'), kEnd}).text, "a") << "a control token has no text";
+  params.skip_special_tokens = false;
+  EXPECT_EQ(Run(params, {Byte('a'), kEnd}).text, "a" + text_->tokenizer().TokenText(kEnd));
+}
+
+TEST_F(AnswerTest, ControlTokensShowWhenTheyAreNotSkipped) {
+  SamplingParams params;
+  params.ignore_eos = true;
+  params.max_tokens = 3;
+  const std::vector<std::int32_t> tokens = {Byte('a'), kEnd, Byte('b')};
+  EXPECT_EQ(Run(params, tokens).text, "ab");
+  params.skip_special_tokens = false;
+  EXPECT_EQ(Run(params, tokens).text, "a" + text_->tokenizer().TokenText(kEnd) + "b");
+}
+
+TEST_F(AnswerTest, StopStringsAreLookedForAfterMinTokens) {
+  SamplingParams params;
+  params.stop = {"b"};
+  params.min_tokens = 3;
+  const RequestOutput out = Say(params, "abbcbd");
+  EXPECT_EQ(out.text, "abbc");
+  EXPECT_EQ(out.stop_reason, "b");
+}
+
 TEST_F(AnswerTest, LogprobsComeOnlyWhenAskedFor) {
   SamplingParams params;
   params.max_tokens = 2;
