@@ -45,9 +45,8 @@ auto Starts(std::uint64_t length, std::string text) {
 }
 auto Raw(std::string text) {
   return [=] {
-    std::vector<std::byte> bytes(text.size());
-    std::memcpy(bytes.data(), text.data(), text.size());
-    return bytes;
+    const auto bytes = std::as_bytes(std::span(text));
+    return std::vector<std::byte>(bytes.begin(), bytes.end());
   };
 }
 auto Header(std::string header, std::size_t data = 8) {

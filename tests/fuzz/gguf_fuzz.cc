@@ -1,4 +1,5 @@
-// Any bytes: parsing ends in a file whose every tensor and key can be read, or in a Status.
+// Any bytes: parsing ends in a file whose every tensor and key can be read, or in a Status; tensors of
+// foreign types are refused or listed.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -7,11 +8,12 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using vivace::checkpoint::GgufFile;
-  const auto file = GgufFile::Parse(std::as_bytes(std::span(data, size)), "fuzz.gguf");
-  if (!file.ok()) {
-    if (file.status().message().empty()) __builtin_trap();
-    return 0;
-  }
+  const auto bytes = std::as_bytes(std::span(data, size));
+  const auto strict = GgufFile::Parse(bytes, "fuzz.gguf");
+  const auto file = GgufFile::Parse(bytes, "fuzz.gguf", vivace::checkpoint::ForeignTensors::kList);
+  if (!strict.ok() && strict.status().message().empty()) __builtin_trap();
+  if (strict.ok() && (!file.ok() || !file->foreign().empty())) __builtin_trap();
+  if (!file.ok()) return 0;
   unsigned sum = 0;
   for (const auto key : file->Keys()) {
     static_cast<void>(file->String(key).ok());
