@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_fault.h"
 #include "base/status_macros.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
@@ -51,6 +52,7 @@ Status Run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argument_count, char** arguments) {
+  vivace::base::ExitOnFileFault();
   const Status status = Run({arguments + 1, arguments + argument_count});
   if (!status.ok()) std::fprintf(stderr, "vivace: error: %s\n", status.message().c_str());
   return vivace::cli::ExitStatus(status);
