@@ -36,6 +36,10 @@ Options Model(const std::string& path) {
   return options;
 }
 
+auto CaseName() {
+  return [](const auto& tested) { return std::string(tested.param.name); };
+}
+
 // Both ways of opening the model give the reason.
 void ExpectRefused(const std::string& path, const std::string& reason) {
   const auto summary = InspectModel(Model(path));
@@ -103,45 +107,50 @@ TEST_P(HostileWeights, AreRefusedByTheirName) {
   ExpectRefused(folder.path(), GetParam().message);
 }
 
-const WeightCase kWeightCases[] = {
-    {"M18_MatrixMissing", true, Drop("model.layers.1.mlp.up_proj.weight"), "blk.1.ffn_up.weight"},
-    {"M18_NormMissing", true, Drop("model.norm.weight"), "output_norm.weight"},
-    {"M18_LayerMissing", true,
-     [](std::vector<WeightInfo>& weights) {
-       std::erase_if(weights, [](const WeightInfo& w) { return w.name.starts_with("blk.1."); });
-     },
-     "blk.1."},
-    {"M18_LayerTooMany", true,
-     [](std::vector<WeightInfo>& weights) {
-       WeightInfo extra = Named(weights, "model.layers.1.mlp.up_proj.weight");
-       extra.source = "model.layers.2.mlp.up_proj.weight";
-       weights.push_back(extra);
-     },
-     "blk.2.ffn_up.weight"},
-    {"M18_UnknownTensor", true,
-     [](std::vector<WeightInfo>& weights) {
-       weights.push_back({"x", tensor::DType::kBF16, 4, 4, "model.extra.weight"});
-     },
-     "model.extra.weight"},
-    {"M18_PathAsName", true,
-     [](std::vector<WeightInfo>& weights) {
-       weights.push_back({"x", tensor::DType::kBF16, 4, 4, "../../etc/passwd"});
-     },
-     "../../etc/passwd"},
-    {"M18_Transposed", true, Reshape("model.layers.0.mlp.down_proj.weight", 64, 32), "blk.0.ffn_down.weight"},
-    {"M18_TooFewRows", true, Reshape("model.layers.0.self_attn.k_proj.weight", 8, 32), "blk.0.attn_k.weight"},
-    {"M18_NormIsMatrix", true, Reshape("model.layers.0.input_layernorm.weight", 32, 1),
-     "blk.0.attn_norm.weight"},
-    {"M18_NormTooLong", true, Reshape("model.layers.0.input_layernorm.weight", 0, 64),
-     "blk.0.attn_norm.weight"},
-    {"M18_MatrixIsVector", true, Reshape("model.layers.0.mlp.up_proj.weight", 0, 32), "blk.0.ffn_up.weight"},
-    {"M20_EmbeddingMissing", true, Drop("model.embed_tokens.weight"), "token_embd.weight"},
-    {"M20_OutputMissing", false, Drop("lm_head.weight"), "output.weight"},
-    {"C4_VocabularyLargerThanEmbedding", true, Reshape("model.embed_tokens.weight", 299, 32),
-     "token_embd.weight"},
+const WeightCase kWeightCases[] = {{"M18_MatrixMissing", true, Drop("model.layers.1.mlp.up_proj.weight"),
+                                    "blk.1.ffn_up.weight"},
+                                   {"M18_NormMissing", true, Drop("model.norm.weight"), "output_norm.weight"},
+                                   {"M18_LayerMissing", true,
+                                    [](std::vector<WeightInfo>&weights) {
+                                      std::erase_if(weights, [](const WeightInfo& w) {
+                                        return w.name.starts_with("blk.1.");
+                                      });
+                                    },
+                                    "blk.1."},
+                                   {"M18_LayerTooMany", true,
+                                    [](std::vector<WeightInfo>&weights) {
+                                      WeightInfo extra = Named(weights, "model.layers.1.mlp.up_proj.weight");
+                                      extra.source = "model.layers.2.mlp.up_proj.weight";
+                                      weights.push_back(extra);
+                                    },
+                                    "model.layers.2.mlp.up_proj.weight"},
+                                   "blk.2.ffn_up.weight"},
+                 {"M18_UnknownTensor", true,
+                  [](std::vector<WeightInfo>&weights) {
+                    weights.push_back({"x", tensor::DType::kBF16, 4, 4, "model.extra.weight"});
+                  },
+                  "model.extra.weight"},
+                 {"M18_PathAsName", true,
+                  [](std::vector<WeightInfo>&weights) {
+                    weights.push_back({"x", tensor::DType::kBF16, 4, 4, "../../etc/passwd"});
+                  },
+                  "../../etc/passwd"},
+                 {"M18_Transposed", true, Reshape("model.layers.0.mlp.down_proj.weight", 64, 32),
+                  "tensor 'model.layers.0.mlp.down_proj.weight' has dimensions"},
+                 {"M18_TooFewRows", true, Reshape("model.layers.0.self_attn.k_proj.weight", 8, 32),
+                  "tensor 'model.layers.0.self_attn.k_proj.weight' has dimensions"},
+                 {"M18_NormIsMatrix", true, Reshape("model.layers.0.input_layernorm.weight", 32, 1),
+                  "tensor 'model.layers.0.input_layernorm.weight' has dimensions"},
+                 {"M18_NormTooLong", true, Reshape("model.layers.0.input_layernorm.weight", 0, 64),
+                  "tensor 'model.layers.0.input_layernorm.weight' has dimensions"},
+                 {"M18_MatrixIsVector", true, Reshape("model.layers.0.mlp.up_proj.weight", 0, 32),
+                  "tensor 'model.layers.0.mlp.up_proj.weight' has dimensions [32], expected [64, 32]"},
+                 {"M20_EmbeddingMissing", true, Drop("model.embed_tokens.weight"), "token_embd.weight"},
+                 {"M20_OutputMissing", false, Drop("lm_head.weight"), "output.weight"},
+                 {"C4_VocabularyLargerThanEmbedding", true, Reshape("model.embed_tokens.weight", 299, 32),
+                  "tensor 'model.embed_tokens.weight' has 299 rows; expected 300"},
 };
-INSTANTIATE_TEST_SUITE_P(Weights, HostileWeights, ::testing::ValuesIn(kWeightCases),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Weights, HostileWeights, ::testing::ValuesIn(kWeightCases), CaseName());
 
 struct KeyCase {
   const char* name;
@@ -177,8 +186,7 @@ const KeyCase kKeyCases[] = {
      [](GgufTestFile& f) { f.ArrayKey("llama.block_count", GgufType::kUint32, 1).Put<std::uint32_t>(2); }, 1,
      "'llama.block_count' is an array of uint32"},
 };
-INSTANTIATE_TEST_SUITE_P(Keys, HostileKeys, ::testing::ValuesIn(kKeyCases),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Keys, HostileKeys, ::testing::ValuesIn(kKeyCases), CaseName());
 
 // A vocabulary whose arrays or tokens are wrong, seen by the text side alone.
 class HostileVocabulary : public ::testing::TestWithParam<KeyCase> {};
@@ -211,16 +219,25 @@ auto Vocabulary(std::string first, std::string second, std::uint64_t scores, std
 }
 
 const KeyCase kVocabularyCases[] = {
-    {"G15_NegativeByte", Vocabulary("<0x-1>", "<0x01>", 4, 4), 4, "<0x-1>"},
-    {"G15_ByteOfLetters", Vocabulary("<0xZZ>", "<0x01>", 4, 4), 4, "<0xZZ>"},
-    {"G15_ByteTooLarge", Vocabulary("<0x100>", "<0x01>", 4, 4), 4, "<0x100>"},
     {"G16_FewerScores", Vocabulary("<0x00>", "<0x01>", 3, 4), 4, "scores"},
     {"G16_MoreScores", Vocabulary("<0x00>", "<0x01>", 5, 4), 4, "scores"},
     {"G16_FewerTypes", Vocabulary("<0x00>", "<0x01>", 4, 3), 4, "types"},
     {"G16_NoScores", Vocabulary("<0x00>", "<0x01>", 0, 4), 4, "scores"},
 };
-INSTANTIATE_TEST_SUITE_P(Text, HostileVocabulary, ::testing::ValuesIn(kVocabularyCases),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Text, HostileVocabulary, ::testing::ValuesIn(kVocabularyCases), CaseName());
+
+TEST(HostileVocabularyBytes, G15_TokensThatSpellNoByteAreTheirText) {
+  for (const char* token : {"<0x-1>", "<0xZZ>", "<0x100>", "<0x>"}) {
+    GgufTestFile file;
+    file.Header(0, 4);
+    Vocabulary(token, "<0x01>", 4, 4)(file);
+    TestFolder folder;
+    folder.Write("m.gguf", file.bytes());
+    const auto text = TextModel::Open(folder.path("m.gguf"));
+    ASSERT_TRUE(text.ok()) << text.status().message();
+    EXPECT_THAT(*(*text)->Detokenize({2}, false), HasSubstr(token));
+  }
+}
 
 }  // namespace
 }  // namespace vivace
