@@ -107,48 +107,45 @@ TEST_P(HostileWeights, AreRefusedByTheirName) {
   ExpectRefused(folder.path(), GetParam().message);
 }
 
-const WeightCase kWeightCases[] = {{"M18_MatrixMissing", true, Drop("model.layers.1.mlp.up_proj.weight"),
-                                    "blk.1.ffn_up.weight"},
-                                   {"M18_NormMissing", true, Drop("model.norm.weight"), "output_norm.weight"},
-                                   {"M18_LayerMissing", true,
-                                    [](std::vector<WeightInfo>&weights) {
-                                      std::erase_if(weights, [](const WeightInfo& w) {
-                                        return w.name.starts_with("blk.1.");
-                                      });
-                                    },
-                                    "blk.1."},
-                                   {"M18_LayerTooMany", true,
-                                    [](std::vector<WeightInfo>&weights) {
-                                      WeightInfo extra = Named(weights, "model.layers.1.mlp.up_proj.weight");
-                                      extra.source = "model.layers.2.mlp.up_proj.weight";
-                                      weights.push_back(extra);
-                                    },
-                                    "model.layers.2.mlp.up_proj.weight"},
-                                   "blk.2.ffn_up.weight"},
-                 {"M18_UnknownTensor", true,
-                  [](std::vector<WeightInfo>&weights) {
-                    weights.push_back({"x", tensor::DType::kBF16, 4, 4, "model.extra.weight"});
-                  },
-                  "model.extra.weight"},
-                 {"M18_PathAsName", true,
-                  [](std::vector<WeightInfo>&weights) {
-                    weights.push_back({"x", tensor::DType::kBF16, 4, 4, "../../etc/passwd"});
-                  },
-                  "../../etc/passwd"},
-                 {"M18_Transposed", true, Reshape("model.layers.0.mlp.down_proj.weight", 64, 32),
-                  "tensor 'model.layers.0.mlp.down_proj.weight' has dimensions"},
-                 {"M18_TooFewRows", true, Reshape("model.layers.0.self_attn.k_proj.weight", 8, 32),
-                  "tensor 'model.layers.0.self_attn.k_proj.weight' has dimensions"},
-                 {"M18_NormIsMatrix", true, Reshape("model.layers.0.input_layernorm.weight", 32, 1),
-                  "tensor 'model.layers.0.input_layernorm.weight' has dimensions"},
-                 {"M18_NormTooLong", true, Reshape("model.layers.0.input_layernorm.weight", 0, 64),
-                  "tensor 'model.layers.0.input_layernorm.weight' has dimensions"},
-                 {"M18_MatrixIsVector", true, Reshape("model.layers.0.mlp.up_proj.weight", 0, 32),
-                  "tensor 'model.layers.0.mlp.up_proj.weight' has dimensions [32], expected [64, 32]"},
-                 {"M20_EmbeddingMissing", true, Drop("model.embed_tokens.weight"), "token_embd.weight"},
-                 {"M20_OutputMissing", false, Drop("lm_head.weight"), "output.weight"},
-                 {"C4_VocabularyLargerThanEmbedding", true, Reshape("model.embed_tokens.weight", 299, 32),
-                  "tensor 'model.embed_tokens.weight' has 299 rows; expected 300"},
+const WeightCase kWeightCases[] = {
+    {"M18_MatrixMissing", true, Drop("model.layers.1.mlp.up_proj.weight"), "blk.1.ffn_up.weight"},
+    {"M18_NormMissing", true, Drop("model.norm.weight"), "output_norm.weight"},
+    {"M18_LayerMissing", true,
+     [](std::vector<WeightInfo>& weights) {
+       std::erase_if(weights, [](const WeightInfo& w) { return w.name.starts_with("blk.1."); });
+     },
+     "blk.1."},
+    {"M18_LayerTooMany", true,
+     [](std::vector<WeightInfo>& weights) {
+       WeightInfo extra = Named(weights, "model.layers.1.mlp.up_proj.weight");
+       extra.source = "model.layers.2.mlp.up_proj.weight";
+       weights.push_back(extra);
+     },
+     "model.layers.2.mlp.up_proj.weight"},
+    {"M18_UnknownTensor", true,
+     [](std::vector<WeightInfo>& weights) {
+       weights.push_back({"x", tensor::DType::kBF16, 4, 4, "model.extra.weight"});
+     },
+     "model.extra.weight"},
+    {"M18_PathAsName", true,
+     [](std::vector<WeightInfo>& weights) {
+       weights.push_back({"x", tensor::DType::kBF16, 4, 4, "../../etc/passwd"});
+     },
+     "../../etc/passwd"},
+    {"M18_Transposed", true, Reshape("model.layers.0.mlp.down_proj.weight", 64, 32),
+     "tensor 'model.layers.0.mlp.down_proj.weight' has dimensions"},
+    {"M18_TooFewRows", true, Reshape("model.layers.0.self_attn.k_proj.weight", 8, 32),
+     "tensor 'model.layers.0.self_attn.k_proj.weight' has dimensions"},
+    {"M18_NormIsMatrix", true, Reshape("model.layers.0.input_layernorm.weight", 32, 1),
+     "tensor 'model.layers.0.input_layernorm.weight' has dimensions"},
+    {"M18_NormTooLong", true, Reshape("model.layers.0.input_layernorm.weight", 0, 64),
+     "tensor 'model.layers.0.input_layernorm.weight' has dimensions"},
+    {"M18_MatrixIsVector", true, Reshape("model.layers.0.mlp.up_proj.weight", 0, 32),
+     "tensor 'model.layers.0.mlp.up_proj.weight' has dimensions [32], expected [64, 32]"},
+    {"M20_EmbeddingMissing", true, Drop("model.embed_tokens.weight"), "token_embd.weight"},
+    {"M20_OutputMissing", false, Drop("lm_head.weight"), "output.weight"},
+    {"C4_VocabularyLargerThanEmbedding", true, Reshape("model.embed_tokens.weight", 299, 32),
+     "tensor 'model.embed_tokens.weight' has 299 rows; expected 300"},
 };
 INSTANTIATE_TEST_SUITE_P(Weights, HostileWeights, ::testing::ValuesIn(kWeightCases), CaseName());
 
