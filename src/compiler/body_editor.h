@@ -15,6 +15,8 @@ class BodyEditor {
   explicit BodyEditor(graph::Body& body) : body_(body) {}
 
   graph::Body& body() { return body_; }
+  const std::string& name() const { return body_.name; }
+  const std::string& name(graph::ValueId id) const { return body_.value(id).name; }
   const graph::Type& type(graph::ValueId id) const { return body_.value(id).type; }
   bool IsWeight(graph::ValueId id) const { return body_.value(id).kind == graph::ValueKind::kWeight; }
   bool IsOutput(graph::ValueId id) const;

@@ -7,6 +7,7 @@
 #include "compiler/lowering.h"
 #include "compiler/make_kernels.h"
 #include "compiler/pass_runner.h"
+#include "compiler/portable_note.h"
 
 namespace vivace::compiler {
 namespace {
@@ -38,19 +39,42 @@ Result<program::Program> CompilePortable(const graph::Graph& graph, const Compil
   return program;
 }
 
-Result<program::Program> CompileFused(graph::Graph& graph, const CompileOptions& options,
+/// Runs passes and lowering until no linear layer is rejected: those that fit no fused phase stay on float
+/// rows in the next round. Every round names another one, or is the last.
+Result<program::Program> LowerFusedParts(const graph::Graph& graph, const CompileOptions& options,
+                                         CompileReport& report) {
+  PassContext context{options.level};
+  std::vector<RejectedWeight> all;
+  while (true) {
+    Clock::time_point start = Clock::now();
+    graph::Graph copy = graph;
+    VIVACE_ASSIGN_OR_RETURN(
+        PassRun run, RunPasses(copy, context, PassList(), options.disabled_passes, options.dumps.graph));
+    report.passes = std::move(run.records);
+    report.graph_text = std::move(run.graph_text);
+    report.passes_ms += MsSince(start);
+    start = Clock::now();
+    std::vector<RejectedWeight> rejected;
+    Result<program::Program> program = LowerFused(copy, options.kv_type, rejected);
+    report.lower_ms += MsSince(start);
+    bool is_news = false;
+    for (RejectedWeight& weight : rejected) {
+      is_news |= context.float_weights.emplace(weight.body, weight.weight).second;
+      all.push_back(std::move(weight));
+    }
+    if (program.ok()) {
+      if (std::string note = PortableNote(*program, all); !note.empty())
+        report.notes.push_back(std::move(note));
+    }
+    if (program.ok() || !is_news) return program;
+  }
+}
+
+Result<program::Program> CompileFused(const graph::Graph& graph, const CompileOptions& options,
                                       CompileReport& report) {
-  Clock::time_point start = Clock::now();
-  VIVACE_ASSIGN_OR_RETURN(PassRun run, RunPasses(graph, PassContext{options.level}, PassList(),
-                                                 options.disabled_passes, options.dumps.graph));
-  report.passes = std::move(run.records);
-  report.graph_text = std::move(run.graph_text);
-  report.passes_ms = MsSince(start);
-  start = Clock::now();
-  VIVACE_ASSIGN_OR_RETURN(program::Program program, LowerFused(graph, options.kv_type));
+  VIVACE_ASSIGN_OR_RETURN(program::Program program, LowerFusedParts(graph, options, report));
   VIVACE_RETURN_IF_ERROR(program::Verify(program));
-  report.lower_ms = MsSince(start);
-  start = Clock::now();
+  const Clock::time_point start = Clock::now();
   if (!options.machine_code) return program;
   VIVACE_RETURN_IF_ERROR(MakeKernels(program));
   report.kernels_ms = MsSince(start);
@@ -68,8 +92,7 @@ Result<std::optional<program::Program>> TryFused(const graph::Graph& graph, cons
     report.notes.push_back("-O2 needs a CPU with AVX-512 and VNNI; running as -O0");
     return std::optional<program::Program>();
   }
-  graph::Graph copy = graph;
-  Result<program::Program> program = CompileFused(copy, options, report);
+  Result<program::Program> program = CompileFused(graph, options, report);
   if (program.ok()) return std::optional<program::Program>(std::move(program).value());
   if (program.status().code() != StatusCode::kUnsupported) return program.status();
   report.notes.push_back("-O2 cannot take this model, running as -O0: " + program.status().message());

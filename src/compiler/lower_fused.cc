@@ -1,23 +1,17 @@
-// -O2: one phase per group of the graph. A group must have exactly the form of its phase kind; what does not
-// fit is refused by name, and the caller falls back to -O0.
-//
-// Buffers that live across bodies: x (the residual stream, updated in place), squares (its partial sums of
-// squares) and x8 (its quantised rows). rms_scale of x becomes a read of squares.
+// -O2: fused phases where they fit, portable ones elsewhere; see fused_body.h. A linear layer on quantised
+// rows that fits no phase is named in `rejected`: the compiler runs the passes again and leaves its rows in
+// float32.
 
-#include <map>
-#include <set>
+#include <algorithm>
 
 #include "base/status_macros.h"
-#include "compiler/body_editor.h"
+#include "compiler/fused_body.h"
 #include "compiler/lowering.h"
-#include "compiler/packed_slots.h"
-#include "compiler/patterns.h"
-#include "compiler/program_frame.h"
 #include "kernels/paged_attention.h"
 #include "kernels/panel.h"
+#include "kernels/portable.h"
 
 namespace vivace::compiler {
-namespace {
 
 using graph::NodeId;
 using graph::Op;
@@ -25,94 +19,152 @@ using graph::ValueId;
 using program::BufferId;
 using program::PhaseKind;
 
-class FusedBody {
- public:
-  /// `body` is only read; BodyEditor's questions need it mutable.
-  FusedBody(graph::Body& body, ProgramFrame& frame)
-      : body_(body), editor_(body), frame_(frame), last_use_(LastUses(body)) {}
-  Status Run();
+FusedBody::FusedBody(graph::Body& body, ProgramFrame& frame, const std::set<std::string>& plain_weights)
+    : body_(body),
+      editor_(body),
+      frame_(frame),
+      groups_(CollectGroups(plain_weights)),
+      emit_at_(EmitAt()),
+      nodes_(body, frame, emit_at_) {}
 
-  program::Body out;
-  PackedSlots slots;
-
- private:
-  Status PlaceInputs();
-  Status CollectGroups();
-  Status LowerGroup(const std::vector<NodeId>& group);
-  Status PanelEmbed(const std::vector<NodeId>& group, NodeId embed);
-  Status Qkv(const std::vector<NodeId>& group, NodeId append);
-  Status PagedAttention(const std::vector<NodeId>& group, NodeId attention);
-  Status ProjectResidual(const std::vector<NodeId>& group, NodeId add);
-  Status GateUp(const std::vector<NodeId>& group, NodeId act);
-  Status Logits(const std::vector<NodeId>& group, NodeId linear);
-
-  Status Fail(NodeId id, const std::string& what) const {
+/// Groups that no phase takes are left to the portable phases: linear layers on float rows, attention that
+/// the kernel does not compute, an embedding that is not packed.
+bool FusedBody::HasAPhase(const Group& group, const std::set<std::string>& plain_weights) const {
+  return std::all_of(group.begin(), group.end(), [&](NodeId id) {
     const graph::Node& node = body_.node(id);
-    return Unsupported("body '" + body_.name + "', %" + body_.value(node.output).name + " (" +
-                       std::string(graph::Name(node.op)) + "): " + what);
-  }
-  Status CheckExactly(const std::vector<NodeId>& group, std::vector<NodeId> expected) const;
-  Result<BufferId> Read(NodeId user, ValueId value) const;
-  Result<BufferId> ReadSquares(NodeId scale) const;
-  program::Phase Start(PhaseKind kind, const std::string& label, const std::vector<NodeId>& group) const;
-  void WriteResidual(program::Phase& phase, ValueId x, ValueId rows);
-  BufferId WriteScratch(ValueId value);
-  void Finish(program::Phase phase, const std::vector<NodeId>& group);
-  /// Scale of a ScaledLinear, which must be there.
-  Result<NodeId> ScaleOf(const ScaledLinear& match, NodeId user) const {
-    if (!match.scale) return Fail(user, "has no norm scale");
-    return *match.scale;
-  }
-
-  graph::Body& body_;
-  BodyEditor editor_;
-  ProgramFrame& frame_;
-  std::vector<int> last_use_;
-  std::vector<std::vector<NodeId>> groups_;  // in the order of their last nodes
-  std::map<int, BufferId> places_;           // by value
-  std::optional<ValueId> residual_;          // the value that x, squares and x8 hold now
-};
-
-Status FusedBody::PlaceInputs() {
-  for (const ValueId id : CarriedInputs(body_)) {
-    const graph::Type& type = body_.value(id).type;
-    const bool rows8 = type.dtype == tensor::DType::kU8Group32;
-    if (!rows8 && residual_) return Unsupported("body '" + body_.name + "' takes two residual streams");
-    if (!rows8) residual_ = id;
-    places_[id.value] = frame_.Carried(rows8 ? "x8" : "x", BytesPerRow(type));
-  }
-  return Status::Ok();
+    if (node.op == Op::kLinear) return editor_.type(node.inputs[0]).dtype == tensor::DType::kU8Group32;
+    if (node.op == Op::kAttention) return AttentionFits(id);
+    if (node.op != Op::kEmbed) return true;
+    return PackedSlots::CheckWeight(body_, node.inputs[1]).ok() &&
+           plain_weights.count(body_.value(node.inputs[1]).name) == 0;
+  });
 }
 
-Status FusedBody::CollectGroups() {
-  std::map<int, std::vector<NodeId>> by_group;
+std::map<int, FusedBody::Group> FusedBody::CollectGroups(const std::set<std::string>& plain_weights) const {
+  std::map<int, Group> by_number;
   for (std::size_t i = 0; i < body_.nodes.size(); ++i) {
-    const NodeId id{static_cast<std::int32_t>(i)};
-    const graph::Node& node = body_.nodes[i];
-    if (node.group < 0) return Fail(id, "no fused phase computes it alone");
-    by_group[node.group].push_back(id);
+    const int number = body_.nodes[i].group;
+    if (number >= 0) by_number[number].push_back(NodeId{static_cast<std::int32_t>(i)});
   }
-  std::map<int, int> by_last;
-  for (const auto& [group, nodes] : by_group) by_last[nodes.back().value] = group;
-  for (const auto& [last, group] : by_last) groups_.push_back(by_group[group]);
-  return Status::Ok();
+  std::map<int, Group> groups;
+  for (auto& [number, nodes] : by_number) {
+    if (HasAPhase(nodes, plain_weights)) groups[nodes.back().value] = std::move(nodes);
+  }
+  return groups;
+}
+
+std::vector<int> FusedBody::EmitAt() const {
+  std::vector<int> at(body_.nodes.size());
+  for (std::size_t i = 0; i < at.size(); ++i) at[i] = static_cast<int>(i);
+  for (const auto& [last, group] : groups_) {
+    for (const NodeId id : group) at[static_cast<std::size_t>(id.value)] = last;
+  }
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const NodeId id{static_cast<std::int32_t>(i)};
+    if (at[i] != id.value || body_.nodes[i].op != Op::kQuantize || groups_.count(id.value) != 0) continue;
+    const auto mul = MulBefore(id);
+    if (!mul) continue;
+    int& at_mul = at[static_cast<std::size_t>(mul->value)];
+    if (at_mul == mul->value) at_mul = id.value;
+  }
+  return at;
+}
+
+bool FusedBody::AttentionFits(NodeId attention) const {
+  const graph::Attributes& a = body_.node(attention).attributes;
+  if (a.window != 0 || a.softcap != 0) return false;
+  const kernels::PagedAttentionSpec spec{a.heads, frame_.program().kv, a.scale, false};
+  return kernels::CheckPagedAttention(spec).ok();
+}
+
+std::optional<NodeId> FusedBody::MulBefore(NodeId quantize) const {
+  const auto mul = editor_.Producer(body_.node(quantize).inputs[0], Op::kMul);
+  if (!mul || !editor_.IsWeight(body_.node(*mul).inputs[1])) return std::nullopt;
+  const bool alone = editor_.OnlyUser(body_.node(*mul).output, Op::kQuantize) == quantize;
+  return alone ? mul : std::nullopt;
 }
 
 Status FusedBody::Run() {
-  out.name = body_.name;
-  frame_.ReleaseAll();
-  VIVACE_RETURN_IF_ERROR(PlaceInputs());
-  VIVACE_RETURN_IF_ERROR(CollectGroups());
-  for (const std::vector<NodeId>& group : groups_) VIVACE_RETURN_IF_ERROR(LowerGroup(group));
-  for (const ValueId output : CarriedOutputs(body_)) {
-    if (places_.count(output.value) == 0)
-      return Unsupported("body '" + body_.name + "' has an unplaced output");
+  const std::vector<ValueId> carried = CarriedInputs(body_);
+  for (const ValueId id : carried) {
+    // Whoever hands quantised rows on has left the squares of the stream beside them.
+    if (body_.value(id).type.dtype == tensor::DType::kU8Group32) squares_of_ = carried[0];
   }
-  out.slots = slots.Names();
+  for (std::size_t i = 0; i < body_.nodes.size(); ++i) {
+    const int index = static_cast<int>(i);
+    if (emit_at_[i] != index) continue;
+    const auto group = groups_.find(index);
+    if (group != groups_.end()) {
+      const Status lowered = LowerGroup(group->second);
+      if (lowered.code() == StatusCode::kUnsupported) Reject(group->second, lowered);
+      VIVACE_RETURN_IF_ERROR(lowered);
+    } else {
+      VIVACE_RETURN_IF_ERROR(LowerAlone(NodeId{index}));
+    }
+    nodes_.ReleaseDead(i);
+  }
+  return nodes_.CheckOutputs();
+}
+
+void FusedBody::Reject(const Group& group, const Status& why) {
+  for (const NodeId id : group) {
+    const graph::Node& node = body_.node(id);
+    if (node.op != Op::kLinear && node.op != Op::kEmbed) continue;
+    rejected.push_back({body_.name, body_.value(node.inputs[1]).name, why.message()});
+  }
+}
+
+Status FusedBody::LowerAlone(NodeId id) {
+  const graph::Node& node = body_.node(id);
+  if (node.op == Op::kQuantize) return Quantize(id);
+  if (node.op == Op::kAttention && AttentionFits(id)) return FloatAttention(id);
+  if (node.op == Op::kLinear && editor_.type(node.inputs[0]).dtype == tensor::DType::kU8Group32) {
+    const Status why = Fail(id, "no fused phase computes it alone");
+    Reject({id}, why);
+    return why;
+  }
+  return nodes_.Lower(static_cast<std::size_t>(id.value));
+}
+
+/// Quantisation that is nobody's epilogue; with the weight of a norm also the squares that its scale needs.
+Status FusedBody::Quantize(NodeId id) {
+  const graph::Node& node = body_.node(id);
+  auto mul = MulBefore(id);
+  if (mul && emit_at_[static_cast<std::size_t>(mul->value)] != id.value) mul.reset();
+  const ValueId x = mul ? body_.node(*mul).inputs[0] : node.inputs[0];
+  if (editor_.type(x).rows != graph::Rows::kTokens) return Fail(id, "quantises rows of tokens only");
+  program::Phase phase =
+      Start(mul ? PhaseKind::kNormQuantize : PhaseKind::kQuantizeRows, body_.value(node.output).name, {});
+  phase.n = editor_.type(x).width;
+  VIVACE_ASSIGN_OR_RETURN(const BufferId input, Read(id, x));
+  phase.reads = {input};
+  if (mul) {
+    phase.weights = {nodes_.slots().AddPlain(body_, body_.node(*mul).inputs[1])};
+    phase.writes = {Squares()};
+    squares_of_ = x;
+  }
+  VIVACE_RETURN_IF_ERROR(nodes_.PlaceOutput(static_cast<std::size_t>(id.value)));
+  phase.writes.push_back(*nodes_.place(node.output));
+  Finish(std::move(phase));
   return Status::Ok();
 }
 
-Status FusedBody::LowerGroup(const std::vector<NodeId>& group) {
+/// Attention whose result is not quantised keeps its kernel.
+Status FusedBody::FloatAttention(NodeId id) {
+  const graph::Node& node = body_.node(id);
+  program::Phase phase = Start(PhaseKind::kPagedAttentionF32, body_.value(node.output).name, {id});
+  phase.heads = node.attributes.heads;
+  phase.head_dim = node.attributes.head_dim;
+  phase.scale = node.attributes.scale;
+  VIVACE_ASSIGN_OR_RETURN(const BufferId q, Read(id, node.inputs[0]));
+  phase.reads = {q};
+  VIVACE_RETURN_IF_ERROR(nodes_.PlaceOutput(static_cast<std::size_t>(id.value)));
+  phase.writes = {*nodes_.place(node.output)};
+  Finish(std::move(phase));
+  return Status::Ok();
+}
+
+Status FusedBody::LowerGroup(const Group& group) {
   // The op that decides what a group is; the first one found in this order.
   constexpr Op kDeciding[] = {Op::kKvAppend, Op::kAttention, Op::kSiluMul, Op::kEmbed, Op::kAdd, Op::kLinear};
   for (const Op op : kDeciding) {
@@ -129,31 +181,21 @@ Status FusedBody::LowerGroup(const std::vector<NodeId>& group) {
   return Fail(group[0], "no fused phase has a group of this form");
 }
 
-Status FusedBody::CheckExactly(const std::vector<NodeId>& group, std::vector<NodeId> expected) const {
-  const std::set<NodeId> have(group.begin(), group.end()), want(expected.begin(), expected.end());
-  for (const NodeId id : want) {
-    if (have.count(id) == 0) return Fail(id, "should belong to the phase of its neighbours");
-  }
-  for (const NodeId id : have) {
-    if (want.count(id) == 0) return Fail(id, "does not belong to a phase of this kind");
-  }
-  return Status::Ok();
-}
-
 Result<BufferId> FusedBody::Read(NodeId user, ValueId value) const {
-  const auto found = places_.find(value.value);
-  if (found != places_.end()) return found->second;
+  if (const auto place = nodes_.place(value)) return *place;
   return Fail(user, "%" + body_.value(value).name + " is in no buffer when it is needed");
 }
 
-Result<BufferId> FusedBody::ReadSquares(NodeId scale) const {
-  if (residual_ != body_.node(scale).inputs[0])
-    return Fail(scale, "scales by something else than the residual stream");
+BufferId FusedBody::Squares() {
   return frame_.Carried("squares", 4 * kernels::SquareStride(frame_.program().hidden));
 }
 
-program::Phase FusedBody::Start(PhaseKind kind, const std::string& label,
-                                const std::vector<NodeId>& group) const {
+Result<BufferId> FusedBody::ReadSquares(NodeId scale) {
+  if (squares_of_ == body_.node(scale).inputs[0]) return Squares();
+  return Fail(scale, "scales by something else than the residual stream");
+}
+
+program::Phase FusedBody::Start(PhaseKind kind, const std::string& label, const Group& group) const {
   program::Phase phase{};
   phase.kind = kind;
   phase.label = label;
@@ -161,232 +203,87 @@ program::Phase FusedBody::Start(PhaseKind kind, const std::string& label,
   return phase;
 }
 
-/// x, squares and x8, in the order of the kinds that write them.
-void FusedBody::WriteResidual(program::Phase& phase, ValueId x, ValueId rows) {
+Status FusedBody::WriteResidual(program::Phase& phase, const Group& group, ValueId x,
+                                std::optional<ValueId> rows) {
+  graph::Type rows_type = body_.value(x).type;
+  rows_type.dtype = tensor::DType::kU8Group32;
   const BufferId x_buffer = frame_.Carried("x", BytesPerRow(body_.value(x).type));
-  const BufferId squares = frame_.Carried("squares", 4 * kernels::SquareStride(frame_.program().hidden));
-  const BufferId x8 = frame_.Carried("x8", BytesPerRow(body_.value(rows).type));
-  phase.writes = {x_buffer, squares, x8};
-  std::erase_if(places_, [&](const auto& place) { return place.second == x_buffer || place.second == x8; });
-  places_[x.value] = x_buffer;
-  places_[rows.value] = x8;
-  residual_ = x;
+  const BufferId x8 = frame_.Carried("x8", BytesPerRow(rows_type));
+  const auto after = static_cast<std::size_t>(group.back().value) + 1;
+  for (std::size_t i = 0; i < body_.values.size(); ++i) {
+    const ValueId id{static_cast<std::int32_t>(i)};
+    const auto place = nodes_.place(id);
+    if (!place || (*place != x_buffer && *place != x8) || !nodes_.IsUsedFrom(id, after)) continue;
+    return Fail(group.back(), "would overwrite %" + body_.value(id).name + ", which is still used");
+  }
+  phase.writes = {x_buffer, Squares(), x8};
+  nodes_.Put(x, x_buffer);
+  if (rows) nodes_.Put(*rows, x8);
+  squares_of_ = x;
+  return Status::Ok();
 }
 
-BufferId FusedBody::WriteScratch(ValueId value) {
-  return places_[value.value] = frame_.TakeScratch(BytesPerRow(body_.value(value).type), false);
-}
-
-void FusedBody::Finish(program::Phase phase, const std::vector<NodeId>& group) {
-  const int last = group.back().value;
-  std::erase_if(places_, [&](const auto& place) {
-    const bool dead = last_use_[static_cast<std::size_t>(place.first)] <= last;
-    if (dead) frame_.Release(place.second);
-    return dead;
-  });
+void FusedBody::Finish(program::Phase phase) {
   program::SetSpec(frame_.program(), phase);
-  out.phases.push_back(std::move(phase));
+  nodes_.Add(std::move(phase));
 }
 
-Status FusedBody::PanelEmbed(const std::vector<NodeId>& group, NodeId embed) {
-  const graph::Node& node = body_.node(embed);
-  const auto rows = MatchWeightedQuantize(editor_, node.output);
-  if (!rows) return Fail(embed, "is not followed by quantisation");
-  VIVACE_RETURN_IF_ERROR(CheckExactly(group, {embed, rows->mul, rows->quantize}));
-  program::Phase phase = Start(PhaseKind::kPanelEmbed, "embed", group);
-  VIVACE_ASSIGN_OR_RETURN(const program::SlotId panel, slots.AddPanel(body_, "", {node.inputs[1]}));
-  phase.weights = {panel, slots.AddPlain(body_, rows->weight)};
-  slots.SetShape(panel, phase);
-  WriteResidual(phase, node.output, body_.node(rows->quantize).output);
-  Finish(std::move(phase), group);
-  return Status::Ok();
-}
+namespace {
 
-Status FusedBody::Qkv(const std::vector<NodeId>& group, NodeId append) {
-  std::vector<NodeId> nodes{append};
-  const std::vector<ValueId>& operands = body_.node(append).inputs;
-  std::optional<NodeId> q_rope;
-  for (const NodeId id : group) {
-    if (body_.node(id).op == Op::kRope && body_.node(id).output != operands[1]) q_rope = id;
-  }
-  const auto k_rope = editor_.Producer(operands[1], Op::kRope);
-  if (!q_rope || !k_rope) return Fail(append, "needs rotated keys and queries in its phase");
-  nodes.insert(nodes.end(), {*q_rope, *k_rope});
-  std::vector<ValueId> weights;
-  std::optional<ScaledLinear> first;
-  for (const ValueId value : {body_.node(*q_rope).inputs[0], body_.node(*k_rope).inputs[0], operands[2]}) {
-    const auto match = MatchScaledLinear(editor_, value);
-    if (!match || !match->scale) return Fail(append, "needs scaled projections in its phase");
-    if (!first) first = match;
-    if (match->input != first->input || match->scale != first->scale) {
-      return Fail(append, "its projections take different rows");
-    }
-    nodes.insert(nodes.end(), match->nodes.begin(), match->nodes.end());
-    weights.push_back(match->weight);
-  }
-  VIVACE_RETURN_IF_ERROR(CheckExactly(group, nodes));
-  const graph::Attributes& rope = body_.node(*q_rope).attributes;
-  const graph::Attributes& k_attributes = body_.node(*k_rope).attributes;
-  if (rope.half != 0 || k_attributes.half != 0) {
-    return Fail(*q_rope, "panels take only pairs (2i, 2i + 1)");
-  }
-  if (rope.theta != k_attributes.theta || rope.scaling != k_attributes.scaling) {
-    return Fail(*q_rope, "queries and keys are rotated differently");
-  }
-  if (rope.head_dim % tensor::PanelLayout::kUnitColumns != 0) {
-    return Fail(*q_rope, "panels take only heads of a multiple of 32, not " + std::to_string(rope.head_dim));
-  }
-  program::Phase phase = Start(PhaseKind::kQkv, "qkv", group);
-  phase.heads = rope.heads;
-  phase.head_dim = rope.head_dim;
-  phase.rope = frame_.RopeOf(rope);
-  phase.eps = body_.node(*first->scale).attributes.eps;
-  VIVACE_ASSIGN_OR_RETURN(const BufferId rows, Read(append, first->input));
-  VIVACE_ASSIGN_OR_RETURN(const BufferId squares, ReadSquares(*first->scale));
-  phase.reads = {rows, squares};
-  VIVACE_ASSIGN_OR_RETURN(const program::SlotId panel,
-                          slots.AddPanel(body_, "qkv", weights, tensor::ColumnOrder::kRopePairs));
-  const int kv_heads = body_.node(*k_rope).attributes.heads;
-  slots.SetRope(panel, (rope.heads + kv_heads) * rope.head_dim, rope.head_dim);
-  slots.SetShape(panel, phase);
-  phase.weights = {panel};
-  phase.writes = {WriteScratch(body_.node(*q_rope).output)};
-  Finish(std::move(phase), group);
-  return Status::Ok();
-}
-
-Status FusedBody::PagedAttention(const std::vector<NodeId>& group, NodeId attention) {
-  const graph::Node& node = body_.node(attention);
-  const auto quantize = editor_.OnlyUser(node.output, Op::kQuantize);
-  if (!quantize) return Fail(attention, "is not followed by quantisation");
-  if (node.attributes.window != 0 || node.attributes.softcap != 0) {
-    return Fail(attention, "the fused kernel has no window and no soft-cap");
-  }
-  VIVACE_RETURN_IF_ERROR(CheckExactly(group, {attention, *quantize}));
-  program::Phase phase = Start(PhaseKind::kPagedAttention, "attention", group);
-  phase.heads = node.attributes.heads;
-  phase.head_dim = node.attributes.head_dim;
-  phase.scale = node.attributes.scale;
-  VIVACE_ASSIGN_OR_RETURN(const BufferId q, Read(attention, node.inputs[0]));
-  phase.reads = {q};
-  phase.writes = {WriteScratch(body_.node(*quantize).output)};
-  Finish(std::move(phase), group);
-  return Status::Ok();
-}
-
-Status FusedBody::ProjectResidual(const std::vector<NodeId>& group, NodeId add) {
-  const graph::Node& node = body_.node(add);
-  const auto rows = MatchWeightedQuantize(editor_, node.output);
-  const auto linear = editor_.Producer(node.inputs[1], Op::kLinear);
-  if (!rows || !linear) return Fail(add, "is not a projection's sum followed by quantisation");
-  VIVACE_RETURN_IF_ERROR(CheckExactly(group, {*linear, add, rows->mul, rows->quantize}));
-  if (residual_ != node.inputs[0] ||
-      last_use_[static_cast<std::size_t>(node.inputs[0].value)] > group.back().value) {
-    return Fail(add, "cannot update the residual stream in place");
-  }
-  VIVACE_ASSIGN_OR_RETURN(const BufferId input, Read(*linear, body_.node(*linear).inputs[0]));
-  VIVACE_ASSIGN_OR_RETURN(const BufferId x, Read(add, node.inputs[0]));
-  const ValueId weight = body_.node(*linear).inputs[1];
-  program::Phase phase = Start(PhaseKind::kProjectResidual, body_.value(weight).name, group);
-  VIVACE_ASSIGN_OR_RETURN(const program::SlotId panel, slots.AddPanel(body_, "", {weight}));
-  phase.weights = {panel, slots.AddPlain(body_, rows->weight)};
-  slots.SetShape(panel, phase);
-  phase.reads = {input, x};
-  WriteResidual(phase, node.output, body_.node(rows->quantize).output);
-  if (phase.writes[2] == input) return Fail(add, "would overwrite the rows that it reads");
-  Finish(std::move(phase), group);
-  return Status::Ok();
-}
-
-Status FusedBody::GateUp(const std::vector<NodeId>& group, NodeId act) {
-  const graph::Node& node = body_.node(act);
-  const auto quantize = editor_.OnlyUser(node.output, Op::kQuantize);
-  const auto gate = MatchScaledLinear(editor_, node.inputs[0]);
-  const auto up = MatchScaledLinear(editor_, node.inputs[1]);
-  if (!quantize || !gate || !up || !gate->scale || gate->scale != up->scale || gate->input != up->input) {
-    return Fail(act, "is not two projections of the same rows followed by quantisation");
-  }
-  std::vector<NodeId> nodes{act, *quantize};
-  nodes.insert(nodes.end(), gate->nodes.begin(), gate->nodes.end());
-  nodes.insert(nodes.end(), up->nodes.begin(), up->nodes.end());
-  VIVACE_RETURN_IF_ERROR(CheckExactly(group, nodes));
-  program::Phase phase = Start(PhaseKind::kGateUp, "gate_up", group);
-  phase.eps = body_.node(*gate->scale).attributes.eps;
-  VIVACE_ASSIGN_OR_RETURN(const BufferId rows, Read(act, gate->input));
-  VIVACE_ASSIGN_OR_RETURN(const BufferId squares, ReadSquares(*gate->scale));
-  phase.reads = {rows, squares};
-  VIVACE_ASSIGN_OR_RETURN(
-      const program::SlotId panel,
-      slots.AddPanel(body_, "gate_up", {gate->weight, up->weight}, tensor::ColumnOrder::kGateUpPairs));
-  phase.weights = {panel};
-  slots.SetShape(panel, phase);
-  phase.writes = {WriteScratch(body_.node(*quantize).output)};
-  Finish(std::move(phase), group);
-  return Status::Ok();
-}
-
-Status FusedBody::Logits(const std::vector<NodeId>& group, NodeId linear) {
-  const graph::Node& node = body_.node(linear);
-  const auto scaled = editor_.OnlyUser(node.output, Op::kScaleRows);
-  const auto gather = editor_.Producer(node.inputs[0], Op::kGatherRows);
-  const auto match = scaled ? MatchScaledLinear(editor_, body_.node(*scaled).output) : std::nullopt;
-  if (!gather || !match || !match->scale) return Fail(linear, "is not an output projection of selected rows");
-  std::vector<NodeId> nodes = match->nodes;
-  nodes.push_back(*gather);
-  VIVACE_RETURN_IF_ERROR(CheckExactly(group, nodes));
-  program::Phase phase = Start(PhaseKind::kLogits, "logits", group);
-  phase.logit_rows = true;
-  phase.eps = body_.node(*match->scale).attributes.eps;
-  VIVACE_ASSIGN_OR_RETURN(const BufferId rows, Read(*gather, body_.node(*gather).inputs[0]));
-  VIVACE_ASSIGN_OR_RETURN(const BufferId squares, ReadSquares(*match->scale));
-  phase.reads = {rows, squares};
-  VIVACE_ASSIGN_OR_RETURN(const program::SlotId panel, slots.AddPanel(body_, "", {match->weight}));
-  phase.weights = {panel};
-  slots.SetShape(panel, phase);
-  const ValueId logits = body_.node(*scaled).output;
-  frame_.program().logits = frame_.Carried("logits", BytesPerRow(body_.value(logits).type), true);
-  places_[logits.value] = frame_.program().logits;
-  phase.writes = {frame_.program().logits};
-  Finish(std::move(phase), group);
-  return Status::Ok();
-}
-
-/// The first weight that panels do not take: a better reason than the group that it kept a pass from making.
-Status CheckWeights(const graph::Graph& graph) {
-  for (const graph::Body& body : graph.bodies) {
+/// Sources of the weights that linear layers on float rows read, as the checkpoint has them.
+std::set<std::string> PlainSources(const graph::Graph& graph,
+                                   const std::vector<const graph::Layer*>& layers) {
+  std::set<std::string> sources;
+  for (const graph::Layer* layer : layers) {
+    const graph::Body& body = graph.body(layer->body);
     for (const graph::Node& node : body.nodes) {
-      if (node.op == Op::kLinear || node.op == Op::kEmbed) {
-        VIVACE_RETURN_IF_ERROR(PackedSlots::CheckWeight(body, node.inputs[1]));
+      if (node.op != Op::kLinear || body.value(node.inputs[0]).type.dtype != tensor::DType::kF32) continue;
+      for (const graph::Binding& binding : layer->bindings) {
+        if (binding.weight == node.inputs[1]) sources.insert(binding.source);
       }
     }
   }
-  return Status::Ok();
+  return sources;
+}
+
+/// Names, in one body, of the weights that some layer binds to one of `sources`.
+std::set<std::string> NamesOf(const graph::Graph& graph, const std::vector<const graph::Layer*>& layers,
+                              graph::BodyId body, const std::set<std::string>& sources) {
+  std::set<std::string> names;
+  for (const graph::Layer* layer : layers) {
+    if (layer->body != body) continue;
+    for (const graph::Binding& binding : layer->bindings) {
+      if (sources.count(binding.source) != 0) names.insert(graph.body(body).value(binding.weight).name);
+    }
+  }
+  return names;
 }
 
 }  // namespace
 
-Result<program::Program> LowerFused(graph::Graph& graph, tensor::DType kv_type) {
-  VIVACE_RETURN_IF_ERROR(CheckWeights(graph));
+Result<program::Program> LowerFused(graph::Graph& graph, tensor::DType kv_type,
+                                    std::vector<RejectedWeight>& rejected) {
   ProgramFrame frame(graph, 2);
   VIVACE_RETURN_IF_ERROR(frame.ReadFacts(kv_type));
-  frame.program().attention_tile_rows = kernels::kAttentionTileRows;
+  frame.program().attention_tile_rows =
+      std::min(kernels::kAttentionTileRows, kernels::kPortableAttentionRows);
+  const std::vector<graph::Layer*> order = LayersInOrder(graph);
+  const std::vector<const graph::Layer*> layers(order.begin(), order.end());
+  const std::set<std::string> plain = PlainSources(graph, layers);
   std::vector<PackedSlots> slots;
-  for (graph::Body& body : graph.bodies) {
-    FusedBody fused(body, frame);
-    VIVACE_RETURN_IF_ERROR(fused.Run());
-    frame.AddBody(std::move(fused.out));
-    slots.push_back(std::move(fused.slots));
+  Status first_failure;
+  for (std::size_t i = 0; i < graph.bodies.size(); ++i) {
+    const graph::BodyId id{static_cast<std::int32_t>(i)};
+    FusedBody fused(graph.bodies[i], frame, NamesOf(graph, layers, id, plain));
+    const Status lowered = fused.Run();
+    if (!lowered.ok() && fused.rejected.empty()) return lowered;
+    if (!lowered.ok() && first_failure.ok()) first_failure = lowered;
+    rejected.insert(rejected.end(), fused.rejected.begin(), fused.rejected.end());
+    frame.AddBody(fused.Take());
+    slots.push_back(fused.slots());
   }
-  for (const graph::Layer* layer : LayersInOrder(graph)) {
-    const graph::Body& body = graph.body(layer->body);
-    bool has_kv = false;
-    for (const ValueId id : body.inputs) has_kv |= IsKv(body.value(id).type);
-    std::vector<program::WeightId> weights;
-    for (program::Weight& weight : slots[static_cast<std::size_t>(layer->body.value)].Bind(*layer)) {
-      weights.push_back(frame.AddWeight(std::move(weight)));
-    }
-    frame.AddLayer(layer->body.value, has_kv, std::move(weights));
-  }
+  VIVACE_RETURN_IF_ERROR(first_failure);
+  AddLayers(graph, slots, frame);
   return frame.Take();
 }
 

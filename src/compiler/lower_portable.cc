@@ -1,10 +1,12 @@
-// -O0: the plainest lowering. One phase per node, in order; buffers by simple reuse.
+// One portable phase per node, in order; buffers by simple reuse. -O0 is nothing else.
 
+#include <algorithm>
 #include <optional>
 
 #include "base/status_macros.h"
+#include "compiler/body_editor.h"
+#include "compiler/body_lowering.h"
 #include "compiler/lowering.h"
-#include "compiler/program_frame.h"
 #include "kernels/portable.h"
 
 namespace vivace::compiler {
@@ -14,36 +16,6 @@ using graph::Op;
 using graph::ValueId;
 using program::BufferId;
 using program::PhaseKind;
-
-class BodyLowering {
- public:
-  BodyLowering(const graph::Body& body, ProgramFrame& frame) : body_(body), frame_(frame) {}
-  Result<program::Body> Run();
-
- private:
-  void PlaceCarried();
-  Status Lower(std::size_t index);
-  Status PlaceOutput(std::size_t index, const graph::Node& node);
-  void ReleaseDead(std::size_t index, const graph::Node& node);
-  program::Phase MakePhase(const graph::Node& node, PhaseKind kind) const;
-  Status Fail(const graph::Node& node, const std::string& what) const {
-    return Unsupported("body '" + body_.name + "', %" + body_.value(node.output).name + " (" +
-                       std::string(graph::Name(node.op)) + "): " + what);
-  }
-  bool DiesAt(ValueId id, std::size_t index) const {
-    return last_use_[static_cast<std::size_t>(id.value)] == static_cast<int>(index);
-  }
-  std::optional<BufferId>& Place(ValueId id) { return places_[static_cast<std::size_t>(id.value)]; }
-  BufferId BufferOf(ValueId id) const { return *places_[static_cast<std::size_t>(id.value)]; }
-
-  const graph::Body& body_;
-  ProgramFrame& frame_;
-  program::Body out_;
-  std::vector<int> last_use_;
-  std::vector<std::optional<BufferId>> places_;   // by value: where it is now
-  std::vector<std::optional<BufferId>> targets_;  // by value: where it must be put
-  std::vector<program::SlotId> slots_;            // by value, for weights
-};
 
 /// The kind that computes an op; nothing for ops that only the fused phases know.
 std::optional<PhaseKind> KindOf(Op op) {
@@ -98,46 +70,90 @@ bool IsElementwise(Op op) {
   }
 }
 
-/// Carried values lie in buffers named after their place in the chain: "x", "x.1", ...
-void BodyLowering::PlaceCarried() {
-  const auto name = [](std::size_t i) { return i == 0 ? std::string("x") : "x." + std::to_string(i); };
-  const std::vector<ValueId> inputs = CarriedInputs(body_), outputs = CarriedOutputs(body_);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    Place(inputs[i]) = frame_.Carried(name(i), BytesPerRow(body_.value(inputs[i]).type));
-  }
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const graph::Type& type = body_.value(outputs[i]).type;
-    const bool logits = type.rows == graph::Rows::kLogits;
-    const BufferId id = frame_.Carried(logits ? "logits" : name(i), BytesPerRow(type), logits);
-    targets_[static_cast<std::size_t>(outputs[i].value)] = id;
-    if (logits) frame_.program().logits = id;
-  }
-}
+}  // namespace
 
-Result<program::Body> BodyLowering::Run() {
-  out_.name = body_.name;
-  last_use_ = LastUses(body_);
-  places_.resize(body_.values.size());
-  targets_.resize(body_.values.size());
-  slots_.resize(body_.values.size());
-  for (std::size_t i = 0; i < body_.values.size(); ++i) {
-    if (body_.values[i].kind != graph::ValueKind::kWeight) continue;
-    slots_[i] = program::SlotId{static_cast<std::int32_t>(out_.slots.size())};
-    out_.slots.push_back(body_.values[i].name);
+BodyLowering::BodyLowering(const graph::Body& body, ProgramFrame& frame, const std::vector<int>& emit_at)
+    : body_(body),
+      frame_(frame),
+      last_use_(LastUses(body)),
+      places_(body.values.size()),
+      targets_(body.values.size()) {
+  out_.name = body.name;
+  for (std::size_t i = 0; i < emit_at.size(); ++i) {
+    for (const ValueId input : body.nodes[i].inputs) {
+      int& last = last_use_[static_cast<std::size_t>(input.value)];
+      last = std::max(last, emit_at[i]);
+    }
   }
   frame_.ReleaseAll();
   PlaceCarried();
-  for (std::size_t i = 0; i < body_.nodes.size(); ++i) VIVACE_RETURN_IF_ERROR(Lower(i));
+}
+
+/// Carried values lie in buffers named after their place in the chain: "x", "x.1", ..; quantised rows in
+/// "x8".
+void BodyLowering::PlaceCarried() {
+  int floats = 0;
+  const auto carried = [&](ValueId id) {
+    const graph::Type& type = body_.value(id).type;
+    const bool logits = type.rows == graph::Rows::kLogits;
+    std::string name = "logits";
+    if (type.dtype == tensor::DType::kU8Group32) {
+      name = "x8";
+    } else if (!logits) {
+      name = floats == 0 ? "x" : "x." + std::to_string(floats);
+      ++floats;
+    }
+    const BufferId buffer = frame_.Carried(name, BytesPerRow(type), logits);
+    if (logits) frame_.program().logits = buffer;
+    return buffer;
+  };
+  for (const ValueId id : CarriedInputs(body_)) places_[static_cast<std::size_t>(id.value)] = carried(id);
+  floats = 0;
+  for (const ValueId id : CarriedOutputs(body_)) targets_[static_cast<std::size_t>(id.value)] = carried(id);
+}
+
+Status BodyLowering::CheckOutputs() const {
   for (const ValueId output : CarriedOutputs(body_)) {
-    const auto& target = targets_[static_cast<std::size_t>(output.value)];
-    if (Place(output) != target) {
+    if (place(output) != targets_[static_cast<std::size_t>(output.value)]) {
       return Unsupported("body '" + body_.name + "' hands %" + body_.value(output).name + " on unchanged");
     }
   }
+  return Status::Ok();
+}
+
+program::Body BodyLowering::Take() {
+  out_.slots = slots_.Names();
   return std::move(out_);
 }
 
-Status BodyLowering::PlaceOutput(std::size_t index, const graph::Node& node) {
+void BodyLowering::Put(ValueId id, BufferId buffer) {
+  for (std::optional<BufferId>& place : places_) {
+    if (place == buffer) place.reset();
+  }
+  places_[static_cast<std::size_t>(id.value)] = buffer;
+}
+
+BufferId BodyLowering::PutInScratch(ValueId id) {
+  const graph::Type& type = body_.value(id).type;
+  const BufferId buffer = frame_.TakeScratch(BytesPerRow(type), type.rows == graph::Rows::kLogits);
+  places_[static_cast<std::size_t>(id.value)] = buffer;
+  return buffer;
+}
+
+void BodyLowering::ReleaseDead(std::size_t index) {
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    std::optional<BufferId>& place = places_[i];
+    if (!place || last_use_[i] > static_cast<int>(index)) continue;
+    const BufferId buffer = *place;
+    place.reset();
+    const bool shared =
+        std::any_of(places_.begin(), places_.end(), [&](const auto& other) { return other == buffer; });
+    if (!shared) frame_.Release(buffer);
+  }
+}
+
+Status BodyLowering::PlaceOutput(std::size_t index) {
+  const graph::Node& node = body_.nodes[index];
   const graph::Type& type = body_.value(node.output).type;
   const std::optional<BufferId> target = targets_[static_cast<std::size_t>(node.output.value)];
   const ValueId first = node.inputs[0];
@@ -150,11 +166,11 @@ Status BodyLowering::PlaceOutput(std::size_t index, const graph::Node& node) {
   const bool in_place = elementwise && DiesAt(first, index) && !(last_body && is_input);
   if (node.op == Op::kRope && !in_place) return Fail(node, "cannot overwrite its operand");
   if (in_place && (!target || *target == BufferOf(first))) {
-    Place(node.output) = BufferOf(first);
+    places_[static_cast<std::size_t>(node.output.value)] = BufferOf(first);
     return Status::Ok();
   }
   if (!target) {
-    Place(node.output) = frame_.TakeScratch(BytesPerRow(type), type.rows == graph::Rows::kLogits);
+    PutInScratch(node.output);
     return Status::Ok();
   }
   for (std::size_t i = 0; i < places_.size(); ++i) {
@@ -162,11 +178,11 @@ Status BodyLowering::PlaceOutput(std::size_t index, const graph::Node& node) {
       return Fail(node, "would overwrite %" + body_.values[i].name + ", which is still used");
     }
   }
-  Place(node.output) = *target;
+  places_[static_cast<std::size_t>(node.output.value)] = *target;
   return Status::Ok();
 }
 
-program::Phase BodyLowering::MakePhase(const graph::Node& node, PhaseKind kind) const {
+program::Phase BodyLowering::MakePhase(const graph::Node& node, PhaseKind kind) {
   const graph::Attributes& a = node.attributes;
   const graph::Type& in = body_.value(node.inputs[0]).type;
   const graph::Type& out = body_.value(node.output).type;
@@ -176,7 +192,7 @@ program::Phase BodyLowering::MakePhase(const graph::Node& node, PhaseKind kind) 
   for (const ValueId input : node.inputs) {
     const graph::Value& value = body_.value(input);
     if (value.kind == graph::ValueKind::kWeight) {
-      phase.weights.push_back(slots_[static_cast<std::size_t>(input.value)]);
+      phase.weights.push_back(slots_.AddPlain(body_, input));
       phase.type = value.type.dtype;
     } else if (!IsKv(value.type) && value.type.dtype != tensor::DType::kI32) {
       phase.reads.push_back(BufferOf(input));
@@ -214,51 +230,43 @@ Status BodyLowering::Lower(std::size_t index) {
       node.op != Op::kSoftcap) {
     return Fail(node, "portable kernels compute only linear layers and soft-caps on rows of logits");
   }
-  if (!IsKv(out)) VIVACE_RETURN_IF_ERROR(PlaceOutput(index, node));
+  if (!IsKv(out)) VIVACE_RETURN_IF_ERROR(PlaceOutput(index));
   out_.phases.push_back(MakePhase(node, *kind));
-  ReleaseDead(index, node);
   return Status::Ok();
 }
 
-void BodyLowering::ReleaseDead(std::size_t index, const graph::Node& node) {
-  for (const ValueId input : node.inputs) {
-    const std::optional<BufferId> place = Place(input);
-    if (!place || !DiesAt(input, index)) continue;
-    if (IsKv(body_.value(node.output).type) || *place != BufferOf(node.output)) frame_.Release(*place);
-  }
+void AddLayers(const graph::Graph& graph, const std::vector<PackedSlots>& slots, ProgramFrame& frame) {
+  const auto add = [&](const graph::Layer& layer) {
+    const graph::Body& body = graph.body(layer.body);
+    bool has_kv = false;
+    for (const ValueId id : body.inputs) has_kv |= IsKv(body.value(id).type);
+    std::vector<program::WeightId> weights;
+    for (program::Weight& weight : slots[static_cast<std::size_t>(layer.body.value)].Bind(layer)) {
+      weights.push_back(frame.AddWeight(std::move(weight)));
+    }
+    frame.AddLayer(layer.body.value, has_kv, std::move(weights));
+  };
+  add(graph.prologue);
+  for (const graph::Layer& layer : graph.layers) add(layer);
+  add(graph.epilogue);
 }
-
-void AddPortableLayer(const graph::Graph& graph, const graph::Layer& layer, ProgramFrame& frame) {
-  const graph::Body& body = graph.body(layer.body);
-  std::vector<program::WeightId> by_value(body.values.size());
-  for (const graph::Binding& binding : layer.bindings) {
-    program::Weight weight;
-    weight.name = binding.source;
-    weight.sources = {binding.source};
-    by_value[static_cast<std::size_t>(binding.weight.value)] = frame.AddWeight(std::move(weight));
-  }
-  std::vector<program::WeightId> slots;
-  for (std::size_t i = 0; i < body.values.size(); ++i) {
-    if (body.values[i].kind == graph::ValueKind::kWeight) slots.push_back(by_value[i]);
-  }
-  bool has_kv = false;
-  for (const ValueId id : body.inputs) has_kv |= IsKv(body.value(id).type);
-  frame.AddLayer(layer.body.value, has_kv, std::move(slots));
-}
-
-}  // namespace
 
 Result<program::Program> LowerPortable(const graph::Graph& graph, tensor::DType kv_type) {
   ProgramFrame frame(graph, 0);
   VIVACE_RETURN_IF_ERROR(frame.ReadFacts(kv_type));
   frame.program().attention_tile_rows = kernels::kPortableAttentionRows;
+  std::vector<PackedSlots> slots;
   for (const graph::Body& body : graph.bodies) {
-    VIVACE_ASSIGN_OR_RETURN(program::Body lowered, BodyLowering(body, frame).Run());
-    frame.AddBody(std::move(lowered));
+    BodyLowering lowering(body, frame);
+    for (std::size_t i = 0; i < body.nodes.size(); ++i) {
+      VIVACE_RETURN_IF_ERROR(lowering.Lower(i));
+      lowering.ReleaseDead(i);
+    }
+    VIVACE_RETURN_IF_ERROR(lowering.CheckOutputs());
+    frame.AddBody(lowering.Take());
+    slots.push_back(lowering.slots());
   }
-  AddPortableLayer(graph, graph.prologue, frame);
-  for (const graph::Layer& layer : graph.layers) AddPortableLayer(graph, layer, frame);
-  AddPortableLayer(graph, graph.epilogue, frame);
+  AddLayers(graph, slots, frame);
   return frame.Take();
 }
 

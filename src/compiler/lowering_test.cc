@@ -109,7 +109,8 @@ std::string FusedMessage(std::string_view from, std::string_view to) {
   if (at != std::string::npos) text.replace(at, from.size(), to);
   graph = graph::Parse(text);
   EXPECT_TRUE(graph.ok()) << graph.status().message();
-  return graph.ok() ? LowerFused(*graph, tensor::DType::kF16).status().message() : "";
+  std::vector<RejectedWeight> rejected;
+  return graph.ok() ? LowerFused(*graph, tensor::DType::kF16, rejected).status().message() : "";
 }
 
 TEST(LowerFused, TakesWhatThePassesLeave) {

@@ -65,6 +65,10 @@ Result<program::SlotId> PackedSlots::AddPanel(const graph::Body& body, const std
 }
 
 program::SlotId PackedSlots::AddPlain(const graph::Body& body, ValueId weight) {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const bool same = !slots_[i].packing.packed && slots_[i].weights[0] == weight;
+    if (same) return program::SlotId{static_cast<std::int32_t>(i)};
+  }
   slots_.push_back({body.value(weight).name, "", {weight}, {}});
   return program::SlotId{static_cast<std::int32_t>(slots_.size()) - 1};
 }

@@ -20,7 +20,7 @@ class PackedSlots {
   Result<program::SlotId> AddPanel(const graph::Body& body, const std::string& name,
                                    const std::vector<graph::ValueId>& weights,
                                    tensor::ColumnOrder order = tensor::ColumnOrder::kPlain);
-  /// A weight as it lies in the checkpoint.
+  /// A weight as it lies in the checkpoint; one slot for all its uses.
   program::SlotId AddPlain(const graph::Body& body, graph::ValueId weight);
   void SetRope(program::SlotId panel, int rope_rows, int head_dim);
   /// The phase's k, n and type from its panel.

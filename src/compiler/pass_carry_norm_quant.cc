@@ -1,6 +1,8 @@
 // Moves mul and quantize at the head of every layer (as fuse_norm_quant leaves them) to the end of whatever
 // runs before: the residual stream x is then handed on together with its quantised rows, weighted by the
-// norm of the layer to come. All layers and the epilogue must begin so, or nothing is done.
+// norm of the layer to come. A layer that begins with a norm on float rows is handed them, too, and leaves
+// them alone: the layers before it can so have one form. All layers and the epilogue must begin in one of the
+// two ways, and one of them with quantisation, or nothing is done.
 
 #include "compiler/body_editor.h"
 #include "compiler/pass_list.h"
@@ -31,17 +33,33 @@ std::optional<WeightedQuantize> MatchHead(graph::Body& body) {
   return x ? MatchWeightedQuantize(BodyEditor(body), *x) : std::nullopt;
 }
 
+/// The weight of the norm that a body begins with, in either way.
+std::optional<ValueId> FirstNorm(graph::Body& body) {
+  if (const auto head = MatchHead(body)) return head->weight;
+  const std::optional<ValueId> x = OnlyCarried(body, body.inputs);
+  const BodyEditor editor(body);
+  if (!x) return std::nullopt;
+  for (const graph::NodeId user : editor.Users(*x)) {
+    const graph::Node& node = editor.node(user);
+    const bool fits = editor.type(*x).width % 32 == 0 && node.inputs[0] == *x;
+    if (node.op == Op::kRmsNorm && fits) return node.inputs[1];
+  }
+  return std::nullopt;
+}
+
 bool Applies(graph::Graph& graph, const std::vector<Layer*>& order) {
   std::vector<char> is_checked(graph.bodies.size(), 0);
+  bool quantises = false;
   for (std::size_t i = 0; i < order.size(); ++i) {
     char& checked = is_checked[static_cast<std::size_t>(order[i]->body.value)];
     if (checked) continue;
     checked = 1;
     graph::Body& body = graph.body(order[i]->body);
-    if (i > 0 && !MatchHead(body)) return false;
+    if (i > 0 && !FirstNorm(body)) return false;
+    quantises |= i > 0 && MatchHead(body).has_value();
     if (i + 1 < order.size() && !OnlyCarried(body, body.outputs)) return false;
   }
-  return true;
+  return quantises;
 }
 
 std::string SourceOf(const Layer& layer, ValueId weight) {
@@ -51,17 +69,20 @@ std::string SourceOf(const Layer& layer, ValueId weight) {
   return "";
 }
 
-/// The quantised rows become an input of the body.
+/// The quantised rows become an input of the body, used or not.
 void TakeHead(graph::Graph& graph, BodyId id) {
   graph::Body& body = graph.body(id);
   BodyEditor editor(body);
-  const WeightedQuantize head = *MatchHead(body);
-  const ValueId x = editor.node(head.mul).inputs[0];
-  const ValueId old_rows = editor.node(head.quantize).output;
-  const ValueId rows = editor.AddValue("x8", graph::ValueKind::kInput, editor.type(old_rows));
-  editor.ReplaceUses(old_rows, rows);
-  editor.Remove(head.quantize);
-  editor.Remove(head.mul);
+  const std::optional<WeightedQuantize> head = MatchHead(body);
+  const ValueId x = *OnlyCarried(body, body.inputs);
+  graph::Type type = editor.type(x);
+  type.dtype = tensor::DType::kU8Group32;
+  const ValueId rows = editor.AddValue("x8", graph::ValueKind::kInput, type);
+  if (head) {
+    editor.ReplaceUses(editor.node(head->quantize).output, rows);
+    editor.Remove(head->quantize);
+    editor.Remove(head->mul);
+  }
   for (std::size_t i = 0; i < body.inputs.size(); ++i) {
     if (body.inputs[i] != x) continue;
     body.inputs.insert(body.inputs.begin() + static_cast<std::ptrdiff_t>(i) + 1, rows);
@@ -95,7 +116,7 @@ Result<bool> CarryNormQuant(graph::Graph& graph, const PassContext&) {
   if (!Applies(graph, order)) return false;
   std::vector<std::string> next_norm;  // by layer in order: the norm of the one after it
   for (std::size_t i = 1; i < order.size(); ++i) {
-    next_norm.push_back(SourceOf(*order[i], MatchHead(graph.body(order[i]->body))->weight));
+    next_norm.push_back(SourceOf(*order[i], *FirstNorm(graph.body(order[i]->body))));
   }
   std::vector<char> has_head(graph.bodies.size(), 0), has_tail(graph.bodies.size(), 0);
   for (std::size_t i = 0; i < order.size(); ++i) {

@@ -1,6 +1,6 @@
 // Makes the rounding of activations explicit: the input of each linear layer whose weights have groups of 32
 // is quantised to 8 bits with a zero point per 32, once for all linear layers that share it. Rows are
-// selected after quantisation, which gives the same bits.
+// selected after quantisation, which gives the same bits. Weights that the context names are left out.
 
 #include "compiler/body_editor.h"
 #include "compiler/pass_list.h"
@@ -17,7 +17,11 @@ bool HasGroupsOf32(DType type) {
   return type == DType::kQ4_1 || type == DType::kQ8_0;
 }
 
-bool TakesFloatRows(const BodyEditor& editor, const graph::Node& node) {
+bool TakesFloatRows(const BodyEditor& editor, const graph::Node& node, const PassContext& context) {
+  if (node.op == Op::kLinear &&
+      context.float_weights.count({editor.name(), editor.name(node.inputs[1])}) != 0) {
+    return false;
+  }
   return node.op == Op::kLinear && editor.type(node.inputs[0]).dtype == DType::kF32 &&
          editor.type(node.inputs[0]).width % 32 == 0 && HasGroupsOf32(editor.type(node.inputs[1]).dtype);
 }
@@ -29,7 +33,7 @@ ValueId InsertQuantize(BodyEditor& editor, NodeId position, ValueId value) {
 }
 
 /// Gives all quantising linear layers among the users of `input` a quantised operand.
-void QuantizeInput(BodyEditor& editor, ValueId input) {
+void QuantizeInput(BodyEditor& editor, ValueId input, const PassContext& context) {
   const std::vector<NodeId> users = editor.Users(input);
   const auto gather = editor.Producer(input, Op::kGatherRows);
   if (gather && users.size() == 1 && !editor.IsOutput(input)) {
@@ -44,19 +48,19 @@ void QuantizeInput(BodyEditor& editor, ValueId input) {
   const ValueId quantized = InsertQuantize(editor, position, input);
   for (const NodeId user : editor.Users(input)) {
     graph::Node& node = editor.node(user);
-    if (TakesFloatRows(editor, node)) node.inputs[0] = quantized;
+    if (TakesFloatRows(editor, node, context)) node.inputs[0] = quantized;
   }
 }
 
 }  // namespace
 
-Result<bool> QuantizeActivations(graph::Graph& graph, const PassContext&) {
+Result<bool> QuantizeActivations(graph::Graph& graph, const PassContext& context) {
   bool changed = false;
   for (graph::Body& body : graph.bodies) {
     BodyEditor editor(body);
     for (std::size_t i = 0; i < body.nodes.size(); ++i) {
-      if (!TakesFloatRows(editor, body.nodes[i])) continue;
-      QuantizeInput(editor, body.nodes[i].inputs[0]);
+      if (!TakesFloatRows(editor, body.nodes[i], context)) continue;
+      QuantizeInput(editor, body.nodes[i].inputs[0], context);
       changed = true;
     }
   }
