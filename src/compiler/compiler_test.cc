@@ -107,12 +107,26 @@ TEST(Compile, MixedLayersGetBodiesOfTheirOwnAndTheNormCrossesThem) {
   EXPECT_EQ(program.bodies[2].phases.size(), 5u);
 }
 
-struct Unfit {
-  const char *from, *to, *note;
-};
-class CompileFallback : public testing::TestWithParam<Unfit> {};
+/// Phases of a kind in all layers.
+int CountPhases(const program::Program& program, program::PhaseKind kind) {
+  int count = 0;
+  for (const program::Layer& layer : program.layers) {
+    for (const program::Phase& phase : program.bodies[static_cast<std::size_t>(layer.body)].phases) {
+      count += phase.kind == kind;
+    }
+  }
+  return count;
+}
 
-TEST_P(CompileFallback, RunsAsLevel0AndSaysWhy) {
+struct Part {
+  const char *from, *to, *note;
+  int linears, fused;  // portable linear layers; fused phases with panels
+};
+class CompileParts : public testing::TestWithParam<Part> {};
+
+// A layer of the tiny model has 4 fused phases with panels, prologue and epilogue one each.
+TEST_P(CompileParts, WhatFitsIsFusedAndTheRestIsPortable) {
+  using program::PhaseKind;
   CompileReport report;
   graph::Graph graph = Tiny(GetParam().from, GetParam().to);
   for (graph::Node& node : graph.bodies[1].nodes) {  // k and attention follow q's head size
@@ -123,35 +137,54 @@ TEST_P(CompileFallback, RunsAsLevel0AndSaysWhy) {
     node.attributes.head_dim = head_dim;
   }
   const program::Program program = CompileOrDie(graph, {.machine_code = false}, report);
-  EXPECT_EQ(program.level, 0);
-  EXPECT_EQ(report.level, 0);
+  EXPECT_EQ(report.level, 2);
   ASSERT_EQ(report.notes.size(), 1u);
-  EXPECT_EQ(report.notes[0], std::string("-O2 cannot take this model, running as -O0: ") + GetParam().note);
+  EXPECT_EQ(report.notes[0], GetParam().note);
+  EXPECT_EQ(CountPhases(program, PhaseKind::kLinear), GetParam().linears);
+  int fused = 0;
+  for (const PhaseKind kind : {PhaseKind::kPanelEmbed, PhaseKind::kQkv, PhaseKind::kProjectResidual,
+                               PhaseKind::kGateUp, PhaseKind::kLogits}) {
+    fused += CountPhases(program, kind);
+  }
+  EXPECT_EQ(fused, GetParam().fused) << program::Print(program);
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, CompileFallback,
-    testing::Values(
-        Unfit{
-            "ffn_up: q4_1", "ffn_up: f16",
-            "body 'layer', @ffn_up is f16[96, 64]; panels take q4_1 and q8_0 with rows of a multiple of 32"},
-        Unfit{"token_embd: q8_0", "token_embd: f32",
-              "body 'prologue', @token_embd is f32[100, 64]; panels take q4_1 and q8_0 with rows of a "
-              "multiple of 32"},
-        Unfit{"ffn_up: q4_1", "ffn_up: q8_0",
-              "body 'layer', @ffn_up is of another type than @ffn_gate, with which it would be packed"},
-        Unfit{"heads = 2, head_dim = 32, theta", "heads = 4, head_dim = 16, theta",
-              "body 'layer', %q_rope (rope): panels take only heads of a multiple of 32, not 16"}));
+    All, CompileParts,
+    testing::Values(Part{"ffn_up: q4_1", "ffn_up: f16",
+                         "-O2: f16 linears (2 of 15) and q4_1 linears (2 of 15) run on portable kernels; the "
+                         "first reason: body "
+                         "'layer', %gate (linear): no fused phase computes it alone",
+                         4, 8},
+                    Part{"token_embd: q8_0", "token_embd: f32",
+                         "-O2: f32 linears (1 of 15) and the embedding (f32) run on portable kernels", 1, 8},
+                    Part{"ffn_up: q4_1", "ffn_up: q8_0",
+                         "-O2: q4_1 linears (2 of 15) and q8_0 linears (2 of 15) run on portable kernels; "
+                         "the first reason: body "
+                         "'layer', @ffn_up is of another type than @ffn_gate, with which it would be packed",
+                         4, 8},
+                    Part{"q4_1", "bf16", "-O2: bf16 linears (14 of 15) run on portable kernels", 14, 2},
+                    Part{"ffn_down: q4_1", "ffn_down: q5_0",
+                         "-O2: q4_1 linears (4 of 15) and q5_0 linears (2 of 15) run on portable kernels; "
+                         "the first reason: body "
+                         "'layer', %gate.raw (linear): belongs to no complete fused phase",
+                         6, 6},
+                    Part{"heads = 2, head_dim = 32, theta", "heads = 4, head_dim = 16, theta",
+                         "-O2: q4_1 linears (6 of 15) and attention (2 of 2) run on portable kernels; the "
+                         "first reason: body "
+                         "'layer', %q_rope (rope): panels take only heads of a multiple of 32, not 16",
+                         6, 8}));
 
-TEST(Compile, EachFusionDisabledRunsAsLevel0) {
+TEST(Compile, EachFusionDisabledLeavesTheOthers) {
   for (const char* pass : {"quantize_activations", "fuse_norm_quant", "carry_norm_quant", "fuse_embed",
                            "fuse_qkv", "fuse_rope_kvcache", "fuse_attn_quant", "fuse_residual",
                            "fuse_gate_up", "fuse_act_quant", "fuse_lm_head"}) {
     CompileReport report;
     const program::Program program =
         CompileOrDie(Tiny(), {.disabled_passes = {pass}, .machine_code = false}, report);
-    EXPECT_EQ(program.level, 0) << pass;
-    EXPECT_EQ(report.notes.size(), 1u) << pass;
+    EXPECT_EQ(program.level, 2) << pass;
+    const bool needs_none = std::string_view(pass) == "fuse_attn_quant";
+    EXPECT_EQ(report.notes.size(), needs_none ? 0u : 1u) << pass;
   }
 }
 

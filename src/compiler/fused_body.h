@@ -42,6 +42,7 @@ class FusedBody {
   bool AttentionFits(graph::NodeId attention) const;
   /// The multiplication by a norm's weight that a lone quantize completes: they are one phase.
   std::optional<graph::NodeId> MulBefore(graph::NodeId quantize) const;
+  Status RejectLoners();
   Status LowerAlone(graph::NodeId id);
   Status Quantize(graph::NodeId id);
   Status FloatAttention(graph::NodeId id);

@@ -176,7 +176,7 @@ Status FusedBody::Logits(const Group& group, NodeId linear) {
   const auto scaled = editor_.OnlyUser(node.output, Op::kScaleRows);
   const auto gather = editor_.Producer(node.inputs[0], Op::kGatherRows);
   const auto match = scaled ? MatchScaledLinear(editor_, body_.node(*scaled).output) : std::nullopt;
-  if (!gather || !match || !match->scale) return Fail(linear, "is not an output projection of selected rows");
+  if (!gather || !match || !match->scale) return Fail(linear, "belongs to no complete fused phase");
   std::vector<NodeId> nodes = match->nodes;
   nodes.push_back(*gather);
   VIVACE_RETURN_IF_ERROR(CheckExactly(group, nodes));

@@ -84,7 +84,23 @@ std::optional<NodeId> FusedBody::MulBefore(NodeId quantize) const {
   return alone ? mul : std::nullopt;
 }
 
+/// Linear layers on quantised rows that no pass has put into a group.
+Status FusedBody::RejectLoners() {
+  Status first;
+  for (std::size_t i = 0; i < body_.nodes.size(); ++i) {
+    const NodeId id{static_cast<std::int32_t>(i)};
+    const graph::Node& node = body_.nodes[i];
+    if (node.op != Op::kLinear || node.group >= 0) continue;
+    if (editor_.type(node.inputs[0]).dtype != tensor::DType::kU8Group32) continue;
+    const Status why = Fail(id, "no fused phase computes it alone");
+    Reject({id}, why);
+    if (first.ok()) first = why;
+  }
+  return first;
+}
+
 Status FusedBody::Run() {
+  VIVACE_RETURN_IF_ERROR(RejectLoners());
   const std::vector<ValueId> carried = CarriedInputs(body_);
   for (const ValueId id : carried) {
     // Whoever hands quantised rows on has left the squares of the stream beside them.
@@ -118,11 +134,6 @@ Status FusedBody::LowerAlone(NodeId id) {
   const graph::Node& node = body_.node(id);
   if (node.op == Op::kQuantize) return Quantize(id);
   if (node.op == Op::kAttention && AttentionFits(id)) return FloatAttention(id);
-  if (node.op == Op::kLinear && editor_.type(node.inputs[0]).dtype == tensor::DType::kU8Group32) {
-    const Status why = Fail(id, "no fused phase computes it alone");
-    Reject({id}, why);
-    return why;
-  }
   return nodes_.Lower(static_cast<std::size_t>(id.value));
 }
 

@@ -119,17 +119,17 @@ TEST(LowerFused, TakesWhatThePassesLeave) {
 
 TEST(LowerFused, NamesTheNodeThatDoesNotFitItsGroup) {
   EXPECT_EQ(FusedMessage("[0] %q_rope:", "%q_rope:"),
-            "body 'layer', %q_rope (rope): no fused phase computes it alone");
+            "body 'layer', %kv_new (kv_append): needs rotated keys and queries in its phase");
   EXPECT_EQ(FusedMessage("[0] %q_rope:", "[1] %q_rope:"),
             "body 'layer', %kv_new (kv_append): needs rotated keys and queries in its phase");
   EXPECT_EQ(FusedMessage("[0] %v.raw:", "[9] %v.raw:"),
-            "body 'layer', %v.raw (linear): is not an output projection of selected rows");
+            "body 'layer', %v.raw (linear): belongs to no complete fused phase");
   EXPECT_EQ(FusedMessage("[1] %attn.8:", "[2] %attn.8:"),
             "body 'layer', %attn.8 (quantize): should belong to the phase of its neighbours");
   EXPECT_EQ(FusedMessage("rms_scale %x_attn", "rms_scale %attn_out"),
             "body 'layer', %ffn_n.scale (rms_scale): scales by something else than the residual stream");
   EXPECT_EQ(FusedMessage("add %x, %attn_out", "add %attn_out, %x"),
-            "body 'layer', %x_attn (add): is not a projection's sum followed by quantisation");
+            "body 'layer', %x_attn (add): is not a projection's sum followed by a norm");
 }
 
 }  // namespace

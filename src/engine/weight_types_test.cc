@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <numeric>
 
+#include "codegen/kernel_library.h"
 #include "engine/model_runner.h"
 #include "runtime/tiny_model.h"
 
@@ -43,8 +44,8 @@ class TinyFile {
   std::string path_;
 };
 
-/// Logits of all 20 positions of one prompt, in one step.
-std::vector<float> LogitsOf(const TinyModelSpec& spec, int level) {
+/// Logits of all 20 positions of one prompt, in steps of some rows.
+std::vector<float> LogitsOf(const TinyModelSpec& spec, int level, int rows_at_once = 20) {
   const TinyFile file(spec);
   auto checkpoint = checkpoint::Checkpoint::Open(file.path());
   EXPECT_TRUE(checkpoint.ok()) << checkpoint.status().message();
@@ -58,19 +59,24 @@ std::vector<float> LogitsOf(const TinyModelSpec& spec, int level) {
   std::vector<std::int32_t> tokens(kRows), positions(kRows), blocks = {0, 1};
   std::iota(tokens.begin(), tokens.end(), 3 + 'a');
   std::iota(positions.begin(), positions.end(), 0);
-  const tensor::SequenceView sequence{.first_row = 0, .rows = kRows, .blocks = blocks.data()};
-  tensor::StepView step;
-  step.rows = kRows;
-  step.token_ids = tokens.data();
-  step.positions = step.kv_slots = step.logit_rows = positions.data();
-  step.sequences = &sequence;
-  step.sequence_count = 1;
-  step.logit_count = kRows;
-  (*runner)->Run(step);
+  EXPECT_EQ((*runner)->level(), level);
   std::vector<float> logits;
-  for (int row = 0; row < kRows; ++row) {
-    const auto some = (*runner)->Logits(row);
-    logits.insert(logits.end(), some.begin(), some.end());
+  for (int first = 0; first < kRows; first += rows_at_once) {
+    const int rows = std::min(rows_at_once, kRows - first);
+    const tensor::SequenceView sequence{
+        .first_row = 0, .rows = rows, .first_position = first, .blocks = blocks.data()};
+    tensor::StepView step;
+    step.rows = step.logit_count = rows;
+    step.token_ids = tokens.data() + first;
+    step.positions = step.kv_slots = positions.data() + first;
+    step.logit_rows = positions.data();
+    step.sequences = &sequence;
+    step.sequence_count = 1;
+    (*runner)->Run(step);
+    for (int row = 0; row < rows; ++row) {
+      const auto some = (*runner)->Logits(row);
+      logits.insert(logits.end(), some.begin(), some.end());
+    }
   }
   return logits;
 }
@@ -105,6 +111,43 @@ TEST_P(WeightTypes, AModelEqualsItsDequantisedSelfAtO0) {
   RecordProperty("largest", std::to_string(difference.largest));
   EXPECT_LE(difference.largest, 1e-4) << Row(type).name << ", spread " << difference.spread;
   EXPECT_GT(difference.spread, 0.5) << "logits without spread prove nothing";
+}
+
+/// Levels differ by the rounding of activations to 8 bits, where they are rounded at all.
+void ExpectO2FollowsO0(const TinyModelSpec& spec, double tolerance, const std::string& what) {
+  const std::vector<float> logits = LogitsOf(spec, 2);
+  const std::vector<float> expected = LogitsOf(spec, 0);
+  const Difference difference = Compare(logits, expected);
+  double squares = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) squares += std::pow(logits[i] - expected[i], 2);
+  const double error = std::sqrt(squares / static_cast<double>(logits.size())) / difference.spread;
+  EXPECT_LE(error, tolerance) << what << ", largest " << difference.largest << ", spread "
+                              << difference.spread;
+  EXPECT_EQ(LogitsOf(spec, 2, 1), logits) << what << ": bits depend on the rows of a step";
+  EXPECT_EQ(LogitsOf(spec, 2, 7), logits) << what << ": bits depend on the rows of a step";
+}
+
+TEST_P(WeightTypes, O2FollowsO0) {
+  if (!codegen::KernelLibrary::Supported()) GTEST_SKIP() << "this machine cannot run the machine code";
+  const auto type = static_cast<tensor::DType>(GetParam());
+  const bool packed = type == tensor::DType::kQ4_1 || type == tensor::DType::kQ8_0;
+  ExpectO2FollowsO0(SpecOf(type, type), packed ? 0.05 : 1e-3, std::string(Row(type).name));
+}
+
+// Where fused phases and portable ones meet: both ways round for the layers and for the embedding.
+TEST(MixedWeightTypes, O2FollowsO0) {
+  if (!codegen::KernelLibrary::Supported()) GTEST_SKIP() << "this machine cannot run the machine code";
+  using tensor::DType;
+  ExpectO2FollowsO0(SpecOf(DType::kQ4_1, DType::kQ6_K), 0.05, "q4_1 layers, q6_k embedding");
+  ExpectO2FollowsO0(SpecOf(DType::kQ4_K, DType::kQ8_0), 0.05, "q4_k layers, q8_0 embedding");
+  for (const char* name : {"attn_v", "attn_output", "ffn_gate", "ffn_down", "attn_q", "ffn_up"}) {
+    TinyModelSpec spec = SpecOf(DType::kQ4_1, DType::kQ8_0);
+    spec.other_matrix = name;
+    spec.other_type = DType::kQ6_K;
+    ExpectO2FollowsO0(spec, 0.05, std::string("q6_k ") + name + " in all layers");
+    spec.other_matrix = "blk.1." + spec.other_matrix;
+    ExpectO2FollowsO0(spec, 0.05, std::string("q6_k ") + name + " in one layer");
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, WeightTypes, testing::Range(0, tensor::kWeightTypes), [](const auto& row) {

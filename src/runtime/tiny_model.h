@@ -21,6 +21,8 @@ struct TinyModelSpec {
   int layers = 2, hidden = 64, heads = 2, kv_heads = 1, ffn = 96, context = 256;
   tensor::DType matrix = tensor::DType::kQ4_1;  // of all matrices but the embedding
   tensor::DType embedding = tensor::DType::kQ8_0;
+  std::string other_matrix;  // matrices whose name contains this (if not empty) are of other_type
+  tensor::DType other_type = tensor::DType::kQ6_K;
   bool as_f32 = false;  // the same values, stored as f32
   std::uint64_t seed = 1;
   bool poisoned = false;  // the embedding of the token "!" is not a number, and the output has its own matrix
@@ -136,6 +138,8 @@ class TinyModel {
 
   // Values of about `size`.
   void AddMatrix(const std::string& name, tensor::DType type, int rows, int width, float size) {
+    if (!spec_.other_matrix.empty() && name.find(spec_.other_matrix) != std::string::npos)
+      type = spec_.other_type;
     const std::size_t row_bytes = tensor::RowBytes(type, width);
     const std::uint64_t seed = Next();
     std::vector<std::byte> data(static_cast<std::size_t>(rows) * row_bytes);
