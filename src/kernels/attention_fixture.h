@@ -72,23 +72,25 @@ class AttentionFixture {
     return step;
   }
 
-  /// The exact answer for one position: [heads * head_dim].
-  std::vector<double> Exact(int sequence, int position, float scale) const {
+  /// The exact answer for one position: [heads * head_dim]; window and softcap as in AttentionArgs.
+  std::vector<double> Exact(int sequence, int position, float scale, int window = 0,
+                            double softcap = 0) const {
     const int dim = layout_.head_dim, width = heads_ * dim;
     std::vector<double> out(width), p(position + 1);
+    const int begin = window > 0 ? std::max(0, position + 1 - window) : 0;
     for (int head = 0; head < heads_; ++head) {
       const int kv_head = head / (heads_ / layout_.kv_heads);
       const float* q = q_[sequence].data() + position * width + head * dim;
       double sum = 0;
-      for (int j = 0; j <= position; ++j) {
+      for (int j = begin; j <= position; ++j) {
         double dot = 0;
         for (int d = 0; d < dim; ++d)
           dot += q[d] * Element(sequence, j, layout_.k_offset(kv_head, d, j % 16));
-        p[j] = dot * scale;
+        p[j] = softcap > 0 ? softcap * std::tanh(dot * scale / softcap) : dot * scale;
       }
-      const double top = *std::max_element(p.begin(), p.end());
-      for (double& value : p) sum += value = std::exp(value - top);
-      for (int j = 0; j <= position; ++j) {
+      const double top = *std::max_element(p.begin() + begin, p.end());
+      for (int j = begin; j <= position; ++j) sum += p[j] = std::exp(p[j] - top);
+      for (int j = begin; j <= position; ++j) {
         for (int d = 0; d < dim; ++d) {
           out[head * dim + d] +=
               p[j] / sum * Element(sequence, j, layout_.v_element_offset(kv_head, j % 16, d));

@@ -279,6 +279,87 @@ TEST_P(PortableTest, QuantizeMakesAGroupWithoutNumbersOfNoNumbers) {
   EXPECT_TRUE(std::isnan(Dequantised(out.data(), layout, 32)));
 }
 
+TEST_P(PortableTest, GatedGeluSoftcapScaleAndBiasMatchDouble) {
+  const int rows = 11, width = 45;
+  const std::vector<float> a = RandomFloats(rows * width, random_), b = RandomFloats(rows * width, random_);
+  std::vector<float> wide = a;
+  for (std::size_t i = 0; i < wide.size(); ++i) wide[i] *= std::pow(10.0f, static_cast<float>(i % 5) - 2.0f);
+  tensor::StepView step;
+  step.rows = rows;
+  step.logit_count = 3;
+  std::vector<float> out(a.size());
+
+  const SiluMulArgs gelu = {wide.data(), b.data(), out.data(), width};
+  RunPhase(kernels_.gelu_mul, &gelu, step);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double x = wide[i];
+    const double exact = 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))) * b[i];
+    EXPECT_NEAR(out[i], exact, 1e-6 * std::abs(x * b[i])) << x;
+  }
+
+  const ScaleArgs scale = {a.data(), out.data(), width, 5.5f};
+  RunPhase(kernels_.scale, &scale, step);
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(out[i], a[i] * 5.5f);
+
+  const AddBiasArgs bias = {a.data(), b.data(), out.data(), width};
+  RunPhase(kernels_.add_bias, &bias, step);
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(out[i], a[i] + b[i % width]);
+
+  for (const bool logits : {false, true}) {
+    out.assign(a.size(), -7.0f);
+    const SoftcapArgs cap = {wide.data(), out.data(), width, 3.0f, logits};
+    RunPhase(kernels_.softcap, &cap, step);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const double exact = 3.0 * std::tanh(wide[i] / 3.0);
+      const bool done = !logits || i < 3 * width;
+      EXPECT_NEAR(out[i], done ? exact : -7.0, 5e-7 * std::abs(exact)) << wide[i];
+    }
+  }
+}
+
+TEST_P(PortableTest, NormsOfHeadsAddTheOffsetToTheWeight) {
+  const int rows = 9, heads = 3, dim = 24;
+  const std::vector<float> x = RandomFloats(rows * heads * dim, random_), w = RandomFloats(dim, random_);
+  std::vector<float> out(x.size());
+  tensor::StepView step;
+  step.rows = rows;
+  const RmsNormArgs args = {x.data(), w.data(), out.data(), dim, 1e-3f, 1.0f, heads};
+  RunPhase(kernels_.rms_norm, &args, step);
+  std::vector<double> expected;
+  for (int head = 0; head < rows * heads; ++head) {
+    double sum = 0;
+    for (int i = 0; i < dim; ++i) sum += std::pow(static_cast<double>(x[head * dim + i]), 2);
+    for (int i = 0; i < dim; ++i)
+      expected.push_back(x[head * dim + i] / std::sqrt(sum / dim + 1e-3f) * (1.0 + w[i]));
+  }
+  EXPECT_LE(Nmse(out, expected), 1e-13);
+}
+
+TEST_P(PortableTest, RopeRotatesHalves) {
+  const int rows = 10, heads = 3, dim = 24, half = dim / 2;
+  const std::vector<float> table = RandomFloats(20 * dim, random_);
+  const std::vector<float> before = RandomFloats(rows * heads * dim, random_);
+  std::vector<float> x = before;
+  std::vector<std::int32_t> positions;
+  for (int r = 0; r < rows; ++r) positions.push_back((7 * r) % 20);
+  tensor::StepView step;
+  step.rows = rows;
+  step.positions = positions.data();
+  const RopeArgs args = {x.data(), table.data(), heads, dim, true};
+  RunPhase(kernels_.rope, &args, step);
+  for (int r = 0; r < rows; ++r) {
+    const float* row = table.data() + positions[r] * dim;
+    for (int head = 0; head < heads; ++head) {
+      const int at = (r * heads + head) * dim;
+      for (int i = 0; i < half; ++i) {
+        const double a = before[at + i], b = before[at + half + i];
+        EXPECT_NEAR(x[at + i], a * row[i] - b * row[half + i], 2e-6);
+        EXPECT_NEAR(x[at + half + i], a * row[half + i] + b * row[i], 2e-6);
+      }
+    }
+  }
+}
+
 TEST_P(PortableTest, RopeRotatesInterleavedPairs) {
   const int rows = 10, heads = 3, dim = 32;
   const std::vector<float> table = RandomFloats(20 * dim, random_);

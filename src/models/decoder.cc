@@ -30,7 +30,10 @@ class DecoderBuilder {
   Status Layers();
   Status Epilogue();
   Result<LayerKind> TakeLayer(int layer, std::span<const WeightSlot> slots);
-  Result<Type> TakeGlobal(std::string_view name, std::int64_t rows);
+  /// What a missing tensor is called: by its name in folders, if this is one.
+  std::string_view Shown(std::string_view folder_name) const {
+    return config_.source == Source::kFolder ? folder_name : std::string_view();
+  }
   int ScalingOf(const RopeFacts& rope);
   graph::BodyId AddBody(graph::Body body);
   graph::Layer Bind(graph::BodyId id, const std::vector<std::string>& names) const;
@@ -70,7 +73,8 @@ int DecoderBuilder::ScalingOf(const RopeFacts& rope) {
 }
 
 Status DecoderBuilder::ReadVocabulary() {
-  VIVACE_ASSIGN_OR_RETURN(const std::int64_t rows, table_.Rows("token_embd.weight"));
+  VIVACE_ASSIGN_OR_RETURN(const std::int64_t rows,
+                          table_.Rows("token_embd.weight", Shown("model.embed_tokens.weight")));
   if (rows < 1 || rows > kMaxVocabulary || (config_.vocabulary != 0 && rows != config_.vocabulary)) {
     return DataLoss("tensor '" + table_.Source("token_embd.weight") + "' has " + std::to_string(rows) +
                     " rows; expected " +
@@ -104,7 +108,8 @@ Result<LayerKind> DecoderBuilder::TakeLayer(int layer, std::span<const WeightSlo
   kind.scaling = ScalingOf(rope);
   for (const WeightSlot& slot : slots) {
     const std::string name = LayerWeightName(layer, slot.name);
-    VIVACE_ASSIGN_OR_RETURN(const Type type, table_.Take(name, slot.rows, slot.width));
+    const std::string shown = "model.layers." + std::to_string(layer) + "." + std::string(slot.folder);
+    VIVACE_ASSIGN_OR_RETURN(const Type type, table_.Take(name, slot.rows, slot.width, Shown(shown)));
     kind.types.push_back(type);
   }
   return kind;
@@ -130,12 +135,13 @@ Status DecoderBuilder::Layers() {
 }
 
 Status DecoderBuilder::Epilogue() {
-  VIVACE_ASSIGN_OR_RETURN(const Type norm_type, table_.Take("output_norm.weight", 0, config_.hidden));
+  VIVACE_ASSIGN_OR_RETURN(const Type norm_type,
+                          table_.Take("output_norm.weight", 0, config_.hidden, Shown("model.norm.weight")));
   // Without an output weight of its own the embedding is used again.
   const bool tied = config_.tied.value_or(!table_.Has("output.weight"));
   const std::string output = tied ? "token_embd" : "output";
-  VIVACE_ASSIGN_OR_RETURN(const Type output_type,
-                          table_.Take(output + ".weight", graph_.vocabulary, config_.hidden));
+  VIVACE_ASSIGN_OR_RETURN(const Type output_type, table_.Take(output + ".weight", graph_.vocabulary,
+                                                              config_.hidden, Shown("lm_head.weight")));
   BodyBuilder b("epilogue");
   const ValueId x = b.Input("x", Hidden());
   const ValueId norm_weight = b.Weight("output_norm", norm_type);

@@ -17,17 +17,18 @@ WeightTable::WeightTable(std::span<const WeightInfo> weights) : weights_(weights
   for (const WeightInfo& info : weights) entries_.emplace(info.name, Entry{&info});
 }
 
-Result<const WeightTable::Entry*> WeightTable::Find(std::string_view name) const {
+Result<const WeightTable::Entry*> WeightTable::Find(std::string_view name, std::string_view shown) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) {
-    return DataLoss("the checkpoint has no tensor '" + std::string(name) +
+    return DataLoss("the checkpoint has no tensor '" + std::string(shown.empty() ? name : shown) +
                     "', which its architecture needs. Fetch or convert it again.");
   }
   return &found->second;
 }
 
-Result<graph::Type> WeightTable::Take(std::string_view name, std::int64_t rows, std::int64_t width) {
-  VIVACE_ASSIGN_OR_RETURN(const Entry* entry, Find(name));
+Result<graph::Type> WeightTable::Take(std::string_view name, std::int64_t rows, std::int64_t width,
+                                      std::string_view shown) {
+  VIVACE_ASSIGN_OR_RETURN(const Entry* entry, Find(name, shown));
   const WeightInfo& info = *entry->info;
   const std::string what = "tensor '" + info.in_checkpoint() + "'";
   if (info.rows != rows || info.width != width) {
@@ -52,8 +53,8 @@ Result<graph::Type> WeightTable::Take(std::string_view name, std::int64_t rows, 
   return graph::Type::Matrix(info.dtype, static_cast<int>(rows), static_cast<int>(width));
 }
 
-Result<std::int64_t> WeightTable::Rows(std::string_view name) const {
-  VIVACE_ASSIGN_OR_RETURN(const Entry* entry, Find(name));
+Result<std::int64_t> WeightTable::Rows(std::string_view name, std::string_view shown) const {
+  VIVACE_ASSIGN_OR_RETURN(const Entry* entry, Find(name, shown));
   return entry->info->rows;
 }
 

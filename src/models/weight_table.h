@@ -21,10 +21,11 @@ class WeightTable {
   bool Has(std::string_view name) const { return entries_.count(name) > 0; }
   /// [rows, width]; rows = 0 asks for a vector. Vectors must be of a float type, and are f32 in the graph;
   /// matrices any type whose rows are whole blocks. The error names the tensor, its dimensions and the
-  /// expected ones.
-  Result<graph::Type> Take(std::string_view name, std::int64_t rows, std::int64_t width);
+  /// expected ones; a missing one is called `shown` where that is given.
+  Result<graph::Type> Take(std::string_view name, std::int64_t rows, std::int64_t width,
+                           std::string_view shown = {});
   /// The rows of a matrix that says itself how many it has.
-  Result<std::int64_t> Rows(std::string_view name) const;
+  Result<std::int64_t> Rows(std::string_view name, std::string_view shown = {}) const;
   /// What the checkpoint calls the tensor of a canonical name.
   std::string Source(std::string_view name) const;
   /// Names a tensor that was never taken: it would be ignored, so the result would be wrong.
@@ -35,7 +36,7 @@ class WeightTable {
     const WeightInfo* info;
     bool taken = false;
   };
-  Result<const Entry*> Find(std::string_view name) const;
+  Result<const Entry*> Find(std::string_view name, std::string_view shown) const;
 
   std::span<const WeightInfo> weights_;
   std::unordered_map<std::string_view, Entry> entries_;
