@@ -123,6 +123,12 @@ TEST(CheckpointOpen, TextsNeedNoWeights) {
   }
 }
 
+TEST(CheckpointOpen, AFolderWithoutTextsSaysWhichIsMissing) {
+  TestFolder folder;
+  EXPECT_EQ(Checkpoint::Open(folder.path(), Contents::kTexts).status().message(),
+            "'" + folder.path() + "' has no tokenizer.json: fetch it with the model");
+}
+
 TEST(CheckpointOpen, AlignsWhatTheFileDoesNot) {
   // A header of odd length puts the floats at an odd address.
   TestFolder folder;

@@ -104,7 +104,9 @@ Status CheckpointOpener::OpenFolder(const std::string& path) {
     checkpoint_->format_ = Format::kSafetensors;
     return Status::Ok();
   }
-  return OpenFolderWeights(folder);
+  const Status weights = OpenFolderWeights(folder);
+  if (contents_ != Contents::kTexts || weights.code() != StatusCode::kNotFound) return weights;
+  return NotFound(fmt::format("'{}' has no tokenizer.json: fetch it with the model", path));
 }
 
 Status CheckpointOpener::OpenFolderWeights(const ModelFolder& folder) {
