@@ -108,13 +108,14 @@ TEST_P(HostileWeights, AreRefusedByTheirName) {
 }
 
 const WeightCase kWeightCases[] = {
-    {"M18_MatrixMissing", true, Drop("model.layers.1.mlp.up_proj.weight"), "blk.1.ffn_up.weight"},
-    {"M18_NormMissing", true, Drop("model.norm.weight"), "output_norm.weight"},
+    {"M18_MatrixMissing", true, Drop("model.layers.1.mlp.up_proj.weight"),
+     "no tensor 'model.layers.1.mlp.up_proj.weight'"},
+    {"M18_NormMissing", true, Drop("model.norm.weight"), "no tensor 'model.norm.weight'"},
     {"M18_LayerMissing", true,
      [](std::vector<WeightInfo>& weights) {
        std::erase_if(weights, [](const WeightInfo& w) { return w.name.starts_with("blk.1."); });
      },
-     "blk.1."},
+     "no tensor 'model.layers.1."},
     {"M18_LayerTooMany", true,
      [](std::vector<WeightInfo>& weights) {
        WeightInfo extra = Named(weights, "model.layers.1.mlp.up_proj.weight");
@@ -142,8 +143,9 @@ const WeightCase kWeightCases[] = {
      "tensor 'model.layers.0.input_layernorm.weight' has dimensions"},
     {"M18_MatrixIsVector", true, Reshape("model.layers.0.mlp.up_proj.weight", 0, 32),
      "tensor 'model.layers.0.mlp.up_proj.weight' has dimensions [32], expected [64, 32]"},
-    {"M20_EmbeddingMissing", true, Drop("model.embed_tokens.weight"), "token_embd.weight"},
-    {"M20_OutputMissing", false, Drop("lm_head.weight"), "output.weight"},
+    {"M20_EmbeddingMissing", true, Drop("model.embed_tokens.weight"),
+     "no tensor 'model.embed_tokens.weight'"},
+    {"M20_OutputMissing", false, Drop("lm_head.weight"), "no tensor 'lm_head.weight'"},
     {"C4_VocabularyLargerThanEmbedding", true, Reshape("model.embed_tokens.weight", 299, 32),
      "tensor 'model.embed_tokens.weight' has 299 rows; expected 300"},
 };
