@@ -52,9 +52,15 @@ class ScriptedBackend : public Backend {
   std::string TokenText(std::int32_t token) const override {
     return std::string(1, static_cast<char>(token));
   }
-  SamplingParams default_sampling() const override { return defaults_; }
+  SamplingParams default_sampling() const override {
+    const std::lock_guard lock(mutex_);
+    return defaults_;
+  }
   /// Before the server is given it.
-  void SetDefaults(const SamplingParams& defaults) { defaults_ = defaults; }
+  void SetDefaults(const SamplingParams& defaults) {
+    const std::lock_guard lock(mutex_);
+    defaults_ = defaults;
+  }
   std::string Detokenize(const std::vector<std::int32_t>& tokens, bool) const override {
     return std::string(tokens.begin(), tokens.end());
   }
@@ -167,12 +173,12 @@ class ScriptedBackend : public Backend {
   }
 
   ModelInfo model_;
-  SamplingParams defaults_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::map<RequestId, Live> live_;  // guarded by mutex_, as all below
   EngineStats stats_;
   SamplingParams last_sampling_;
+  SamplingParams defaults_;
   RequestId last_id_ = 0;
   bool stopping_ = false;
   std::thread thread_;  // last
