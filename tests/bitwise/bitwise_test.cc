@@ -225,7 +225,8 @@ TEST_P(BitwiseTest, PrefixHitAndMiss) {
 TEST_P(BitwiseTest, AfterPreemption) {
   const auto roomy = MakeEngine(level());
   // 368640 bytes hold 16 tokens of this model: 10 blocks for 8 requests that grow to 3 or 4 each.
-  const auto tight = MakeEngine(level(), {{"kv-cache-memory-bytes", std::to_string(368640 * 10)}});
+  const auto tight =
+      MakeEngine(level(), {{"kv-cache-memory-bytes", std::to_string(368640 * 10)}, {"max-model-len", "160"}});
   ASSERT_TRUE(roomy != nullptr && tight != nullptr);
   const std::vector<Request> requests = MakeRequests(*roomy, 8, false, 20);
   ExpectSame(RunTogether(*tight, requests), RunAlone(*roomy, requests), "preempted");

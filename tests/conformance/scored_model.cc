@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "engine/process_limits.h"
 #include "tensor/kv_layout.h"
 #include "tensor/step_view.h"
 
@@ -46,7 +47,6 @@ Result<std::unique_ptr<ScoredModel>> ScoredModel::Create(const checkpoint::Check
   config.kv_type = kv_type;
   config.max_model_len = kMaxTokens;
   config.max_num_seqs = 4;
-  config.max_kv_bytes = std::int64_t{1} << 30;
   config.threads = engine::AvailableCores();
   auto runner = engine::ModelRunner::Create(file, config, base::Log());
   if (!runner.ok()) return runner.status();
