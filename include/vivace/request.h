@@ -16,7 +16,8 @@ namespace vivace {
 struct ChatMessage {
   std::string role;  // "system", "user", "assistant"
   std::string content;
-  std::string fields_json = {};  // a JSON object: further keys for the template (name, tool_calls); empty: none
+  std::string fields_json =
+      {};  // a JSON object: further keys for the template (name, tool_calls); empty: none
 };
 
 /// A conversation to be turned into a prompt by the model's chat template.
