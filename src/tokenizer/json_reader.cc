@@ -100,7 +100,7 @@ namespace {
 /// A decimal without an exponent as its digits (of as many as fit 64 bits) over a power of ten, each rounded
 /// on its own: up to one unit in the last place from the nearest double. Hugging Face tokenizers reads
 /// numbers so, and where two ways to cut a word have sums of scores that differ in the last place only, that
-/// decides. Nothing for other forms.
+/// decides. Nothing for other forms, and for what is no number.
 std::optional<double> ScaledDecimal(std::string_view text) {
   constexpr double kPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10,
                                 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21};
@@ -109,15 +109,16 @@ std::optional<double> ScaledDecimal(std::string_view text) {
   std::uint64_t digits = 0;
   std::size_t places = 0;
   bool fraction = false;
+  if (text.empty() || text.front() == '.' || text.back() == '.') return std::nullopt;
   for (const char c : text) {
-    if (c == '.') {
+    if (c == '.' && !fraction) {
       fraction = true;
       continue;
     }
     if (c < '0' || c > '9') return std::nullopt;
     const auto digit = static_cast<std::uint64_t>(c - '0');
     if (digits > (UINT64_MAX - digit) / 10) {
-      if (!fraction) return std::nullopt;
+      if (!fraction || text.find_last_not_of("0123456789") != text.find('.')) return std::nullopt;
       break;  // the digits that do not fit are left out
     }
     digits = digits * 10 + digit;
@@ -138,7 +139,8 @@ void JsonReader::Fail(std::string_view why) {
   at_ = text_.size();
 }
 
-void JsonReader::SkipSpace() {
+void JsonReader::SkipMoreSpace() {
+  ++at_;  // the caller has seen one
   while (text_.size() - at_ >= 16) {
     if (static_cast<unsigned char>(text_[at_]) > ' ') return;
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text_.data() + at_));
@@ -317,9 +319,10 @@ std::int64_t JsonReader::Integer() {
 
 double JsonReader::Number() {
   const std::string_view text = NumberText();
+  if (const auto decimal = ScaledDecimal(text)) return *decimal;
   double value = 0;
   if (!ParseWhole(text, value)) Fail("a number is expected");
-  return ScaledDecimal(text).value_or(value);
+  return value;
 }
 
 bool JsonReader::TakeWord(std::string_view word) {

@@ -74,7 +74,10 @@ class JsonReader {
   void Fail(std::string_view why);
 
  private:
-  void SkipSpace();
+  void SkipSpace() {
+    if (at_ < text_.size() && static_cast<unsigned char>(text_[at_]) <= ' ') SkipMoreSpace();
+  }
+  void SkipMoreSpace();
   bool Take(char c, const char* why);
   bool Enter(char c, const char* why);
   bool Next(char close);

@@ -85,5 +85,19 @@ TEST(JsonReader, DepthIsLimited) {
   EXPECT_THAT(deep.status().message(), HasSubstr("nested more than 64 deep"));
 }
 
+TEST(JsonReader, NumbersOfTheStreamWithAndWithoutExponents) {
+  const auto read = [](std::string_view text, double& number) {
+    JsonReader reader(text, "test");
+    number = reader.Number();
+    return reader.ok();
+  };
+  double number = 0;
+  EXPECT_TRUE(read("-13.5", number) && number == -13.5);
+  EXPECT_TRUE(read("1.25e2", number) && number == 125);
+  EXPECT_TRUE(read("0.1250000000000000000000000e2", number) && number == 12.5);
+  for (const char* bad : {"-", "1.2.3", "1-2", "0.12345678901234567890123.4", "0.12345678901234567890123-"})
+    EXPECT_FALSE(read(bad, number)) << bad;
+}
+
 }  // namespace
 }  // namespace vivace::tokenizer

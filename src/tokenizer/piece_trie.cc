@@ -3,64 +3,134 @@
 #include <emmintrin.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
+#include <memory>
+#include <span>
 #include <string>
+#include <utility>
 
 namespace vivace::tokenizer {
 namespace {
 
 constexpr std::uint32_t kBlock = 16;  // labels compared at once
 
-/// The first bytes as a number that sorts as the text does.
-std::uint64_t Prefix(std::string_view text) {
-  std::uint64_t prefix = 0;
-  for (std::size_t i = 0; i < sizeof(prefix); ++i) {
-    prefix = prefix << 8 | (i < text.size() ? static_cast<unsigned char>(text[i]) : 0u);
-  }
-  return prefix;
-}
+constexpr std::size_t kKeyBytes = 7;     // of text in a key
+constexpr std::size_t kGoesOn = 8;       // count of a key whose text is longer than it shows
+constexpr std::size_t kRadixSort = 512;  // pieces from which counting beats comparing
 
 struct SortedPiece {
-  std::uint64_t prefix;
-  std::string_view text;
+  std::uint64_t key;
+  std::uint32_t index;  // of the pieces
   std::int32_t id;
 };
 
-/// Sorted by text, equal ones as they came. Most pieces differ within eight bytes, so that few texts are
-/// touched.
-std::vector<SortedPiece> Sort(const std::vector<PieceTrie::Piece>& pieces) {
-  std::vector<SortedPiece> sorted;
-  sorted.reserve(pieces.size());
-  for (const PieceTrie::Piece& piece : pieces) {
-    if (!piece.text.empty()) sorted.push_back({Prefix(piece.text), piece.text, piece.id});
+/// Bytes [depth, depth + 7) of the text, zeros behind its end, then how many bytes there are, at most 8.
+/// Numbers sort as the texts do, and equal ones that do not go on are the same text.
+std::uint64_t KeyAt(std::string_view piece, std::size_t depth) {
+  const char* text = piece.data() + depth;
+  const std::size_t left = piece.size() - depth;
+  const auto byte = [text](std::size_t i) {
+    return std::uint64_t{static_cast<unsigned char>(text[i])} << (56 - 8 * i);
+  };
+  std::uint64_t key = 0;
+  if (left >= sizeof(key)) {
+    std::memcpy(&key, text, sizeof(key));
+    return (__builtin_bswap64(key) & ~std::uint64_t{0xFF}) | kGoesOn;
   }
-  std::sort(sorted.begin(), sorted.end(), [](const SortedPiece& a, const SortedPiece& b) {
-    if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    if (const int order = a.text.compare(b.text); order != 0) return order < 0;
-    return a.id < b.id;
-  });
-  return sorted;
+  if (left >= 4) {  // two halves that overlap
+    std::uint32_t first, last;
+    std::memcpy(&first, text, 4);
+    std::memcpy(&last, text + left - 4, 4);
+    key = std::uint64_t{__builtin_bswap32(first)} << 32 | std::uint64_t{__builtin_bswap32(last)}
+                                                              << (8 * (8 - left));
+  } else if (left > 0) {
+    key = byte(0) | byte(left / 2) | byte(left - 1);
+  }
+  return key | left;
+}
+
+std::uint8_t LabelAt(const SortedPiece& piece, std::size_t depth) {
+  return static_cast<std::uint8_t>(piece.key >> (56 - 8 * (depth % kKeyBytes)));
+}
+
+/// True when the text is no longer than `depth`.
+bool EndsAt(const SortedPiece& piece, std::size_t depth) {
+  return (piece.key & 0xFF) == depth % kKeyBytes;
+}
+
+/// Sorts by key, equal ones as they came.
+void RadixSort(std::span<SortedPiece> pieces, SortedPiece* other) {
+  constexpr int kDigitBits = 11;
+  constexpr std::size_t kDigits = std::size_t{1} << kDigitBits;
+  SortedPiece *from = pieces.data(), *to = other;
+  std::array<std::uint32_t, kDigits> begins;
+  for (int shift = 0; shift < 64; shift += kDigitBits) {
+    const auto digit = [shift](std::uint64_t key) { return (key >> shift) & (kDigits - 1); };
+    begins.fill(0);
+    for (std::size_t i = 0; i < pieces.size(); ++i) ++begins[digit(from[i].key)];
+    if (begins[digit(from[0].key)] == pieces.size()) continue;
+    std::uint32_t begin = 0;
+    for (std::uint32_t& count : begins) begin += std::exchange(count, begin);
+    for (std::size_t i = 0; i < pieces.size(); ++i) to[begins[digit(from[i].key)]++] = from[i];
+    std::swap(from, to);
+  }
+  if (from != pieces.data()) std::copy(from, from + pieces.size(), pieces.data());
 }
 
 /// Pieces that share the text of a node, which is yet to get its children.
 struct Open {
-  std::uint32_t begin, end;  // of the sorted pieces
+  std::uint32_t begin, end;  // of the pieces
 };
+
+/// Sorts the pieces of each range by the next part of their texts. `other` is room for as many.
+void SortByNextKey(std::span<const Open> ranges, std::size_t depth, std::span<const PieceTrie::Piece> pieces,
+                   std::span<SortedPiece> sorted, SortedPiece* other) {
+  constexpr std::size_t kAhead = 16;  // texts lie anywhere in memory: fetched before they are needed
+  for (const auto [begin, end] : ranges) {
+    for (std::size_t i = begin; i < end; ++i) {
+      if (i + 2 * kAhead < sorted.size()) {
+        __builtin_prefetch(&pieces[sorted[i + 2 * kAhead].index]);
+        __builtin_prefetch(pieces[sorted[i + kAhead].index].text.data() + depth);
+      }
+      sorted[i].key = KeyAt(pieces[sorted[i].index].text, depth);
+    }
+    const std::span<SortedPiece> range = sorted.subspan(begin, end - begin);
+    if (range.size() >= kRadixSort) {
+      RadixSort(range, other);
+    } else if (range.size() > 1) {
+      std::sort(range.begin(), range.end(), [](const SortedPiece& a, const SortedPiece& b) {
+        return a.key != b.key ? a.key < b.key : a.index < b.index;
+      });
+    }
+  }
+}
+
+Status Check(std::span<const PieceTrie::Piece> pieces) {
+  std::size_t bytes = 0;
+  for (const auto& [text, id] : pieces) {
+    bytes += text.size();
+    if (text.size() <= PieceTrie::kMaxPieceBytes) continue;
+    return Unsupported("token " + std::to_string(id) + " has " + std::to_string(text.size()) +
+                       " bytes; a piece of this kind of vocabulary has at most " +
+                       std::to_string(PieceTrie::kMaxPieceBytes));
+  }
+  if (bytes >= UINT32_MAX)
+    return Unsupported("the vocabulary has " + std::to_string(bytes) + " bytes of text");
+  return Status::Ok();
+}
 
 }  // namespace
 
 Result<PieceTrie> PieceTrie::Create(std::vector<Piece> pieces) {
-  std::size_t bytes = 0;
-  for (const Piece& piece : pieces) {
-    bytes += piece.text.size();
-    if (piece.text.size() <= kMaxPieceBytes) continue;
-    return Unsupported("token " + std::to_string(piece.id) + " has " + std::to_string(piece.text.size()) +
-                       " bytes; a piece of this kind of vocabulary has at most " +
-                       std::to_string(kMaxPieceBytes));
+  if (Status status = Check(pieces); !status.ok()) return status;
+  std::vector<SortedPiece> sorted;
+  sorted.reserve(pieces.size());
+  for (std::uint32_t i = 0; i < pieces.size(); ++i) {
+    if (!pieces[i].text.empty()) sorted.push_back({0, i, pieces[i].id});
   }
-  if (bytes >= UINT32_MAX)
-    return Unsupported("the vocabulary has " + std::to_string(bytes) + " bytes of text");
-  const std::vector<SortedPiece> sorted = Sort(pieces);
+  const auto other = std::make_unique_for_overwrite<SortedPiece[]>(sorted.size());
   PieceTrie trie;
   std::vector<Open> level, next;
   trie.nodes_.reserve(sorted.size() * 3 + 1);
@@ -71,22 +141,24 @@ Result<PieceTrie> PieceTrie::Create(std::vector<Piece> pieces) {
   // Nodes of one level lie one after the other, and so do their children: node i of the level is level[i].
   std::uint32_t first_of_level = 0;
   for (std::size_t depth = 0; !level.empty(); ++depth) {
+    if (depth % kKeyBytes == 0) SortByNextKey(level, depth, pieces, sorted, other.get());
     next.clear();
     const auto first_of_next = static_cast<std::uint32_t>(trie.nodes_.size());
     for (std::size_t i = 0; i < level.size(); ++i) {
       auto [at, end] = level[i];
-      const std::size_t node = first_of_level + i;
-      for (; at < end && sorted[at].text.size() == depth; ++at) trie.nodes_[node].id = sorted[at].id;
-      trie.nodes_[node].first = static_cast<std::uint32_t>(trie.nodes_.size());
+      Node node = {0, 0, kNone};
+      for (; at < end && EndsAt(sorted[at], depth); ++at) node.id = sorted[at].id;
+      node.first = static_cast<std::uint32_t>(trie.nodes_.size());
       while (at < end) {
-        const char label = sorted[at].text[depth];
+        const std::uint8_t label = LabelAt(sorted[at], depth);
         const std::uint32_t begin = at;
-        while (at < end && sorted[at].text[depth] == label) ++at;
+        while (at < end && LabelAt(sorted[at], depth) == label) ++at;
         trie.nodes_.push_back({0, 0, kNone});
-        trie.labels_.push_back(static_cast<std::uint8_t>(label));
+        trie.labels_.push_back(label);
         next.push_back({begin, at});
       }
-      trie.nodes_[node].labels = static_cast<std::uint32_t>(trie.nodes_.size()) - trie.nodes_[node].first;
+      node.labels = static_cast<std::uint32_t>(trie.nodes_.size()) - node.first;
+      trie.nodes_[first_of_level + i] = node;
     }
     first_of_level = first_of_next;
     level.swap(next);

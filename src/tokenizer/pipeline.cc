@@ -146,7 +146,7 @@ Status Pipeline::MakeModel(const TokenizerSpec& spec) {
     case ModelKind::kWordPiece: {
       if (!model.unknown_id) return DataLoss("the WordPiece model has no unknown token");
       VIVACE_ASSIGN_OR_RETURN(model_,
-                              MakeWordPiece({.tokens = tables_.tokens.texts(),
+                              MakeWordPiece({.tokens = &tables_.tokens,
                                              .unk_id = *model.unknown_id,
                                              .continuing_subword_prefix = model.continuing_prefix,
                                              .word_prefix = model.word_prefix,

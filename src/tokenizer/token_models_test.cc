@@ -3,15 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <deque>
 #include <limits>
+#include <map>
 #include <sstream>
 
 #include "tokenizer/character_bpe.h"
 #include "tokenizer/golden_parts.h"
 #include "tokenizer/metaspace.h"
+#include "tokenizer/piece_trie.h"
 #include "tokenizer/sentencepiece_bpe.h"
 #include "tokenizer/unigram.h"
 #include "tokenizer/vocabulary.h"
@@ -74,8 +77,9 @@ struct Parts {
     return MakeUnigram(vocabulary);
   }
   Result<Model> Wordpiece(std::int32_t unk, std::string word_prefix = "") {
+    table.emplace(TokenTable::Create(tokens).value());
     WordPieceVocabulary vocabulary;
-    vocabulary.tokens = tokens;
+    vocabulary.tokens = &*table;
     vocabulary.unk_id = unk;
     vocabulary.word_prefix = std::move(word_prefix);
     return MakeWordPiece(vocabulary);
@@ -234,7 +238,7 @@ TEST(TokenModels, ControlTokensAreNeverMadeFromText) {
   options.control_ids = {7};
   EXPECT_THAT(Encode(*parts.Bpe(options).value(), "</s>"), ElementsAre(1, 2, 3, 4));
   WordPieceVocabulary wordpiece;
-  wordpiece.tokens = parts.tokens;
+  wordpiece.tokens = &*parts.table;
   wordpiece.control_ids = {7};
   EXPECT_THAT(Encode(*MakeWordPiece(wordpiece).value(), "</s>"), ElementsAre(0));
 }
@@ -285,6 +289,73 @@ TEST(WordPiece, GgufSpelling) {
   EXPECT_THAT(Encode(**model, "undo"), ElementsAre(1, 2));
   EXPECT_THAT(Encode(**model, "doun"), ElementsAre(3, 4));
   EXPECT_THAT(Encode(**model, "xdo"), ElementsAre(0));
+}
+
+TEST(WordPiece, LongPiecesAndLongWords) {
+  Parts parts;
+  const std::string letters(70, 'a');
+  for (const std::string& token : {std::string("[UNK]"), std::string("b"), letters, "##" + letters + "c",
+                                   std::string("##a"), std::string("##b"), std::string("#")})
+    parts.Add(token);
+  const auto model = parts.Wordpiece(0);
+  ASSERT_TRUE(model.ok());
+  EXPECT_THAT(Encode(**model, letters + "ba"), ElementsAre(2, 5, 4));
+  EXPECT_THAT(Encode(**model, "b" + letters + "c"), ElementsAre(1, 3));
+  EXPECT_THAT(Encode(**model, "##b"), ElementsAre(5));  // the text may spell the mark itself
+  EXPECT_THAT(Encode(**model, "#" + letters.substr(0, 2)), ElementsAre(6, 4, 4));
+  WordPieceVocabulary vocabulary;
+  vocabulary.tokens = &*parts.table;
+  vocabulary.max_input_chars_per_word = 1000;
+  Ids expected = {1};
+  expected.insert(expected.end(), 300, 5);
+  EXPECT_EQ(Encode(*MakeWordPiece(vocabulary).value(), std::string(301, 'b')), expected);
+  parts.Add(std::string(1025, 'x'));
+  EXPECT_THAT(parts.Wordpiece(0).status().message(), HasSubstr("token 7 has 1025 bytes"));
+}
+
+TEST(WordPiece, GgufMarkInsideAWordBeginsNothing) {
+  Parts parts;
+  for (const char* token : {"[UNK]", "▁a", "b", "▁b"}) parts.Add(token);
+  const auto model = parts.Wordpiece(0, std::string(kMetaspaceMark));
+  ASSERT_TRUE(model.ok());
+  EXPECT_THAT(Encode(**model, "ab"), ElementsAre(1, 2));
+  EXPECT_THAT(Encode(**model, "a▁b"), ElementsAre(0));
+}
+
+TEST(PieceTrie, FindsEachPieceAndNoOther) {
+  // Enough pieces for every way of sorting; few letters, so that beginnings are shared; zero bytes count.
+  std::map<std::string, std::int32_t> ids;
+  std::uint32_t random = 1;
+  const auto next = [&random](std::uint32_t below) {
+    random = random * 1664525u + 1013904223u;
+    return (random >> 8) % below;
+  };
+  const std::string kLetters("\0ab\xFF", 4);
+  const auto make = [&] {
+    std::string text(next(4) == 0 ? "a long beginning that many share " : "");
+    for (std::uint32_t left = next(12); left > 0; --left) text.push_back(kLetters[next(4)]);
+    return text;
+  };
+  std::vector<std::string> texts;
+  for (std::int32_t id = 0; id < 3000; ++id) texts.push_back(make());
+  std::vector<PieceTrie::Piece> pieces;
+  for (const std::string& text : texts) {
+    const auto id = static_cast<std::int32_t>(pieces.size());
+    pieces.push_back({text, id});
+    if (!text.empty()) ids[text] = id;  // of equal ones the last counts
+  }
+  const auto trie = PieceTrie::Create(pieces);
+  ASSERT_TRUE(trie.ok());
+  for (int i = 0; i < 6000; ++i) {
+    const std::string text = i < 3000 ? texts[static_cast<std::size_t>(i)] : make();
+    std::uint32_t node = PieceTrie::kRoot;
+    const bool walks = std::all_of(text.begin(), text.end(), [&](char c) {
+      return trie.value().Step(node, static_cast<unsigned char>(c));
+    });
+    const auto known = ids.find(text);
+    EXPECT_EQ(walks ? trie.value().id(node) : PieceTrie::kNone,
+              known == ids.end() ? PieceTrie::kNone : known->second);
+  }
 }
 
 TEST(Unigram, UnknownNeighboursFuseAsAsked) {

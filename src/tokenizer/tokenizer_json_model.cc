@@ -67,7 +67,8 @@ Status ReadVocabularyList(JsonReader& reader, TokenizerSpec& spec) {
 }
 
 /// ["left right", ...] or [["left", "right"], ...]
-Status ReadMerges(JsonReader& reader, std::vector<MergeWords>& merges) {
+/// There are about as many as `tokens`, where the vocabulary came before.
+Status ReadMerges(JsonReader& reader, std::size_t tokens, std::vector<MergeWords>& merges) {
   reader.BeginArray();
   std::vector<std::string_view> joined;
   while (reader.NextItem()) {
@@ -75,6 +76,7 @@ Status ReadMerges(JsonReader& reader, std::vector<MergeWords>& merges) {
       joined.push_back(reader.String());
       continue;
     }
+    if (merges.empty()) merges.reserve(tokens);
     MergeWords merge;
     reader.BeginArray();
     reader.NextItem();
@@ -193,7 +195,7 @@ Status ReadModelJson(JsonReader& reader, TokenizerSpec& spec) {
     } else if (name == "merges") {
       if (fields.has_merges) return DataLoss("model.merges is there twice");
       fields.has_merges = true;
-      VIVACE_RETURN_IF_ERROR(ReadMerges(reader, spec.model.merges));
+      VIVACE_RETURN_IF_ERROR(ReadMerges(reader, spec.owned_tokens.size(), spec.model.merges));
     } else {
       const JsonValue value = reader.Value();
       if (reader.ok()) VIVACE_RETURN_IF_ERROR(ReadField(name, value, fields, spec.model));

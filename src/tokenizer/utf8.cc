@@ -26,6 +26,10 @@ LeadByte Classify(unsigned char lead) {
   return {0, 0, 0};
 }
 
+bool IsTail(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
 }  // namespace
 
 Utf8Character FirstCharacter(std::string_view text) {
@@ -51,6 +55,17 @@ std::size_t WellFormedPrefix(std::string_view text) {
         at += sizeof(eight);
         continue;
       }
+    }
+    // Most characters of a vocabulary are of one or three bytes: those need no table.
+    const auto lead = static_cast<unsigned char>(text[at]);
+    if (lead < 0x80) {
+      ++at;
+      continue;
+    }
+    if (lead > 0xE0 && lead < 0xF0 && lead != 0xED && text.size() - at >= 3 && IsTail(text[at + 1]) &&
+        IsTail(text[at + 2])) {
+      at += 3;
+      continue;
     }
     const Utf8Character character = FirstCharacter(text.substr(at));
     if (character.kind != Utf8Kind::kWhole) return at;

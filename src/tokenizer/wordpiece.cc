@@ -1,31 +1,100 @@
+// Longest match by looking up ever shorter parts of the word in the vocabulary's own table, so that loading
+// builds nothing. A mask of the lengths that pieces with the same first two bytes have leaves out most
+// look-ups. Thread safety and ownership: see the header.
 #include "tokenizer/wordpiece.h"
 
+#include <algorithm>
+#include <array>
+#include <cstring>
+
 #include "tokenizer/characters.h"
-#include "tokenizer/piece_trie.h"
 
 namespace vivace::tokenizer {
 namespace {
 
+constexpr std::size_t kMaxPieceBytes = 1024;
+constexpr std::size_t kShortWord = 256;  // bytes of word and mark up to which the spelling is on the stack
+constexpr std::int32_t kNone = -1;
+
+/// Which lengths the pieces have that begin with the same two bytes, or with two that share a slot. Length 1
+/// always counts as there.
+class PieceLengths {
+ public:
+  PieceLengths() { masks_.fill(std::uint64_t{1}); }
+
+  /// `piece` is not empty.
+  void Add(std::string_view piece) {
+    masks_[SlotOf(piece)] |= Bit(piece.size());
+    longest_ = std::max(longest_, piece.size());
+  }
+  /// The longest length up to `length` that a beginning of `text` may have as a piece; 0: none.
+  std::size_t AtMost(std::string_view text, std::size_t length) const {
+    length = std::min({length, text.size(), longest_});
+    if (length == 0) return 0;
+    const std::uint64_t mask = masks_[SlotOf(text)];
+    while (length > 1 && (mask & Bit(length)) == 0) --length;
+    return length;
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 1024, kLongBit = 63;
+
+  static std::size_t SlotOf(std::string_view text) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    const auto second = text.size() > 1 ? static_cast<unsigned char>(text[1]) : 0u;
+    return (first * 37u + second * 5u) % kSlots;
+  }
+  static std::uint64_t Bit(std::size_t length) { return std::uint64_t{1} << std::min(length - 1, kLongBit); }
+
+  std::array<std::uint64_t, kSlots> masks_;
+  std::size_t longest_ = 0;
+};
+
 class WordPiece : public TokenModel {
  public:
-  WordPiece(PieceTrie begins, PieceTrie continues, const WordPieceVocabulary& vocabulary)
-      : begins_(std::move(begins)),
-        continues_(std::move(continues)),
+  explicit WordPiece(const WordPieceVocabulary& vocabulary)
+      : tokens_(*vocabulary.tokens),
+        gguf_(!vocabulary.word_prefix.empty()),
+        mark_(gguf_ ? vocabulary.word_prefix : vocabulary.continuing_subword_prefix),
+        control_(tokens_.size(), false),
         unk_id_(vocabulary.unk_id),
-        max_characters_(vocabulary.max_input_chars_per_word) {}
+        max_characters_(vocabulary.max_input_chars_per_word) {
+    for (const std::int32_t id : vocabulary.control_ids) {
+      if (id >= 0 && static_cast<std::size_t>(id) < control_.size())
+        control_[static_cast<std::size_t>(id)] = true;
+    }
+  }
+
+  Status CollectLengths() {
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+      const std::string_view piece = tokens_.text(static_cast<std::int32_t>(i));
+      if (control_[i] || piece.empty()) continue;
+      if (piece.size() > kMaxPieceBytes) {
+        return Unsupported("token " + std::to_string(i) + " has " + std::to_string(piece.size()) +
+                           " bytes; a piece of this kind of vocabulary has at most " +
+                           std::to_string(kMaxPieceBytes));
+      }
+      const bool marked = piece.starts_with(mark_);
+      if (!gguf_) begins_.Add(piece);
+      if (gguf_ && !marked) continues_.Add(piece);
+      if (marked && piece.size() > mark_.size())
+        (gguf_ ? begins_ : continues_).Add(piece.substr(mark_.size()));
+    }
+    return Status::Ok();
+  }
 
   Status Encode(std::string_view word, std::vector<std::int32_t>& out) const override {
-    const std::size_t first = out.size();
-    bool good = !IsTooLong(word);
-    for (std::size_t at = 0; good && at < word.size();) {
-      std::int32_t id = PieceTrie::kNone;
-      at += LongestPiece(at == 0 ? begins_ : continues_, word.substr(at), id);
-      good = id >= 0;
-      if (good) out.push_back(id);
-    }
-    if (!good) {
-      out.resize(first);
+    if (IsTooLong(word)) {
       out.push_back(unk_id_);
+      return Status::Ok();
+    }
+    const std::size_t bytes = mark_.size() + word.size();
+    if (bytes <= kShortWord) {
+      char spelling[kShortWord];
+      Cut(word, spelling, out);
+    } else {
+      std::string spelling(bytes, '\0');
+      Cut(word, spelling.data(), out);
     }
     return Status::Ok();
   }
@@ -38,20 +107,50 @@ class WordPiece : public TokenModel {
     return characters > max_characters_;
   }
 
-  static std::size_t LongestPiece(const PieceTrie& trie, std::string_view text, std::int32_t& id) {
-    std::size_t length = 0;
-    std::uint32_t node = PieceTrie::kRoot;
-    for (std::size_t end = 0; end < text.size() && trie.Step(node, static_cast<unsigned char>(text[end]));) {
-      ++end;
-      if (trie.id(node) < 0) continue;
-      id = trie.id(node);
-      length = end;
+  /// `spelling` has room for mark and word. The word stands behind the room of one mark; before each piece
+  /// that has a mark in the vocabulary the mark takes the place of bytes that are cut already.
+  void Cut(std::string_view word, char* spelling, std::vector<std::int32_t>& out) const {
+    const std::size_t first = out.size(), mark = mark_.size();
+    if (!word.empty()) std::memcpy(spelling + mark, word.data(), word.size());
+    for (std::size_t at = 0; at < word.size();) {
+      const bool begin = at == 0, marked = begin == gguf_;
+      std::string_view rest = word.substr(at);
+      // GGUF's pieces with a mark are for the beginning only.
+      if (gguf_ && !begin && rest.starts_with(mark_)) rest = rest.substr(0, mark - 1);
+      if (marked && mark > 0) std::memcpy(spelling + at, mark_.data(), mark);
+      const std::string_view spelled = {spelling + at + (marked ? 0 : mark),
+                                        rest.size() + (marked ? mark : 0)};
+      std::int32_t id = kNone;
+      const std::size_t length = Longest(begin ? begins_ : continues_, rest, spelled, id);
+      if (id < 0) {
+        out.resize(first);
+        out.push_back(unk_id_);
+        return;
+      }
+      out.push_back(id);
+      at += length;
     }
-    return length;
   }
 
-  PieceTrie begins_;     // of a word
-  PieceTrie continues_;  // without the prefix
+  /// The length of the longest piece that `rest` begins with; `spelled` is `rest` as the vocabulary writes
+  /// it.
+  std::size_t Longest(const PieceLengths& lengths, std::string_view rest, std::string_view spelled,
+                      std::int32_t& id) const {
+    for (std::size_t length = lengths.AtMost(rest, rest.size()); length > 0;
+         length = lengths.AtMost(rest, length - 1)) {
+      const auto found = tokens_.Find(spelled.substr(0, spelled.size() - (rest.size() - length)));
+      if (!found || control_[static_cast<std::size_t>(*found)]) continue;
+      id = *found;
+      return length;
+    }
+    return 0;
+  }
+
+  const TokenTable& tokens_;
+  bool gguf_;         // its spelling: see WordPieceVocabulary::word_prefix
+  std::string mark_;  // of pieces that continue a word; of GGUF's, that begin one
+  std::vector<bool> control_;
+  PieceLengths begins_, continues_;  // without the mark
   std::int32_t unk_id_;
   std::size_t max_characters_;
 };
@@ -59,36 +158,14 @@ class WordPiece : public TokenModel {
 }  // namespace
 
 Result<std::unique_ptr<TokenModel>> MakeWordPiece(const WordPieceVocabulary& vocabulary) {
-  const std::size_t size = vocabulary.tokens.size();
+  const std::size_t size = vocabulary.tokens->size();
   if (vocabulary.unk_id < 0 || static_cast<std::size_t>(vocabulary.unk_id) >= size) {
     return DataLoss("the unknown token is " + std::to_string(vocabulary.unk_id) +
                     ", but the vocabulary has " + std::to_string(size) + " tokens");
   }
-  std::vector<bool> control(size, false);
-  for (const std::int32_t id : vocabulary.control_ids) {
-    if (id >= 0 && static_cast<std::size_t>(id) < size) control[static_cast<std::size_t>(id)] = true;
-  }
-  const bool gguf = !vocabulary.word_prefix.empty();
-  const std::string& mark = gguf ? vocabulary.word_prefix : vocabulary.continuing_subword_prefix;
-  std::vector<PieceTrie::Piece> begins, continues;
-  for (std::size_t i = 0; i < size; ++i) {
-    if (control[i]) continue;
-    const PieceTrie::Piece piece = {vocabulary.tokens[i], static_cast<std::int32_t>(i)};
-    const bool marked = piece.text.starts_with(mark);
-    const PieceTrie::Piece rest = {piece.text.substr(marked ? mark.size() : 0), piece.id};
-    if (gguf) {
-      (marked ? begins : continues).push_back(rest);
-    } else {
-      begins.push_back(piece);
-      if (marked) continues.push_back(rest);
-    }
-  }
-  auto begin_trie = PieceTrie::Create(std::move(begins));
-  if (!begin_trie.ok()) return begin_trie.status();
-  auto continue_trie = PieceTrie::Create(std::move(continues));
-  if (!continue_trie.ok()) return continue_trie.status();
-  return std::unique_ptr<TokenModel>(std::make_unique<WordPiece>(
-      std::move(begin_trie).value(), std::move(continue_trie).value(), vocabulary));
+  auto model = std::make_unique<WordPiece>(vocabulary);
+  if (Status status = model->CollectLengths(); !status.ok()) return status;
+  return std::unique_ptr<TokenModel>(std::move(model));
 }
 
 }  // namespace vivace::tokenizer

@@ -1,21 +1,20 @@
 // WordPiece (BERT): from the left, the longest piece that the word goes on with; a word that cannot be cut is
 // one unknown token. Source: Hugging Face tokenizers' WordPiece, Devlin et al. 2018. Thread safety: as
-// TokenModel. Ownership: copies what it needs.
+// TokenModel. Ownership: refers to the TokenTable, copies the rest.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "tokenizer/token_model.h"
+#include "tokenizer/token_table.h"
 
 namespace vivace::tokenizer {
 
 struct WordPieceVocabulary {
-  std::span<const std::string_view> tokens;  // [size]
+  const TokenTable* tokens = nullptr;  // must outlive the model
   std::int32_t unk_id = 0;
   std::string continuing_subword_prefix = "##";
   // Not empty: GGUF's spelling, where the first piece of a word begins with this mark (U+2581) and the others
@@ -25,7 +24,7 @@ struct WordPieceVocabulary {
   std::vector<std::int32_t> control_ids{};  // never made from text
 };
 
-/// Errors: kDataLoss for an id outside the vocabulary.
+/// Errors: kDataLoss for an id outside the vocabulary; kUnsupported for a piece of more than 1024 bytes.
 Result<std::unique_ptr<TokenModel>> MakeWordPiece(const WordPieceVocabulary& vocabulary);
 
 }  // namespace vivace::tokenizer
