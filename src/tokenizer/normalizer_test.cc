@@ -106,7 +106,7 @@ std::string Blob(std::uint32_t trie_bytes, const std::vector<std::uint32_t>& uni
                  std::string_view replacements) {
   std::string blob(4 + units.size() * 4, '\0');
   std::memcpy(blob.data(), &trie_bytes, 4);
-  std::memcpy(blob.data() + 4, units.data(), units.size() * 4);
+  if (!units.empty()) std::memcpy(blob.data() + 4, units.data(), units.size() * 4);
   return blob.append(replacements);
 }
 
