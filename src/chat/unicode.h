@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/append_utf8.h"
+
 namespace vivace::chat {
 
 /// A character, or a stray byte, at the start of a text.
@@ -21,7 +23,7 @@ Character FirstCharacter(std::string_view text);
 /// Where each character begins, and the size at the end.
 std::vector<std::size_t> CharacterStarts(std::string_view text);
 std::size_t CountCharacters(std::string_view text);
-void AppendUtf8(std::uint32_t code, std::string& out);
+using base::AppendUtf8;
 
 /// str.isspace, which is also what strip() and split() go by.
 bool IsSpace(std::uint32_t code);

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/append_utf8.h"
 #include "base/json_text.h"
 
 namespace vivace::checkpoint {
@@ -11,25 +12,6 @@ namespace {
 constexpr std::string_view kSpace = " \t\r\n";
 constexpr int kMaxDepth = 64;
 constexpr std::size_t kMaxDecodedBytes = 64 << 10;
-
-void AppendUtf8(std::uint32_t code, std::string& out) {
-  const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xC0 | code >> 6);
-    put(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    put(0xE0 | code >> 12);
-    put(0x80 | (code >> 6 & 0x3F));
-    put(0x80 | (code & 0x3F));
-  } else {
-    put(0xF0 | code >> 18);
-    put(0x80 | (code >> 12 & 0x3F));
-    put(0x80 | (code >> 6 & 0x3F));
-    put(0x80 | (code & 0x3F));
-  }
-}
 
 bool IsDigit(char c) {
   return c >= '0' && c <= '9';
@@ -94,7 +76,7 @@ bool JsonCursor::DecodeEscape(std::string& out) {
     if (!low || *low < 0xDC00 || *low >= 0xE000) return false;
     code = 0x10000 + ((*code - 0xD800) << 10) + (*low - 0xDC00);
   }
-  AppendUtf8(*code, out);
+  base::AppendUtf8(*code, out);
   return true;
 }
 

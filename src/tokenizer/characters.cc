@@ -109,19 +109,6 @@ char32_t NextCharacter(std::string_view text, std::size_t& at) {
   return character;
 }
 
-void AppendUtf8(char32_t character, std::string& out) {
-  const auto tail = [character](int shift) { return static_cast<char>(0x80 | (character >> shift & 0x3F)); };
-  if (character < 0x80) {
-    out.push_back(static_cast<char>(character));
-  } else if (character < 0x800) {
-    out.append({static_cast<char>(0xC0 | character >> 6), tail(0)});
-  } else if (character < 0x10000) {
-    out.append({static_cast<char>(0xE0 | character >> 12), tail(6), tail(0)});
-  } else {
-    out.append({static_cast<char>(0xF0 | character >> 18), tail(12), tail(6), tail(0)});
-  }
-}
-
 bool IsOneCharacter(std::string_view text) {
   if (text.empty()) return false;
   const Utf8Character first = FirstCharacter(text);

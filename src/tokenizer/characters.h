@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/append_utf8.h"
+
 namespace vivace::tokenizer {
 
 /// The character that begins at text[at], of well-formed UTF-8, and moves `at` behind it.
@@ -15,7 +17,7 @@ inline std::size_t CharacterBytes(char lead) {
   const auto byte = static_cast<unsigned char>(lead);
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
-void AppendUtf8(char32_t character, std::string& out);
+using base::AppendUtf8;
 /// True when the text is exactly one well-formed character.
 bool IsOneCharacter(std::string_view text);
 

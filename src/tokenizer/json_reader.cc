@@ -6,6 +6,7 @@
 #include <bit>
 #include <charconv>
 
+#include "base/append_utf8.h"
 #include "tokenizer/utf8.h"
 
 namespace vivace::tokenizer {
@@ -43,25 +44,6 @@ PlainStretch ScanPlain(std::string_view text, std::size_t at) {
     ascii = ascii && c < 0x80;
   }
   return {at, ascii};
-}
-
-void AppendCodePoint(std::uint32_t code, std::string& out) {
-  const auto tail = [&](int shift) { out.push_back(static_cast<char>(0x80 | ((code >> shift) & 0x3F))); };
-  if (code < 0x80) {
-    out.push_back(static_cast<char>(code));
-  } else if (code < 0x800) {
-    out.push_back(static_cast<char>(0xC0 | code >> 6));
-    tail(0);
-  } else if (code < 0x10000) {
-    out.push_back(static_cast<char>(0xE0 | code >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out.push_back(static_cast<char>(0xF0 | code >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
 }
 
 bool IsNumberByte(char c) {
@@ -300,7 +282,7 @@ bool JsonReader::AppendEscape(std::string& out) {
     Fail("half of a surrogate pair in a string");
     return false;
   }
-  AppendCodePoint(code, out);
+  base::AppendUtf8(code, out);
   return true;
 }
 

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <fstream>
 
+#include "base/append_utf8.h"
+
 namespace vivace::conformance {
 namespace {
 
@@ -12,25 +14,6 @@ std::uint32_t ParseNumber(std::string_view text, int base) {
   std::uint32_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value, base);
   return value;
-}
-
-void AppendCodePoint(std::uint32_t code, std::string& out) {
-  const auto tail = [&](int shift) { out.push_back(static_cast<char>(0x80 | ((code >> shift) & 0x3F))); };
-  if (code < 0x80) {
-    out.push_back(static_cast<char>(code));
-  } else if (code < 0x800) {
-    out.push_back(static_cast<char>(0xC0 | code >> 6));
-    tail(0);
-  } else if (code < 0x10000) {
-    out.push_back(static_cast<char>(0xE0 | code >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out.push_back(static_cast<char>(0xF0 | code >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
 }
 
 std::string Unescape(std::string_view text) {
@@ -43,7 +26,7 @@ std::string Unescape(std::string_view text) {
     const char kind = text[++i];
     if (kind == 'u') {
       const std::size_t end = text.find('}', i);
-      AppendCodePoint(ParseNumber(text.substr(i + 2, end - i - 2), 16), out);
+      base::AppendUtf8(ParseNumber(text.substr(i + 2, end - i - 2), 16), out);
       i = end;
     } else {
       out.push_back(kind == 'n' ? '\n' : kind == 't' ? '\t' : kind == 'r' ? '\r' : kind == 's' ? ' ' : kind);
@@ -89,7 +72,7 @@ void Corpus::AppendItem(std::string_view item, std::string& out) {
   const std::uint32_t high = ParseNumber(item.substr(second), base);
   const auto picked = low + static_cast<std::uint32_t>(Next(high - low + 1));
   if (!digits) {
-    AppendCodePoint(picked, out);
+    base::AppendUtf8(picked, out);
     return;
   }
   for (std::uint32_t i = 0; i < picked; ++i) out.push_back(static_cast<char>('0' + Next(10)));
