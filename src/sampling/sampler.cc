@@ -116,7 +116,8 @@ Status Sampler::Edit(std::span<const float>& logits, LogitMaximum& maximum, cons
   const bool padded = tokens_ < logits.size();
   logits = logits.first(std::min(tokens_, logits.size()));
   if (edits == nullptr || !edits->active()) {
-    if (padded) maximum = FindMaximum(logits);
+    // A second scan only where the likeliest row belongs to no token.
+    if (padded && static_cast<std::size_t>(maximum.token) >= tokens_) maximum = FindMaximum(logits);
     return Status::Ok();
   }
   edited_.assign(logits.begin(), logits.end());

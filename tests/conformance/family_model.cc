@@ -10,7 +10,6 @@
 
 #include "base/status_macros.h"
 #include "models/model_families.h"
-#include "tensor/step_view.h"
 
 namespace vivace::conformance {
 namespace {
@@ -94,27 +93,7 @@ Result<std::unique_ptr<FamilyModel>> FamilyModel::Create(const checkpoint::Check
 }
 
 void FamilyModel::RunChunk(std::span<const std::int32_t> tokens, int first) {
-  constexpr int kBlock = tensor::KvLayout::kBlockTokens;
-  const auto rows = static_cast<std::int32_t>(tokens.size());
-  positions_.clear();
-  slots_.clear();
-  logit_rows_.clear();
-  for (std::int32_t row = 0; row < rows; ++row) {
-    const std::int32_t position = first + row;
-    positions_.push_back(position);
-    slots_.push_back(blocks_[static_cast<std::size_t>(position / kBlock)] * kBlock + position % kBlock);
-    logit_rows_.push_back(row);
-  }
-  const tensor::SequenceView sequence{0, rows, first, blocks_.data()};
-  tensor::StepView step;
-  step.rows = step.logit_count = rows;
-  step.token_ids = tokens.data();
-  step.positions = positions_.data();
-  step.kv_slots = slots_.data();
-  step.sequences = &sequence;
-  step.sequence_count = 1;
-  step.logit_rows = logit_rows_.data();
-  executor_->Run(step);
+  executor_->Run(step_.Prepare(tokens, first, blocks_));
 }
 
 std::vector<float> FamilyModel::Score(std::span<const std::int32_t> tokens, std::span<const int> chunks) {

@@ -11,6 +11,7 @@
 
 #include "base/worker_team.h"
 #include "checkpoint/checkpoint.h"
+#include "chunk_step.h"
 #include "compiler/compiler.h"
 #include "models/model_config.h"
 #include "runtime/executor.h"
@@ -57,7 +58,8 @@ class FamilyModel {
   base::WorkerTeam team_;
   std::unique_ptr<runtime::WeightStore> weights_;
   std::unique_ptr<runtime::Executor> executor_;
-  std::vector<std::int32_t> blocks_, positions_, slots_, logit_rows_;
+  std::vector<std::int32_t> blocks_;
+  ChunkStep step_;
 };
 
 }  // namespace vivace::conformance

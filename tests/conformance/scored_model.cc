@@ -6,7 +6,6 @@
 
 #include "engine/process_limits.h"
 #include "tensor/kv_layout.h"
-#include "tensor/step_view.h"
 
 namespace vivace::conformance {
 namespace {
@@ -54,25 +53,7 @@ Result<std::unique_ptr<ScoredModel>> ScoredModel::Create(const checkpoint::Check
 }
 
 void ScoredModel::RunChunk(std::span<const std::int32_t> tokens, int first) {
-  const auto rows = static_cast<std::int32_t>(tokens.size());
-  positions_.clear();
-  slots_.clear();
-  logit_rows_.clear();
-  for (std::int32_t row = 0; row < rows; ++row) {
-    positions_.push_back(first + row);
-    slots_.push_back(first + row);  // block i holds the positions from 16 i on
-    logit_rows_.push_back(row);
-  }
-  const tensor::SequenceView sequence{0, rows, first, blocks_.data()};
-  tensor::StepView step;
-  step.rows = step.logit_count = rows;
-  step.token_ids = tokens.data();
-  step.positions = positions_.data();
-  step.kv_slots = slots_.data();
-  step.sequences = &sequence;
-  step.sequence_count = 1;
-  step.logit_rows = logit_rows_.data();
-  runner_->Run(step);
+  runner_->Run(step_.Prepare(tokens, first, blocks_));
 }
 
 void ScoredModel::Score(std::span<const std::int32_t> tokens,

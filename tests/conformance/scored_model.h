@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "chunk_step.h"
 #include "engine/engine_config.h"
 #include "engine/model_runner.h"
 
@@ -39,7 +40,8 @@ class ScoredModel {
   void RunChunk(std::span<const std::int32_t> tokens, int first);
 
   std::unique_ptr<engine::ModelRunner> runner_;
-  std::vector<std::int32_t> blocks_, positions_, slots_, logit_rows_;
+  std::vector<std::int32_t> blocks_;
+  ChunkStep step_;
   std::vector<float> logprobs_;
 };
 
