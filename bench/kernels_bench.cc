@@ -33,6 +33,7 @@ using kernels::PanelGemmSpec;
 using tensor::DType;
 using tensor::PanelLayout;
 using tensor::QuantizedRows;
+using tensor::WeightClass;
 
 double Seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -139,7 +140,7 @@ void FillRows(std::byte* rows, int k, int count) {
       const std::uint32_t negated = 0xff80;
       std::byte* row = rows + static_cast<std::ptrdiff_t>(r) * layout.row_stride();
       std::memcpy(row + layout.scale_offset() + 4 * g, &scale, 4);
-      std::memcpy(row + layout.negated_zero_offset() + 4 * g, &negated, 4);
+      std::memcpy(row + layout.word_offset() + 4 * g, &negated, 4);
       std::memcpy(row + layout.sum_offset() + 4 * g, &sum, 4);
     }
   }
@@ -156,7 +157,7 @@ class Bench {
   bool Wanted(const std::string& name) const { return name.find(filter_) != std::string::npos; }
 
   // One tile kernel over data in cache.
-  void Tile(DType type, int k, int rows, bool expanded) {
+  void Tile(WeightClass type, int k, int rows, bool expanded) {
     const std::string name = std::string(expanded ? "expanded" : "direct") + " tile " + std::to_string(rows) +
                              "x32 " + std::string(tensor::Row(type).name) + " k " + std::to_string(k);
     if (!Wanted(name)) return;
@@ -188,7 +189,7 @@ class Bench {
   }
 
   // Direct tiles over units from memory, for several prefetch distances.
-  void Stream(DType type, int k, int rows) {
+  void Stream(WeightClass type, int k, int rows) {
     const std::string name = "stream " + std::string(tensor::Row(type).name) + " k " + std::to_string(k) +
                              " rows " + std::to_string(rows);
     if (!Wanted(name)) return;
@@ -297,7 +298,7 @@ class Bench {
         bytes / t[2] / 1e9, 100 * t[1] / t[2], bytes / t[1] / 1e9, 1e6 * t[2] / static_cast<double>(copies));
   }
 
-  void Packing(DType type, int n, int k) {
+  void Packing(WeightClass type, int n, int k) {
     const std::string name =
         "pack " + std::string(tensor::Row(type).name) + " " + std::to_string(n) + "x" + std::to_string(k);
     if (!Wanted(name)) return;
@@ -323,7 +324,7 @@ class Bench {
   std::unique_ptr<Scratch> scratch_;
 };
 
-PanelGemmSpec Spec(DType type, Epilogue epilogue) {
+PanelGemmSpec Spec(WeightClass type, Epilogue epilogue) {
   constexpr int kHidden = 576, kWidth = 1536, kVocabulary = 49152;
   PanelGemmSpec spec{
       .type = type, .k = kHidden, .n = 0, .epilogue = epilogue, .hidden = kHidden, .eps = 1e-5f};
@@ -346,12 +347,12 @@ PanelGemmSpec Spec(DType type, Epilogue epilogue) {
 }
 
 void RunAll(Bench& bench) {
-  for (const DType type : {DType::kQ4_1, DType::kQ8_0}) {
+  for (const WeightClass type : {WeightClass::kQ4_1, WeightClass::kQ8_0}) {
     for (const int rows : {1, 2, 3, 4, 5, 6}) bench.Tile(type, 576, rows, false);
     for (const int k : {576, 1536}) bench.Tile(type, k, 6, true);
   }
-  for (const int rows : {1, 2, 4, 6}) bench.Stream(DType::kQ4_1, 576, rows);
-  bench.Stream(DType::kQ8_0, 576, 1);
+  for (const int rows : {1, 2, 4, 6}) bench.Stream(WeightClass::kQ4_1, 576, rows);
+  bench.Stream(WeightClass::kQ8_0, 576, 1);
   struct Row {
     const char* name;
     Epilogue epilogue;
@@ -362,20 +363,22 @@ void RunAll(Bench& bench) {
                            {"logits", Epilogue::kLogits}};
   for (const Row& row : kRows) {
     for (const int rows : {1, 4, 8, 12, 32, 96})
-      bench.Phase((std::string("decode ") + row.name).c_str(), Spec(DType::kQ4_1, row.epilogue), rows, true);
+      bench.Phase((std::string("decode ") + row.name).c_str(), Spec(WeightClass::kQ4_1, row.epilogue), rows,
+                  true);
     if (row.epilogue != Epilogue::kLogits)
-      bench.Phase((std::string("prefill ") + row.name).c_str(), Spec(DType::kQ4_1, row.epilogue), 512, false);
+      bench.Phase((std::string("prefill ") + row.name).c_str(), Spec(WeightClass::kQ4_1, row.epilogue), 512,
+                  false);
   }
-  bench.Phase("decode gate-up", Spec(DType::kQ8_0, Epilogue::kSiluMulQuant), 1, true);
-  bench.Phase("prefill gate-up", Spec(DType::kQ8_0, Epilogue::kSiluMulQuant), 512, false);
-  PanelGemmSpec wide{.type = DType::kQ4_1,
+  bench.Phase("decode gate-up", Spec(WeightClass::kQ8_0, Epilogue::kSiluMulQuant), 1, true);
+  bench.Phase("prefill gate-up", Spec(WeightClass::kQ8_0, Epilogue::kSiluMulQuant), 512, false);
+  PanelGemmSpec wide{.type = WeightClass::kQ4_1,
                      .k = 4096,
                      .n = 4096,
                      .epilogue = Epilogue::kLogits,
                      .hidden = 4096,
                      .eps = 1e-5f};
   for (const int rows : {1, 12, 480}) bench.Phase("wide", wide, rows, rows < 100);
-  for (const DType type : {DType::kQ4_1, DType::kQ8_0}) {
+  for (const WeightClass type : {WeightClass::kQ4_1, WeightClass::kQ8_0}) {
     bench.Packing(type, 3072, 576);
     bench.Packing(type, 1024, 4096);
   }

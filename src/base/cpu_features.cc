@@ -65,9 +65,10 @@ void ReadFamily(std::uint32_t signature, CpuFeatures& out) {
 }
 
 void ReadAvx(const Leaf& leaf1, CpuFeatures& out) {
-  constexpr std::uint64_t kYmmStates = 0x6;   // xmm, upper halves of ymm
-  constexpr std::uint64_t kZmmStates = 0xe6;  // and mask registers, upper halves of zmm, zmm16-31
-  if (!Bit(leaf1.ecx, 27)) return;            // OSXSAVE
+  constexpr std::uint64_t kYmmStates = 0x6;       // xmm, upper halves of ymm
+  constexpr std::uint64_t kZmmStates = 0xe6;      // and mask registers, upper halves of zmm, zmm16-31
+  constexpr std::uint64_t kTileStates = 0x60000;  // tile configuration and data
+  if (!Bit(leaf1.ecx, 27)) return;                // OSXSAVE
   const std::uint64_t saved = SavedStates();
   const Leaf leaf7 = Cpuid(7);
   if ((saved & kYmmStates) == kYmmStates) {
@@ -75,6 +76,12 @@ void ReadAvx(const Leaf& leaf1, CpuFeatures& out) {
     out.fma = Bit(leaf1.ecx, 12);
     out.f16c = Bit(leaf1.ecx, 29);
     out.avx2 = Bit(leaf7.ebx, 5);
+    out.avx_vnni = leaf7.eax >= 1 && Bit(Cpuid(7, 1).eax, 4);
+  }
+  if ((saved & kTileStates) == kTileStates) {
+    out.amx_bf16 = Bit(leaf7.edx, 22);
+    out.amx_tile = Bit(leaf7.edx, 24);
+    out.amx_int8 = Bit(leaf7.edx, 25);
   }
   if ((saved & kZmmStates) == kZmmStates) {
     out.avx512f = Bit(leaf7.ebx, 16);
@@ -84,6 +91,7 @@ void ReadAvx(const Leaf& leaf1, CpuFeatures& out) {
     out.avx512vl = Bit(leaf7.ebx, 31);
     out.avx512_vnni = Bit(leaf7.ecx, 11);
     out.avx512_bf16 = leaf7.eax >= 1 && Bit(Cpuid(7, 1).eax, 5);
+    out.avx512_fp16 = Bit(leaf7.edx, 23);
   }
 }
 

@@ -31,7 +31,12 @@ namespace vivace::base {
   X(avx512dq, "avx512dq")       \
   X(avx512vl, "avx512vl")       \
   X(avx512_vnni, "avx512_vnni") \
-  X(avx512_bf16, "avx512_bf16")
+  X(avx512_bf16, "avx512_bf16") \
+  X(avx512_fp16, "avx512_fp16") \
+  X(avx_vnni, "avx_vnni")       \
+  X(amx_tile, "amx_tile")       \
+  X(amx_int8, "amx_int8")       \
+  X(amx_bf16, "amx_bf16")
 
 struct CpuFeatures {
 #define VIVACE_CPU_FEATURE(member, name) bool member = false;

@@ -45,7 +45,7 @@ Result<program::SlotId> PackedSlots::AddPanel(const graph::Body& body, const std
   Slot slot{name.empty() ? body.value(weights[0]).name : name, name, weights, {}};
   slot.packing.packed = true;
   slot.packing.order = order;
-  slot.packing.layout = {first.dtype, first.width, 0};
+  slot.packing.layout = {tensor::ClassOf(first.dtype), first.width, 0};
   for (const ValueId id : weights) {
     const graph::Value& weight = body.value(id);
     const std::string what = "body '" + body.name + "', @" + weight.name + " is ";
@@ -81,7 +81,7 @@ void PackedSlots::SetRope(program::SlotId panel, int rope_rows, int head_dim) {
 
 void PackedSlots::SetShape(program::SlotId panel, program::Phase& phase) const {
   const tensor::PanelLayout& layout = slots_[static_cast<std::size_t>(panel.value)].packing.layout;
-  phase.type = layout.type;
+  phase.type = *tensor::DTypeOf(layout.type);
   phase.k = layout.k;
   phase.n = layout.n;
 }

@@ -331,7 +331,7 @@ class TileBuilder {
         QuantizeGroup(b_, k, v0, v1,
                       {.bytes = {bytes, g * tensor::QuantizedRows::kGroup},
                        .parameters = {parameters, g * 4},
-                       .negated_zero_distance = output.negated_zero_offset() - output.scale_offset(),
+                       .word_distance = output.word_offset() - output.scale_offset(),
                        .sum_distance = output.sum_offset() - output.scale_offset(),
                        .scratch = {scratch_, scratch_layout_.quantiser}});
       }

@@ -43,7 +43,7 @@ void StorePair(Builder& b, Scalar base, const Pair& pair) {
 QuantizeTarget Target(const QuantizedRows& rows, Scalar bytes, Scalar parameters, Scalar scratch) {
   return {.bytes = {bytes, 0},
           .parameters = {parameters, 0},
-          .negated_zero_distance = rows.negated_zero_offset() - rows.scale_offset(),
+          .word_distance = rows.word_offset() - rows.scale_offset(),
           .sum_distance = rows.sum_offset() - rows.scale_offset(),
           .scratch = {scratch, 0}};
 }

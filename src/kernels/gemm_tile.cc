@@ -16,9 +16,9 @@ using codegen::Mem;
 using codegen::Op;
 using codegen::Scalar;
 using codegen::Vec;
-using tensor::DType;
 using tensor::PanelLayout;
 using tensor::QuantizedRows;
+using tensor::WeightClass;
 
 namespace {
 
@@ -29,13 +29,18 @@ constexpr std::int32_t kExpandedScale = 1024;
 constexpr std::int32_t kExpandedMinimum = 1152;
 constexpr std::int32_t kExpandedSum = 1280;
 
+// Bytes of the codes of a group of 32.
+int CodeBytes(WeightClass type) {
+  return tensor::Row(type).coding == tensor::WeightCoding::kSignedByte ? 1024 : 512;
+}
+
 using Pair = std::array<Vec, 2>;
 
 Pair NewPair(Builder& b) {
   return {b.NewVec(), b.NewVec()};
 }
 
-std::string KernelName(const char* what, DType type, int k) {
+std::string KernelName(const char* what, WeightClass type, int k) {
   return std::string(what) + "_" + std::string(tensor::Row(type).name) + "_k" + std::to_string(k);
 }
 
@@ -53,7 +58,7 @@ struct Tile {
   Mem Parameter(int r, int offset) const {
     return {parameters, r * rows.row_stride() + offset - rows.scale_offset()};
   }
-  bool has_minimum() const { return shape.type == DType::kQ4_1; }
+  bool has_minimum() const { return shape.type == WeightClass::kQ4_1; }
   bool fills_registers() const { return shape.rows == kTileRows; }
 };
 
@@ -69,7 +74,7 @@ void DotQuad(Tile& t, int k, const Pair& weights) {
 void SubtractZeroPoints(Tile& t, const Pair& weight_sums) {
   for (int r = 0; r < t.shape.rows; ++r) {
     for (int v = 0; v < 2; ++v) {
-      t.b.Dot2Broadcast(t.integer[r][v], weight_sums[v], t.Parameter(r, t.rows.negated_zero_offset()));
+      t.b.Dot2Broadcast(t.integer[r][v], weight_sums[v], t.Parameter(r, t.rows.word_offset()));
     }
   }
 }
@@ -172,9 +177,15 @@ void DirectNibbleGroup(Tile& t, Vec mask) {
   PrefetchLine(t, 8);
   PrefetchLine(t, 9);
   SubtractZeroPoints(t, SumBytes(b, byte_sums));
-  const std::int32_t scale = t.layout.unit_weight_bytes_per_group();
+  const std::int32_t scale = CodeBytes(t.shape.type);
   AddScaled(t, LoadPairF16(b, t.unit, scale));
   AddMinimums(t, LoadPairF16(b, t.unit, scale + kLine));
+}
+
+// Clears the upper halves of i32 sums that may be negative: they are for the offset of a class.
+void KeepLowHalves(Builder& b, const Pair& sums) {
+  const Vec mask = b.ConstInt(0xffff);
+  for (int v = 0; v < 2; ++v) b.BinaryTo(Op::kAnd, sums[v], sums[v], mask);
 }
 
 void DirectByteGroup(Tile& t, Vec ones) {
@@ -189,8 +200,9 @@ void DirectByteGroup(Tile& t, Vec ones) {
     DotQuad(t, 4 * q, weights);
   }
   PrefetchLine(t, 16);
+  KeepLowHalves(b, sums);
   SubtractZeroPoints(t, sums);
-  AddScaled(t, LoadPairF16(b, t.unit, t.layout.unit_weight_bytes_per_group()));
+  AddScaled(t, LoadPairF16(b, t.unit, CodeBytes(t.shape.type)));
 }
 
 void ExpandedGroup(Tile& t) {
@@ -215,7 +227,7 @@ Function BuildTile(const char* what, const TileShape& shape, int unit_group_byte
     for (const Vec v : t.total.back()) b.ZeroTo(v);
   }
   // One constant of the group's body: the nibble mask, or ones for the weights' sums.
-  const Vec constant = b.ConstInt(shape.type == DType::kQ4_1 ? 0x0f0f0f0f : 0x01010101);
+  const Vec constant = b.ConstInt(shape.type == WeightClass::kQ4_1 ? 0x0f0f0f0f : 0x01010101);
   b.Loop(t.rows.groups());
   t.integer.clear();
   for (int r = 0; r < shape.rows; ++r) {
@@ -238,8 +250,8 @@ Function BuildTile(const char* what, const TileShape& shape, int unit_group_byte
 
 Function BuildDirectTile(const TileShape& shape) {
   const PanelLayout layout{shape.type, shape.k, PanelLayout::kUnitColumns};
-  return BuildTile("gemm_tile", shape, layout.unit_group_bytes(), [](Tile& t, Vec constant) {
-    if (t.shape.type == DType::kQ4_1) {
+  return BuildTile("gemm_tile", shape, layout.row().block_bytes, [](Tile& t, Vec constant) {
+    if (t.shape.type == WeightClass::kQ4_1) {
       DirectNibbleGroup(t, constant);
     } else {
       DirectByteGroup(t, constant);
@@ -248,8 +260,7 @@ Function BuildDirectTile(const TileShape& shape) {
 }
 
 Function BuildExpandedTile(const TileShape& shape) {
-  return BuildTile("gemm_expanded", shape, PanelLayout::kExpandedGroupBytes,
-                   [](Tile& t, Vec) { ExpandedGroup(t); });
+  return BuildTile("gemm_expanded", shape, ExpandedUnit::kGroupBytes, [](Tile& t, Vec) { ExpandedGroup(t); });
 }
 
 namespace {
@@ -279,26 +290,27 @@ Pair ExpandBytes(Builder& b, Scalar unit, Scalar result, Vec ones) {
     for (int v = 0; v < 2; ++v) b.Dot4(sums[v], ones, weights[v]);
     StorePair(b, result, 2 * q * kLine, weights);
   }
+  KeepLowHalves(b, sums);
   return sums;
 }
 
 }  // namespace
 
-Function BuildExpand(DType type, int k) {
+Function BuildExpand(WeightClass type, int k) {
   Builder b(KernelName("gemm_expand", type, k));
   const PanelLayout layout{type, k, PanelLayout::kUnitColumns};
   const Scalar unit = b.Arg(kExpandUnit);
   const Scalar result = b.Arg(kExpandResult);
-  const bool nibbles = type == DType::kQ4_1;
+  const bool nibbles = type == WeightClass::kQ4_1;
   const Vec constant = b.ConstInt(nibbles ? 0x0f0f0f0f : 0x01010101);
-  b.Loop(layout.groups());
+  b.Loop(layout.blocks());
   StorePair(b, result, kExpandedSum,
             nibbles ? ExpandNibbles(b, unit, result, constant) : ExpandBytes(b, unit, result, constant));
-  const std::int32_t scale = layout.unit_weight_bytes_per_group();
+  const std::int32_t scale = CodeBytes(type);
   StorePair(b, result, kExpandedScale, LoadPairF16(b, unit, scale));
   if (nibbles) StorePair(b, result, kExpandedMinimum, LoadPairF16(b, unit, scale + kLine));
-  b.Bump(unit, layout.unit_group_bytes());
-  b.Bump(result, PanelLayout::kExpandedGroupBytes);
+  b.Bump(unit, layout.row().block_bytes);
+  b.Bump(result, ExpandedUnit::kGroupBytes);
   b.End();
   return b.Take();
 }

@@ -7,8 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "codegen/target.h"
 #include "codegen/vir.h"
-#include "tensor/dtype.h"
+#include "tensor/packed_panel.h"
 
 namespace vivace::kernels {
 
@@ -18,15 +19,21 @@ enum TileArgument { kTileInput, kTileUnit, kTileResult, kTileArguments };
 /// Arguments of an expand kernel: the packed unit, and where the expanded unit goes.
 enum ExpandArgument { kExpandUnit, kExpandResult, kExpandArguments };
 
-/// How far ahead of its reads a direct tile asks for weights: into the second cache level, and into the
-/// first. 0: not at all.
-struct PrefetchDistances {
-  int far_bytes = 0;
-  int near_bytes = 0;
+/// A unit that was expanded for prefill, in a worker's scratch: per group of 32 along k, in sequence, s8
+/// [q = 0..7][2 vectors][16][4] (1024 B), f32 scale[32], f32 minimum[32], i32 weight_sum[32]. The low half of
+/// weight_sum is the sum of the group's integer weights, the high half the class's offset.
+struct ExpandedUnit {
+  tensor::WeightClass type;
+  int k;
+
+  static constexpr int kGroupBytes = 1408;
+  constexpr std::size_t bytes() const { return static_cast<std::size_t>(k / 32) * kGroupBytes; }
 };
 
+using codegen::PrefetchDistances;
+
 struct TileShape {
-  tensor::DType type;  // of the weights, kQ4_1 or kQ8_0
+  tensor::WeightClass type;  // of the weights
   int k;
   int rows;
   int c_stride;  // bytes
@@ -38,6 +45,6 @@ codegen::Function BuildDirectTile(const TileShape& shape);
 /// Reads an expanded unit.
 codegen::Function BuildExpandedTile(const TileShape& shape);
 /// Packed unit -> expanded unit.
-codegen::Function BuildExpand(tensor::DType type, int k);
+codegen::Function BuildExpand(tensor::WeightClass type, int k);
 
 }  // namespace vivace::kernels

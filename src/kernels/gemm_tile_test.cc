@@ -21,7 +21,7 @@ struct Problem {
 
   Problem(Random& random, DType type, int k, int rows)
       : weights(random, type, 64, k),
-        layout{type, k, 64},
+        layout{tensor::ClassOf(type), k, 64},
         panels(Pack(layout, ColumnOrder::kPlain, {{weights.bytes.data(), 64}})),
         input(random, k, rows) {}
 
@@ -39,7 +39,7 @@ struct Problem {
     return result;
   }
   Guarded<std::byte> Expand() const {
-    Guarded<std::byte> expanded(layout.expanded_unit_bytes());
+    Guarded<std::byte> expanded(ExpandedUnit{layout.type, layout.k}.bytes());
     const std::int64_t arguments[kExpandArguments] = {
         reinterpret_cast<std::int64_t>(panels.data() + layout.unit_bytes()),
         reinterpret_cast<std::int64_t>(expanded.data())};

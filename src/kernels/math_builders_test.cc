@@ -94,7 +94,7 @@ struct QuantizedGroup {
     const Scalar in = b.Arg(0), out = b.Arg(1);
     const QuantizeTarget target{.bytes = {out, 0},
                                 .parameters = {out, kRow.scale_offset()},
-                                .negated_zero_distance = kRow.negated_zero_offset() - kRow.scale_offset(),
+                                .word_distance = kRow.word_offset() - kRow.scale_offset(),
                                 .sum_distance = kRow.sum_offset() - kRow.scale_offset(),
                                 .scratch = {b.Arg(2), 0}};
     QuantizeGroup(b, MakeQuantizeConstants(b), b.Load({in, 0}), b.Load({in, 64}), target);
@@ -113,7 +113,8 @@ struct QuantizedGroup {
   }
   float scale() const { return At<float>(kRow.scale_offset()); }
   float sum() const { return At<float>(kRow.sum_offset()); }
-  std::uint32_t negated_zero() const { return At<std::uint32_t>(kRow.negated_zero_offset()); }
+  int zero() const { return -static_cast<std::int16_t>(At<std::uint32_t>(kRow.word_offset())); }
+  int integer_sum() const { return At<std::int32_t>(kRow.word_offset()) >> 16; }
 };
 
 TEST(QuantizeBuilders, ValuesComeBackWithinHalfAStepAndZeroExactly) {
@@ -135,7 +136,7 @@ TEST(QuantizeBuilders, ValuesComeBackWithinHalfAStepAndZeroExactly) {
     }
     EXPECT_EQ(back[7], 0.0);
     EXPECT_NEAR(group.sum(), sum, 1e-5 * range);
-    EXPECT_LE(group.negated_zero(), 0xffffu);
+    EXPECT_NEAR(group.scale() * static_cast<float>(group.integer_sum()), sum, 1e-5 * range);
   }
 }
 
@@ -144,7 +145,8 @@ TEST(QuantizeBuilders, AGroupOfZerosOrOfAlmostNothingIsZero) {
     const QuantizedGroup group(std::vector<float>(32, value));
     EXPECT_EQ(group.scale(), 0.0f);
     EXPECT_EQ(group.sum(), 0.0f);
-    EXPECT_EQ(group.negated_zero(), 0u);
+    EXPECT_EQ(group.zero(), 0);
+    EXPECT_EQ(group.integer_sum(), 0);
     for (int i = 0; i < 32; ++i) EXPECT_EQ(group.row[i], std::byte{0});
   }
 }
@@ -153,13 +155,13 @@ TEST(QuantizeBuilders, OneSidedGroupsUseTheWholeRange) {
   std::vector<float> positive(32, 1.0f);
   positive[3] = 0.5f;
   const QuantizedGroup up(positive);
-  EXPECT_EQ(up.negated_zero(), 0u);
+  EXPECT_EQ(up.zero(), 0);
   EXPECT_EQ(up.row[0], std::byte{255});
   EXPECT_EQ(up.row[3], std::byte{128});
   std::vector<float> negative(32, -2.0f);
   negative[3] = -1.0f;
   const QuantizedGroup down(negative);
-  EXPECT_EQ(down.negated_zero(), 0x10000u - 255u);
+  EXPECT_EQ(down.zero(), 255);
   EXPECT_EQ(down.row[0], std::byte{0});
 }
 

@@ -13,8 +13,8 @@
 namespace vivace::kernels {
 
 using tensor::ColumnOrder;
-using tensor::DType;
 using tensor::PanelLayout;
+using tensor::WeightClass;
 
 namespace {
 
@@ -117,12 +117,12 @@ struct RowFinder {
 
 void PackPanels(const PanelLayout& layout, ColumnOrder order, const std::vector<PackSource>& sources,
                 int rope_rows, int head_dim, int first_panel, int last_panel, std::byte* panels) {
-  VIVACE_CHECK(layout.type == DType::kQ4_1 || layout.type == DType::kQ8_0);
+  VIVACE_CHECK(layout.type == WeightClass::kQ4_1 || layout.type == WeightClass::kQ8_0);
   VIVACE_CHECK(order != ColumnOrder::kRopePairs || (head_dim % kUnit == 0 && rope_rows % head_dim == 0));
   VIVACE_CHECK(order != ColumnOrder::kGateUpPairs ||
                (sources.size() == 2 && sources[0].rows == sources[1].rows && sources[0].rows % kUnit == 0));
   const std::size_t row_bytes =
-      static_cast<std::size_t>(layout.groups()) * (layout.type == DType::kQ4_1 ? kQ4Block : kQ8Block);
+      static_cast<std::size_t>(layout.blocks()) * (layout.type == WeightClass::kQ4_1 ? kQ4Block : kQ8Block);
   const RowFinder finder{sources, row_bytes};
   // Columns past N read a row of zeros.
   const std::vector<std::byte> zeros(
@@ -135,10 +135,10 @@ void PackPanels(const PanelLayout& layout, ColumnOrder order, const std::vector<
                                      : zeros.data();
     }
     std::byte* unit = panels + u * layout.unit_bytes();
-    if (layout.type == DType::kQ4_1) {
-      PackQ4Unit(rows, layout.groups(), unit);
+    if (layout.type == WeightClass::kQ4_1) {
+      PackQ4Unit(rows, layout.blocks(), unit);
     } else {
-      PackQ8Unit(rows, layout.groups(), unit);
+      PackQ8Unit(rows, layout.blocks(), unit);
     }
   }
 }

@@ -11,10 +11,10 @@ using tensor::PanelLayout;
 
 // Element (k, column) as tensor/packed_panel.h describes it.
 float PackedValue(const PanelLayout& layout, const std::byte* panels, int k, int column) {
-  const bool nibbles = layout.type == DType::kQ4_1;
+  const bool nibbles = layout.type == tensor::WeightClass::kQ4_1;
   const int group_bytes = nibbles ? 640 : 1088, lane = column % 32, in_group = k % 32;
   const std::byte* group =
-      panels + (static_cast<std::size_t>(column / 32) * layout.groups() + k / 32) * group_bytes;
+      panels + (static_cast<std::size_t>(column / 32) * layout.blocks() + k / 32) * group_bytes;
   const auto half = [&](int offset) {
     std::uint16_t bits;
     std::memcpy(&bits, group + offset, 2);
@@ -42,7 +42,7 @@ TEST_P(PackPanelsTest, PlainColumnsAreTheRowsOfAllSourcesAndThePaddingIsZero) {
   Random random(1);
   for (const int k : {32, 96, 576}) {
     const CheckpointRows a(random, GetParam(), 70, k), b(random, GetParam(), 31, k);
-    const PanelLayout layout{GetParam(), k, 101};
+    const PanelLayout layout{tensor::ClassOf(GetParam()), k, 101};
     const auto panels =
         Pack(layout, ColumnOrder::kPlain, {{a.bytes.data(), a.rows}, {b.bytes.data(), b.rows}});
     EXPECT_TRUE(panels.Intact());
@@ -56,7 +56,7 @@ TEST_P(PackPanelsTest, RopePairsAreLaneAlignedWithinTheirUnit) {
   Random random(2);
   const CheckpointRows q(random, GetParam(), 128, 64), kv(random, GetParam(), 64, 64),
       v(random, GetParam(), 64, 64);
-  const PanelLayout layout{GetParam(), 64, 256};
+  const PanelLayout layout{tensor::ClassOf(GetParam()), 64, 256};
   const auto panels =
       Pack(layout, ColumnOrder::kRopePairs,
            {{q.bytes.data(), q.rows}, {kv.bytes.data(), kv.rows}, {v.bytes.data(), v.rows}}, 192, 64);
@@ -72,7 +72,7 @@ TEST_P(PackPanelsTest, RopePairsAreLaneAlignedWithinTheirUnit) {
 TEST_P(PackPanelsTest, GateAndUpAlternateByUnits) {
   Random random(3);
   const CheckpointRows gate(random, GetParam(), 96, 64), up(random, GetParam(), 96, 64);
-  const PanelLayout layout{GetParam(), 64, 192};
+  const PanelLayout layout{tensor::ClassOf(GetParam()), 64, 192};
   const auto panels =
       Pack(layout, ColumnOrder::kGateUpPairs, {{gate.bytes.data(), 96}, {up.bytes.data(), 96}});
   for (int c = 0; c < 192; ++c) {
@@ -84,7 +84,7 @@ TEST_P(PackPanelsTest, GateAndUpAlternateByUnits) {
 TEST_P(PackPanelsTest, RangesOfPanelsTouchOnlyTheirOwn) {
   Random random(4);
   const CheckpointRows rows(random, GetParam(), 300, 64);
-  const PanelLayout layout{GetParam(), 64, 300};
+  const PanelLayout layout{tensor::ClassOf(GetParam()), 64, 300};
   const std::vector<PackSource> sources = {{rows.bytes.data(), rows.rows}};
   const auto whole = Pack(layout, ColumnOrder::kPlain, sources);
   Guarded<std::byte> parts(layout.bytes()), untouched(layout.bytes());

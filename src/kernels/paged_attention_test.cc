@@ -71,12 +71,11 @@ class PagedAttention : public testing::Test {
 void ExpectRow(const std::byte* row, const tensor::QuantizedRows& layout, const std::vector<double>& exact) {
   for (int g = 0; g < layout.groups(); ++g) {
     float scale, sum;
-    std::int32_t negated_zero;
+    std::int32_t word;
     std::memcpy(&scale, row + layout.scale_offset() + 4 * g, 4);
-    std::memcpy(&negated_zero, row + layout.negated_zero_offset() + 4 * g, 4);
+    std::memcpy(&word, row + layout.word_offset() + 4 * g, 4);
     std::memcpy(&sum, row + layout.sum_offset() + 4 * g, 4);
-    const int zero = -static_cast<std::int16_t>(negated_zero & 0xffff);
-    ASSERT_EQ(negated_zero >> 16, 0);
+    const int zero = -static_cast<std::int16_t>(word & 0xffff);
     ASSERT_GT(scale, 0);
     int total = 0;
     for (int i = 0; i < 32; ++i) {
@@ -85,6 +84,7 @@ void ExpectRow(const std::byte* row, const tensor::QuantizedRows& layout, const 
       ASSERT_NEAR(scale * static_cast<float>(u8 - zero), exact[32 * g + i], 0.51 * scale + 1e-5)
           << "group " << g << " element " << i;
     }
+    ASSERT_EQ(word >> 16, total);
     ASSERT_FLOAT_EQ(sum, scale * static_cast<float>(total));
   }
 }

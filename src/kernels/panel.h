@@ -58,7 +58,7 @@ using PanelGemmCode = PanelGemmSet<codegen::KernelFn>;
 
 /// What the compiler asks for: makes (and shares) all kernels of a phase in `library`.
 struct PanelGemmSpec {
-  tensor::DType type;  // of the weights
+  tensor::WeightClass type;
   int k, n;
   Epilogue epilogue;
   int hidden =

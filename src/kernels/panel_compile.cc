@@ -1,7 +1,6 @@
 // Which kernels a phase needs: BuildPanelGemm, CompilePanelGemm, CompileResidualQuantize. See panel.h.
 #include <string>
 
-#include "base/cpu_features.h"
 #include "base/status_macros.h"
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_tile.h"
@@ -18,7 +17,7 @@ namespace {
 constexpr int kUnit = tensor::PanelLayout::kUnitColumns;
 
 Status CheckShape(const PanelGemmSpec& spec) {
-  if (spec.type != tensor::DType::kQ4_1 && spec.type != tensor::DType::kQ8_0) {
+  if (spec.type != tensor::WeightClass::kQ4_1 && spec.type != tensor::WeightClass::kQ8_0) {
     return Unsupported("weights of type " + std::string(tensor::Row(spec.type).name) +
                        " have no packed layout; run with -O0");
   }
@@ -42,13 +41,9 @@ Status CheckShape(const PanelGemmSpec& spec) {
   return Status::Ok();
 }
 
-// A target fact. On Zen 4 (AMD family 25) a tile of one row follows its sequential stream best alone: any
-// software prefetch costs it a tenth to a quarter of the rate. Larger tiles, and other CPUs, need both levels
-// to come near the rate of a plain read.
 PrefetchDistances TargetPrefetch(int rows) {
-  static const base::CpuFeatures features = base::DetectCpuFeatures();
-  if (rows == 1 && features.vendor == "AuthenticAMD" && features.family == 25) return {};
-  return {.far_bytes = 8192, .near_bytes = 1024};
+  const codegen::Target& target = codegen::HostTarget();
+  return rows == 1 ? target.prefetch_single_row : target.prefetch_rows;
 }
 
 Function BuildEpilogue(const PanelGemmSpec& spec, int part) {

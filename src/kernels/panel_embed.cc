@@ -24,8 +24,7 @@ float LoadF16(const std::byte* source) {
 
 // One group of column `lane` (0 .. 31) of a Q4_1 unit.
 void UnpackNibbles(const std::byte* group, int lane, float* out) {
-  const std::byte* parameters =
-      group + PanelLayout{tensor::DType::kQ4_1, kGroup, 0}.unit_weight_bytes_per_group();
+  const std::byte* parameters = group + 512;
   const float scale = LoadF16(parameters + 2 * lane);
   const float minimum = LoadF16(parameters + 2 * PanelLayout::kUnitColumns + 2 * lane);
   for (int j = 0; j < 4; ++j) {
@@ -39,8 +38,7 @@ void UnpackNibbles(const std::byte* group, int lane, float* out) {
 
 // The same of a Q8_0 unit.
 void UnpackBytes(const std::byte* group, int lane, float* out) {
-  const float scale =
-      LoadF16(group + PanelLayout{tensor::DType::kQ8_0, kGroup, 0}.unit_weight_bytes_per_group() + 2 * lane);
+  const float scale = LoadF16(group + 1024 + 2 * lane);
   for (int k = 0; k < kGroup; ++k) {
     out[k] = static_cast<float>(static_cast<std::int8_t>(group[k / 4 * 128 + lane * 4 + k % 4])) * scale;
   }
@@ -49,8 +47,8 @@ void UnpackBytes(const std::byte* group, int lane, float* out) {
 void UnpackColumn(const PanelLayout& layout, const std::byte* weights, int column, float* out) {
   const std::byte* group = weights + column / PanelLayout::kUnitColumns * layout.unit_bytes();
   const int lane = column % PanelLayout::kUnitColumns;
-  for (int g = 0; g < layout.groups(); ++g, group += layout.unit_group_bytes(), out += kGroup) {
-    if (layout.type == tensor::DType::kQ4_1) {
+  for (int g = 0; g < layout.blocks(); ++g, group += layout.row().block_bytes, out += kGroup) {
+    if (layout.type == tensor::WeightClass::kQ4_1) {
       UnpackNibbles(group, lane, out);
     } else {
       UnpackBytes(group, lane, out);

@@ -140,10 +140,11 @@ struct Activations {
       row[32 * g + i] = static_cast<std::byte>(value);
       sum += value;
     }
-    const std::uint32_t negated = static_cast<std::uint32_t>(-zero) & 0xffffu;
+    const std::uint32_t negated =
+        (static_cast<std::uint32_t>(-zero) & 0xffffu) | static_cast<std::uint32_t>(sum) << 16;
     const float scaled_sum = scale * static_cast<float>(sum);
     std::memcpy(row + layout.scale_offset() + 4 * g, &scale, 4);
-    std::memcpy(row + layout.negated_zero_offset() + 4 * g, &negated, 4);
+    std::memcpy(row + layout.word_offset() + 4 * g, &negated, 4);
     std::memcpy(row + layout.sum_offset() + 4 * g, &scaled_sum, 4);
   }
   const std::byte* Row(int r) const {
@@ -158,7 +159,7 @@ inline std::vector<double> RowValues(const tensor::QuantizedRows& layout, const 
     float scale;
     std::int16_t negated;
     std::memcpy(&scale, row + layout.scale_offset() + k / 32 * 4, 4);
-    std::memcpy(&negated, row + layout.negated_zero_offset() + k / 32 * 4, 2);
+    std::memcpy(&negated, row + layout.word_offset() + k / 32 * 4, 2);
     values[k] = static_cast<double>(scale) * (static_cast<int>(row[k]) + negated);
   }
   return values;

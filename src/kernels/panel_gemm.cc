@@ -59,7 +59,7 @@ int ColumnTasks(const PanelGemmSpec& spec) {
 }
 
 std::size_t ExpandedBytes(const PanelGemmSpec& spec) {
-  return TileUnits(spec) * Layout(spec).expanded_unit_bytes();
+  return TileUnits(spec) * ExpandedUnit{spec.type, spec.k}.bytes();
 }
 
 bool ExpandedFits(const PanelGemmSpec& spec) {
@@ -229,6 +229,7 @@ template <Epilogue kKind>
 void RunUnit(const Task& task, int unit) {
   const PanelGemmArgs& args = task.args;
   const PanelLayout layout = Layout(args.spec);
+  const ExpandedUnit expanded_unit{args.spec.type, args.spec.k};
   const int tile_units = TileUnits(args.spec);
   const bool expands = task.block.rows > kDirectRows && ExpandedFits(args.spec);
   const std::byte* weights = args.weights + unit * layout.unit_bytes();
@@ -237,11 +238,11 @@ void RunUnit(const Task& task, int unit) {
     std::byte* expanded = task.context.scratch + kExpandedOffset;
     for (int i = 0; i < tile_units; ++i) {
       const std::int64_t a[kExpandArguments] = {Address(weights + i * weight_stride),
-                                                Address(expanded + i * layout.expanded_unit_bytes())};
+                                                Address(expanded + i * expanded_unit.bytes())};
       args.code.expand(a);
     }
     weights = expanded;
-    weight_stride = layout.expanded_unit_bytes();
+    weight_stride = expanded_unit.bytes();
   }
   const codegen::KernelFn* kernels = expands ? args.code.expanded : args.code.tile;
   const std::ptrdiff_t row_stride = QuantizedRows{args.spec.k}.row_stride();

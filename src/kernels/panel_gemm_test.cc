@@ -15,6 +15,7 @@ using tensor::KvLayout;
 using tensor::PanelLayout;
 using tensor::QuantizedRows;
 using tensor::StepView;
+using tensor::WeightClass;
 
 constexpr float kEps = 1e-5f;
 
@@ -30,7 +31,7 @@ struct Phase {
   Phase(Random& random, const PanelGemmSpec& wanted, ColumnOrder order, int row_count, int rope_rows = 0)
       : spec(wanted),
         rows(row_count),
-        weights(random, spec.type, spec.n, spec.k),
+        weights(random, *tensor::DTypeOf(spec.type), spec.n, spec.k),
         panels(Pack({spec.type, spec.k, spec.n}, order, Sources(order), rope_rows, spec.kv.head_dim)),
         input(random, spec.k, rows),
         squares(static_cast<std::size_t>(rows) * SquareStride(spec.hidden)) {
@@ -99,8 +100,8 @@ void RunResidual(const Phase& phase, const std::vector<float>& norm, const std::
   EXPECT_TRUE(out.x.Intact() && out.squares.Intact() && out.rows8.Intact());
 }
 
-class PanelGemmTest : public testing::TestWithParam<DType> {};
-INSTANTIATE_TEST_SUITE_P(Types, PanelGemmTest, testing::Values(DType::kQ4_1, DType::kQ8_0));
+class PanelGemmTest : public testing::TestWithParam<WeightClass> {};
+INSTANTIATE_TEST_SUITE_P(Types, PanelGemmTest, testing::Values(WeightClass::kQ4_1, WeightClass::kQ8_0));
 
 TEST_P(PanelGemmTest, ResidualQuantAddsNormalisesAndQuantises) {
   Random random(1);
@@ -234,7 +235,7 @@ struct QkvCase {
       slots.push_back((r * 2 + 16) % 32 + (r * 2 + 16) / 32);
     }
   }
-  PanelGemmSpec Spec(DType type) const {
+  PanelGemmSpec Spec(WeightClass type) const {
     return {.type = type,
             .k = 64,
             .n = (kHeads + 2) * kHeadDim,
@@ -288,7 +289,8 @@ TEST_P(PanelGemmQkvTest, RotatesQueriesAndKeysAndAppendsToTheCache) {
   Random random(4);
   const QkvCase c(random, GetParam());
   constexpr int kHeadDim = QkvCase::kHeadDim, kWidth = QkvCase::kHeads * kHeadDim;
-  const Phase phase(random, c.Spec(DType::kQ4_1), ColumnOrder::kRopePairs, QkvCase::kRows, kWidth + kHeadDim);
+  const Phase phase(random, c.Spec(WeightClass::kQ4_1), ColumnOrder::kRopePairs, QkvCase::kRows,
+                    kWidth + kHeadDim);
   Guarded<float> q(QkvCase::kRows * kWidth);
   Guarded<std::byte> cache(c.kv.bytes());
   c.Run(phase, 0, QkvCase::kRows, q, cache);
@@ -368,7 +370,7 @@ TEST_P(PanelGemmTest, TheEmbeddingIsReadBackFromThePanelAndQuantisedLikeTheResid
   Random random(6);
   const FlushDenormals flush;
   const int hidden = 96, vocabulary = 75, rows = 9;
-  const CheckpointRows table(random, GetParam(), vocabulary, hidden);
+  const CheckpointRows table(random, *tensor::DTypeOf(GetParam()), vocabulary, hidden);
   const PanelLayout layout{GetParam(), hidden, vocabulary};
   const auto panels = Pack(layout, ColumnOrder::kPlain, {{table.bytes.data(), vocabulary}});
   const std::vector<float> norm = RandomFloats(random, hidden, 0.5f, 1.5f);
@@ -415,11 +417,11 @@ TEST(PanelGemm, WhatCannotBePackedIsRefused) {
     EXPECT_EQ(functions.status().code(), StatusCode::kUnsupported);
     return functions.status().message();
   };
-  EXPECT_THAT(message({.type = DType::kF16, .k = 64, .n = 64, .epilogue = Epilogue::kLogits}),
+  EXPECT_THAT(message({.type = WeightClass::kF16, .k = 64, .n = 64, .epilogue = Epilogue::kLogits}),
               testing::HasSubstr("f16"));
-  EXPECT_THAT(message({.type = DType::kQ8_0, .k = 48, .n = 64, .epilogue = Epilogue::kLogits}),
+  EXPECT_THAT(message({.type = WeightClass::kQ8_0, .k = 48, .n = 64, .epilogue = Epilogue::kLogits}),
               testing::HasSubstr("64 x 48"));
-  EXPECT_THAT(message({.type = DType::kQ8_0,
+  EXPECT_THAT(message({.type = WeightClass::kQ8_0,
                        .k = 64,
                        .n = 80,
                        .epilogue = Epilogue::kQkvRopeAppend,
@@ -427,11 +429,15 @@ TEST(PanelGemm, WhatCannotBePackedIsRefused) {
                        .kv = {.head_dim = 80}}),
               testing::HasSubstr("head size 80"));
   EXPECT_THAT(
-      message({.type = DType::kQ8_0, .k = 64, .n = 48, .epilogue = Epilogue::kResidualQuant, .hidden = 48}),
+      message(
+          {.type = WeightClass::kQ8_0, .k = 64, .n = 48, .epilogue = Epilogue::kResidualQuant, .hidden = 48}),
       testing::HasSubstr("hidden size 48"));
-  EXPECT_THAT(
-      message({.type = DType::kQ8_0, .k = 64, .n = 96, .epilogue = Epilogue::kSiluMulQuant, .output_k = 48}),
-      testing::HasSubstr("feed-forward size 48"));
+  EXPECT_THAT(message({.type = WeightClass::kQ8_0,
+                       .k = 64,
+                       .n = 96,
+                       .epilogue = Epilogue::kSiluMulQuant,
+                       .output_k = 48}),
+              testing::HasSubstr("feed-forward size 48"));
 }
 
 }  // namespace

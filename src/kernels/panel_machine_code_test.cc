@@ -13,6 +13,7 @@ using tensor::DType;
 using tensor::PanelLayout;
 using tensor::QuantizedRows;
 using tensor::StepView;
+using tensor::WeightClass;
 
 // Everything that a phase of any epilogue writes.
 struct Outputs {
@@ -40,8 +41,10 @@ struct RandomPhase {
 
   static PanelGemmSpec MakeSpec(Random& random, Epilogue epilogue) {
     constexpr int kWidths[] = {32, 64, 576, 1536};
-    PanelGemmSpec spec{
-        .type = random() % 2 == 0 ? DType::kQ4_1 : DType::kQ8_0, .k = 0, .n = 0, .epilogue = epilogue};
+    PanelGemmSpec spec{.type = random() % 2 == 0 ? WeightClass::kQ4_1 : WeightClass::kQ8_0,
+                       .k = 0,
+                       .n = 0,
+                       .epilogue = epilogue};
     spec.k = random() % 3 == 0 ? kWidths[random() % 4] : 32 * UniformInt(random, 1, 12);
     spec.hidden = 32 * UniformInt(random, 1, 24);
     spec.eps = 1e-5f;
@@ -77,7 +80,7 @@ struct RandomPhase {
     }
   }
   Guarded<std::byte> PackRandom(Random& random) const {
-    const CheckpointRows weights(random, spec.type, spec.n, spec.k);
+    const CheckpointRows weights(random, *tensor::DTypeOf(spec.type), spec.n, spec.k);
     return Pack({spec.type, spec.k, spec.n}, ColumnOrder::kPlain, {{weights.bytes.data(), spec.n}});
   }
   Outputs Run(const PanelGemmCode& code) const {
@@ -141,7 +144,7 @@ TEST_P(PanelMachineCode, HasTheBitsOfTheInterpreterOverRandomShapes) {
 }
 
 TEST(PanelMachineCodeTiles, FitTheRegistersOfTheLargestTile) {
-  for (const DType type : {DType::kQ4_1, DType::kQ8_0}) {
+  for (const WeightClass type : {WeightClass::kQ4_1, WeightClass::kQ8_0}) {
     codegen::KernelLibrary library;
     const auto kernels = CompilePanelGemm({.type = type,
                                            .k = 576,

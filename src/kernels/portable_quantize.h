@@ -49,11 +49,15 @@ VIVACE_INLINE void QuantizeGroup(const V (&v)[kQuantizeParts], const QuantizedRo
       row.bytes[group * kQuantizeGroup + p * kLanes + i] = static_cast<std::byte>(static_cast<int>(q[i]));
     }
   }
-  const float sum = SumLanes(sums) * scale;
-  const auto negated_zero = static_cast<std::int32_t>(static_cast<std::uint16_t>(-static_cast<int>(zero[0])));
+  const float total = SumLanes(sums);
+  const float sum = total * scale;
+  // -zero in the low half, the integer sum in the high half; a group that is no number has neither.
+  const int integer_total = empty ? 0 : static_cast<int>(total);
+  const std::uint32_t word = static_cast<std::uint32_t>(integer_total) << 16 |
+                             static_cast<std::uint16_t>(-static_cast<int>(zero[0]));
   std::byte* parameters = row.scales + 4 * group;
   __builtin_memcpy(parameters, &scale, 4);
-  __builtin_memcpy(parameters + 4 * row.groups, &negated_zero, 4);
+  __builtin_memcpy(parameters + 4 * row.groups, &word, 4);
   __builtin_memcpy(parameters + 8 * row.groups, &sum, 4);
 }
 

@@ -217,12 +217,10 @@ TEST_P(PortableTest, ElementwiseMatchesDouble) {
 double Dequantised(const std::byte* row, const tensor::QuantizedRows& layout, int k) {
   const int group = k / 32;
   float scale;
-  std::int32_t negated_zero;
+  std::int32_t word;
   std::memcpy(&scale, row + layout.scale_offset() + 4 * group, 4);
-  std::memcpy(&negated_zero, row + layout.negated_zero_offset() + 4 * group, 4);
-  EXPECT_LT(static_cast<std::uint32_t>(negated_zero), 65536u) << "the upper half must be zero";
-  return static_cast<double>(scale) *
-         (std::to_integer<int>(row[k]) + static_cast<std::int16_t>(negated_zero));
+  std::memcpy(&word, row + layout.word_offset() + 4 * group, 4);
+  return static_cast<double>(scale) * (std::to_integer<int>(row[k]) + static_cast<std::int16_t>(word));
 }
 
 TEST_P(PortableTest, QuantizeKeepsRowsWithinHalfAStepAndSumsTheirSquares) {

@@ -46,14 +46,16 @@ void QuantizeGroup(Builder& b, const QuantizeConstants& k, Vec v0, Vec v1, const
   b.StoreU8(target.bytes, b.Unary(Op::kToInt, q0));
   b.StoreU8({target.bytes.base, target.bytes.offset + 16}, b.Unary(Op::kToInt, q1));
   // sum of (u8 - zero): every partial sum is a small integer, so this is exact.
-  const Vec sum = b.Unary(Op::kSumLanes, b.Add(b.Sub(q0, zero), b.Sub(q1, zero)));
-  b.BinaryTo(Op::kMul, sum, sum, scale);
+  const Vec total = b.Unary(Op::kSumLanes, b.Add(b.Sub(q0, zero), b.Sub(q1, zero)));
+  const Vec sum = b.Mul(total, scale);
   const Mem p = target.parameters;
   StoreLane(b, target.scratch, scale, p);
   StoreLane(b, target.scratch, sum, {p.base, p.offset + target.sum_distance});
+  // The word: -zero in the low half, the integer sum in the high half.
   const Vec negated = b.Unary(Op::kToInt, b.Sub(k.zero, zero));
-  const Vec low_half = b.ShiftRight(b.ShiftLeft(negated, 16), 16);
-  StoreLane(b, target.scratch, low_half, {p.base, p.offset + target.negated_zero_distance});
+  const Vec word = b.ShiftRight(b.ShiftLeft(negated, 16), 16);
+  b.BinaryTo(Op::kOr, word, word, b.ShiftLeft(b.Unary(Op::kToInt, total), 16));
+  StoreLane(b, target.scratch, word, {p.base, p.offset + target.word_distance});
 }
 
 }  // namespace vivace::kernels

@@ -14,13 +14,13 @@ struct QuantizeConstants {
 QuantizeConstants MakeQuantizeConstants(codegen::Builder& b);
 
 /// Where one group of 32 goes. `bytes` is the address of its 32 u8; `parameters` that of its scale, so that
-/// the negated zero and the sum lie at the given distances after it (negated_zero_offset - scale_offset,
+/// the word and the sum lie at the given distances after it (word_offset - scale_offset,
 /// sum_offset - scale_offset). `scratch` is the address of 64 bytes that are overwritten (lanes travel to
 /// scalars through memory).
 struct QuantizeTarget {
   codegen::Mem bytes;
   codegen::Mem parameters;
-  std::int32_t negated_zero_distance;
+  std::int32_t word_distance;
   std::int32_t sum_distance;
   codegen::Mem scratch;
 };

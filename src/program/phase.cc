@@ -17,7 +17,7 @@ constexpr KindRow kKinds[] = {
 
 kernels::PanelGemmSpec GemmSpec(const Program& program, const Phase& phase, kernels::Epilogue epilogue) {
   kernels::PanelGemmSpec spec{};
-  spec.type = phase.type;
+  spec.type = tensor::ClassOf(phase.type);
   spec.k = phase.k;
   spec.n = phase.n;
   spec.epilogue = epilogue;
@@ -52,7 +52,7 @@ std::optional<PhaseKind> PhaseKindFromName(std::string_view name) {
 void SetSpec(const Program& program, Phase& phase) {
   switch (phase.kind) {
     case PhaseKind::kPanelEmbed:
-      phase.spec = tensor::PanelLayout{phase.type, phase.k, phase.n};
+      phase.spec = tensor::PanelLayout{tensor::ClassOf(phase.type), phase.k, phase.n};
       break;
     case PhaseKind::kQkv:
       phase.spec = GemmSpec(program, phase, kernels::Epilogue::kQkvRopeAppend);

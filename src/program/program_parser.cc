@@ -208,7 +208,8 @@ Status Parser::Slot() {
   VIVACE_RETURN_IF_ERROR(Attributes([&](std::string_view name) -> Status {
     packing.packed = true;
     if (name == "type") {
-      VIVACE_ASSIGN_OR_RETURN(packing.layout.type, Type());
+      VIVACE_ASSIGN_OR_RETURN(const tensor::DType type, Type());
+      packing.layout.type = tensor::ClassOf(type);
       return Status::Ok();
     }
     if (name == "order") {

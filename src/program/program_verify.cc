@@ -157,7 +157,7 @@ Status Verifier::CheckPacking(const std::string& where, const Phase& phase, cons
       continue;
     }
     const tensor::PanelLayout& layout = weight.layout;
-    if (layout.type != phase.type || layout.k != phase.k || layout.n != phase.n) {
+    if (layout.type != tensor::ClassOf(phase.type) || layout.k != phase.k || layout.n != phase.n) {
       return Fail(where, weight.name + " is packed for another shape");
     }
   }

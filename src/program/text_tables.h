@@ -36,7 +36,7 @@ inline constexpr ProgramField kProgramFields[] = {{"level", &Program::level},
                                                   {"max_positions", &Program::max_positions},
                                                   {"attention_tile_rows", &Program::attention_tile_rows}};
 
-inline constexpr std::string_view kColumnOrders[] = {"plain", "rope_pairs", "gate_up_pairs"};
+inline constexpr std::string_view kColumnOrders[] = {"plain", "rope_pairs", "rope_halves", "gate_up_pairs"};
 
 /// True for the kinds whose phases have a weight type worth printing.
 constexpr bool HasWeightType(PhaseKind kind) {

@@ -295,13 +295,13 @@ program::Program PackedProgram(const TinyModelSpec& spec) {
   gate_up.name = "blk.0.gate_up";
   gate_up.sources = {"blk.0.ffn_gate.weight", "blk.0.ffn_up.weight"};
   gate_up.packed = true;
-  gate_up.layout = {tensor::DType::kQ4_1, spec.hidden, 2 * spec.ffn};
+  gate_up.layout = {tensor::WeightClass::kQ4_1, spec.hidden, 2 * spec.ffn};
   gate_up.order = tensor::ColumnOrder::kGateUpPairs;
   program::Weight embedding;
   embedding.name = "token_embd";
   embedding.sources = {"token_embd.weight"};
   embedding.packed = true;
-  embedding.layout = {tensor::DType::kQ8_0, spec.hidden, kVocabulary};
+  embedding.layout = {tensor::WeightClass::kQ8_0, spec.hidden, kVocabulary};
   program.weights = {gate_up, embedding};
   return program;
 }

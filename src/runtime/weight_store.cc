@@ -35,7 +35,8 @@ struct PackJob {
 };
 
 Status CheckPackable(const program::Weight& weight, const TensorView& tensor) {
-  if (tensor.type == weight.layout.type && tensor.row_elements() == weight.layout.k) return Status::Ok();
+  if (tensor::ClassOf(tensor.type) == weight.layout.type && tensor.row_elements() == weight.layout.k)
+    return Status::Ok();
   return DataLoss(fmt::format("tensor {} is {} with rows of {}, but {} needs {} with rows of {}", tensor.name,
                               tensor::Row(tensor.type).name, tensor.row_elements(), weight.name,
                               tensor::Row(weight.layout.type).name, weight.layout.k));
@@ -125,8 +126,8 @@ Result<WeightStore> WeightStore::Create(const program::Program& program, const c
                           AnonymousMemory::Map(*bytes.value(), PageHint::kHuge, "the packed weights"));
   for (std::size_t i = 0; i < items.size(); ++i) {
     const tensor::PanelLayout& layout = items[i].weight->layout;
-    store.views_[item_weights[i]] = {store.panels_.data() + items[i].offset, layout.bytes(), layout.type,
-                                     true};
+    store.views_[item_weights[i]] = {store.panels_.data() + items[i].offset, layout.bytes(),
+                                     *tensor::DTypeOf(layout.type), true};
   }
   if (!items.empty()) PackAll(items, file, team, store.panels_.data());
   return store;

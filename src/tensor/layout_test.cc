@@ -32,26 +32,76 @@ TEST(KvLayout, ElementsOfABlockFillItWithoutOverlap) {
   }
 }
 
-TEST(PanelLayout, GroupsHoldTheWeightsAndTheirScales) {
-  const PanelLayout q4{.type = DType::kQ4_1, .k = 576, .n = 100};
-  EXPECT_EQ(q4.panels(), 2);
-  EXPECT_EQ(q4.unit_group_bytes(),
-            PanelLayout::kUnitColumns * 20);  // as in the checkpoint: 20 bytes for 32 weights
-  EXPECT_EQ(q4.bytes(), 2u * 18u * 1280u);
-  const PanelLayout q8{.type = DType::kQ8_0, .k = 576, .n = 64};
-  EXPECT_EQ(q8.unit_group_bytes(), PanelLayout::kUnitColumns * 34);
-  EXPECT_EQ(q8.panels(), 1);
-  EXPECT_EQ(PanelLayout::kExpandedGroupBytes,
-            32 * PanelLayout::kUnitColumns + 3 * 4 * PanelLayout::kUnitColumns);
+TEST(PanelLayout, PackedBytesAreCloseToTheCheckpoints) {
+  for (int c = 0; c < kWeightTypes; ++c) {
+    const WeightClassRow& row = kWeightClassRows[c];
+    const DTypeRow& source = Row(*DTypeOf(row.id));
+    for (const int k : {256, 768, 4096}) {
+      const PanelLayout layout{row.id, k, 128};
+      const std::size_t checkpoint = std::size_t{128} * k / source.block_elements * source.block_bytes;
+      EXPECT_GE(layout.bytes(), checkpoint) << row.name;
+      EXPECT_LE(static_cast<double>(layout.bytes()), 1.06 * static_cast<double>(checkpoint)) << row.name;
+    }
+  }
+}
+
+TEST(PanelLayout, BlocksHoldTheirParts) {
+  for (const WeightClassRow& row : kWeightClassRows) {
+    const int values = row.block_k * PanelLayout::kUnitColumns, groups = row.block_k / 32;
+    int bytes = 0;
+    switch (row.coding) {
+      case WeightCoding::kF32:
+        bytes = 4 * values;
+        break;
+      case WeightCoding::kF16:
+      case WeightCoding::kBF16:
+        bytes = 2 * values;
+        break;
+      case WeightCoding::kNibble:
+        bytes = values / 2;
+        break;
+      case WeightCoding::kNibbleBit:
+        bytes = values / 2 + 128 * groups;
+        break;
+      case WeightCoding::kSixBits:
+        bytes = values / 2 + 256 * groups;
+        break;
+      case WeightCoding::kSignedByte:
+        bytes = values;
+        break;
+    }
+    switch (row.scales) {
+      case WeightScale::kNone:
+      case WeightScale::kChannel:
+        break;
+      case WeightScale::kF16:
+        bytes += 64;
+        break;
+      case WeightScale::kF16Minimum:
+        bytes += 128;
+        break;
+      case WeightScale::kSuper:
+        bytes += 64 + 64 * groups;
+        break;
+      case WeightScale::kSuperMinimum:
+        bytes += 128 + 64 * groups;
+        break;
+    }
+    EXPECT_EQ(row.block_bytes, bytes) << row.name;
+  }
 }
 
 TEST(QuantizedRows, PartsFollowEachOtherWithinAnOddNumberOfLines) {
-  for (const int k : {32, 64, 576, 1536, 4096}) {
-    const QuantizedRows rows{k};
-    EXPECT_EQ(rows.negated_zero_offset() - rows.scale_offset(), 4 * rows.groups());
-    EXPECT_EQ(rows.sum_offset() - rows.negated_zero_offset(), 4 * rows.groups());
-    EXPECT_GE(rows.row_stride(), rows.sum_offset() + 4 * rows.groups());
-    EXPECT_EQ(rows.row_stride() % 128, 64);
+  for (int t = 0; t < static_cast<int>(std::size(kActivationRows)); ++t) {
+    for (const int k : {64, 576, 1536, 4096}) {
+      const QuantizedRows rows{k, static_cast<ActivationType>(t)};
+      EXPECT_GE(rows.row_stride(), rows.row_bytes());
+      EXPECT_EQ(rows.row_stride() % 128, 64);
+      if (rows.is_float() || rows.type == ActivationType::kU8Token) continue;
+      EXPECT_EQ(rows.word_offset() - rows.scale_offset(), 4 * rows.groups());
+      EXPECT_EQ(rows.sum_offset() - rows.word_offset(), 4 * rows.groups() * rows.planes());
+      EXPECT_EQ(rows.row_bytes(), rows.sum_offset() + 4 * rows.groups());
+    }
   }
 }
 

@@ -1,0 +1,100 @@
+#include "codegen/target.h"
+
+#include <array>
+#include <string_view>
+
+namespace vivace::codegen {
+namespace {
+
+constexpr int kAnyFamily = -1;
+
+/// Facts of a microarchitecture, first match wins.
+struct Microarchitecture {
+  std::string_view name;
+  std::string_view vendor;  // empty: any
+  int family;
+  // Arithmetic: vdpbf16ps has at least the rate of two float FMA.
+  bool fast_bf16_dot;
+  PrefetchDistances single_row;
+  PrefetchDistances rows;
+};
+
+// Zen 4 follows one sequential stream best alone: any software prefetch costs a tile of one row a tenth to a
+// quarter of its rate. Larger tiles, and other CPUs, need both levels to come near the rate of a plain read.
+// Intel's cores give vdpbf16ps half the rate of float FMA; with AMX, bf16 goes there.
+constexpr PrefetchDistances kBothLevels = {.far_bytes = 8192, .near_bytes = 1024};
+constexpr std::array<Microarchitecture, 3> kMicroarchitectures = {{
+    {"zen4", "AuthenticAMD", 25, true, {}, kBothLevels},
+    {"zen5", "AuthenticAMD", 26, true, kBothLevels, kBothLevels},
+    {"x86-64", "", kAnyFamily, false, kBothLevels, kBothLevels},
+}};
+
+const Microarchitecture& Find(const base::CpuFeatures& features) {
+  for (const Microarchitecture& row : kMicroarchitectures) {
+    const bool vendor = row.vendor.empty() || row.vendor == features.vendor;
+    if (vendor && (row.family == kAnyFamily || row.family == features.family)) return row;
+  }
+  return kMicroarchitectures.back();
+}
+
+std::string NameOf(const Target& target) {
+  if (target.isa == InstructionSet::kNone) return "none";
+  std::string name = target.isa == InstructionSet::kAvx512 ? "avx512" : "avx2";
+  if (target.vnni) name += "-vnni";
+  if (target.bf16) name += "-bf16";
+  if (target.fp16) name += "-fp16";
+  if (target.amx_int8) name += "-amx";
+  return name;
+}
+
+}  // namespace
+
+Target TargetFor(const base::CpuFeatures& features) {
+  Target target;
+  if (features.HasAvx512Vnni()) {
+    target.isa = InstructionSet::kAvx512;
+    target.vectors = 30;
+    target.vnni = true;
+    target.bf16 = features.avx512_bf16;
+    target.fp16 = features.avx512_fp16;
+    target.amx_int8 = features.amx_tile && features.amx_int8;
+    target.amx_bf16 = features.amx_tile && features.amx_bf16;
+  } else if (features.avx2 && features.fma && features.f16c) {
+    target.isa = InstructionSet::kAvx2;
+    target.vectors = 7;
+    target.vnni_vex = features.avx_vnni;
+    target.vnni = features.avx_vnni || (features.avx512_vnni && features.avx512vl);
+  }
+  const Microarchitecture& facts = Find(features);
+  target.bf16_dot = (target.bf16 && facts.fast_bf16_dot) || target.amx_bf16;
+  target.prefetch_single_row = facts.single_row;
+  target.prefetch_rows = facts.rows;
+  target.name = NameOf(target);
+  return target;
+}
+
+const Target& HostTarget() {
+  static const Target target = TargetFor(base::DetectCpuFeatures());
+  return target;
+}
+
+std::vector<Target> RunnableTargets() {
+  base::CpuFeatures features = base::DetectCpuFeatures();
+  std::vector<Target> targets;
+  const auto add = [&] {
+    Target target = TargetFor(features);
+    if (target.CanRun() && (targets.empty() || targets.back().name != target.name)) targets.push_back(target);
+  };
+  add();
+  features.amx_tile = features.avx512_fp16 = false;
+  add();
+  features.avx512_bf16 = false;
+  add();
+  features.avx512f = false;  // VNNI on ymm registers stays, where the CPU has it
+  add();
+  features.avx_vnni = features.avx512_vnni = false;
+  add();
+  return targets;
+}
+
+}  // namespace vivace::codegen
