@@ -8,6 +8,7 @@
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/panel.h"
+#include "kernels/panel_finish.h"
 
 namespace vivace::kernels {
 
@@ -30,7 +31,7 @@ constexpr int kUnitsPerTask = 8;
 // Scratch of a task: results of a tile | lanes | row scales | expanded units | gathered rows and squares
 // (logits).
 constexpr std::size_t kLaneOffset = kTileRows * 2 * kUnit * sizeof(float);
-constexpr std::size_t kRowScaleOffset = kLaneOffset + 128;
+constexpr std::size_t kRowScaleOffset = kLaneOffset + kLaneBytes;
 constexpr std::size_t kExpandedOffset = (kRowScaleOffset + (kRowBlock + 16) * sizeof(float) + 63) / 64 * 64;
 
 std::int64_t Address(const void* pointer) {
@@ -105,7 +106,7 @@ struct Task {
   RowBlock block;
 };
 
-// Rows of one tile of a task, and the pointers that all epilogues share.
+// Rows of one tile of a task.
 struct TileRows {
   int first;  // in the block
   int rows;
@@ -122,100 +123,6 @@ void ForEachTile(int rows, Body body) {
   }
 }
 
-using EpilogueArguments = std::array<std::int64_t, kEpilogueArguments>;
-
-EpilogueArguments CommonArguments(const Task& task, const TileRows& tile) {
-  EpilogueArguments a{};
-  std::byte* scratch = task.context.scratch;
-  a[kResult] = Address(scratch);
-  a[kRows] = tile.rows;
-  a[kRowScale] = Address(scratch + kRowScaleOffset + tile.first * sizeof(float));
-  a[kLaneScratch] = Address(scratch + kLaneOffset);
-  return a;
-}
-
-void FinishQkv(const Task& task, int unit, const TileRows& tile) {
-  const PanelGemmArgs& args = task.args;
-  const tensor::KvLayout& kv = args.kv;
-  const int head_units = kv.head_dim / kUnit;
-  const int query_units = args.spec.heads * head_units, key_units = kv.kv_heads * head_units;
-  const std::ptrdiff_t row = task.block.first + tile.first;
-  const int part = unit < query_units ? 0 : unit < query_units + key_units ? 1 : 2;
-  const int local = part == 0 ? unit : part == 1 ? unit - query_units : unit - query_units - key_units;
-  const int head = local / head_units, half = local % head_units;
-  EpilogueArguments a = CommonArguments(task, tile);
-  a[kPositions] = Address(task.context.step.positions + row);
-  a[kRopeTable] = Address(args.rope_table + half * (kUnit / 2));
-  a[kSlots] = Address(task.context.step.kv_slots + row);
-  if (part == 0) a[kOutput] = Address(args.q + row * args.spec.heads * kv.head_dim + local * kUnit);
-  if (part == 1) a[kCache] = Address(args.kv_layer + kv.k_offset(head, half * kUnit, 0));
-  if (part == 2) a[kCache] = Address(args.kv_layer + kv.v_element_offset(head, 0, half * kUnit));
-  args.code.epilogue[part](a.data());
-}
-
-void FinishResidual(const Task& task, int unit, const TileRows& tile) {
-  const PanelGemmArgs& args = task.args;
-  const int hidden = args.spec.hidden;
-  const QuantizedRows rows{hidden};
-  const std::ptrdiff_t row = task.block.first + tile.first;
-  std::byte* output = args.output + row * rows.row_stride();
-  EpilogueArguments a = CommonArguments(task, tile);
-  a[kOutput] = Address(args.residual + row * hidden + unit * kUnit);
-  a[kNormWeight] = Address(args.norm_weight + unit * kUnit);
-  a[kSquares] = Address(args.squares_out + row * SquareStride(hidden) + unit);
-  a[kQuantized] = Address(output + unit * kUnit);
-  a[kParameters] = Address(output + rows.scale_offset() + unit * sizeof(float));
-  args.code.epilogue[0](a.data());
-}
-
-void FinishSiluMul(const Task& task, int unit, const TileRows& tile) {
-  const PanelGemmArgs& args = task.args;
-  const QuantizedRows rows{args.spec.output_k};
-  const int group = unit / 2;  // gate and up units alternate
-  std::byte* output =
-      args.output + static_cast<std::ptrdiff_t>(task.block.first + tile.first) * rows.row_stride();
-  EpilogueArguments a = CommonArguments(task, tile);
-  a[kOutput] = Address(output + group * kUnit);
-  a[kParameters] = Address(output + rows.scale_offset() + group * sizeof(float));
-  args.code.epilogue[0](a.data());
-}
-
-void FinishLogits(const Task& task, int unit, const TileRows& tile) {
-  const PanelGemmArgs& args = task.args;
-  const std::ptrdiff_t n = args.spec.n;
-  float* out = args.logits + (task.block.first + tile.first) * n + unit * kUnit;
-  EpilogueArguments a = CommonArguments(task, tile);
-  const std::ptrdiff_t columns = std::min<std::ptrdiff_t>(kUnit, n - unit * kUnit);
-  if (columns == kUnit) {
-    a[kOutput] = Address(out);
-    args.code.epilogue[0](a.data());
-    return;
-  }
-  // The last unit is cut off: finish a row in scratch and copy what exists.
-  a[kRows] = 1;
-  a[kOutput] = a[kLaneScratch];
-  for (int r = 0; r < tile.rows; ++r) {
-    args.code.epilogue[0](a.data());
-    std::memcpy(out + r * n, task.context.scratch + kLaneOffset, columns * sizeof(float));
-    a[kResult] += ResultStride(Epilogue::kLogits);
-    a[kRowScale] += sizeof(float);
-  }
-}
-
-template <Epilogue kKind>
-void Finish(const Task& task, int unit, const TileRows& tile) {
-  switch (kKind) {
-    case Epilogue::kQkvRopeAppend:
-      return FinishQkv(task, unit, tile);
-    case Epilogue::kResidualQuant:
-      return FinishResidual(task, unit, tile);
-    case Epilogue::kSiluMulQuant:
-      return FinishSiluMul(task, unit, tile);
-    case Epilogue::kLogits:
-      return FinishLogits(task, unit, tile);
-  }
-}
-
 void MakeRowScales(const Task& task) {
   std::array<std::int64_t, kRowScaleArguments> a{};
   a[kScaleSquares] = Address(task.block.squares);
@@ -225,7 +132,6 @@ void MakeRowScales(const Task& task) {
 }
 
 // The task's rows times units unit .. unit + TileUnits - 1, tile by tile.
-template <Epilogue kKind>
 void RunUnit(const Task& task, int unit) {
   const PanelGemmArgs& args = task.args;
   const PanelLayout layout = Layout(args.spec);
@@ -253,7 +159,15 @@ void RunUnit(const Task& task, int unit) {
                                               Address(task.context.scratch + i * kUnit * sizeof(float))};
       kernels[tile.rows - 1](a);
     }
-    Finish<kKind>(task, unit, tile);
+    FinishTile(
+        {.args = args,
+         .context = task.context,
+         .first_row = task.block.first + tile.first,
+         .rows = tile.rows,
+         .values = reinterpret_cast<const float*>(task.context.scratch),
+         .row_scale = reinterpret_cast<const float*>(task.context.scratch + kRowScaleOffset) + tile.first,
+         .lanes = task.context.scratch + kLaneOffset},
+        unit);
   });
 }
 
@@ -293,31 +207,20 @@ int Grid(const void* arguments, const StepView& step) {
   return ColumnTasks(spec) * RowBlocks(spec, InputRows(spec, step));
 }
 
-template <Epilogue kKind>
 void Run(const void* arguments, int index, const TaskContext& context) {
   const auto& args = *static_cast<const PanelGemmArgs*>(arguments);
   const int column_tasks = ColumnTasks(args.spec);
   const Task task{args, context, BlockOf(args, context, index / column_tasks)};
-  if (kKind != Epilogue::kResidualQuant) MakeRowScales(task);
+  if (args.spec.epilogue != Epilogue::kResidualQuant) MakeRowScales(task);
   const int first = index % column_tasks * TaskUnits(args.spec);
   const int end = std::min(first + TaskUnits(args.spec), UnitCount(args.spec));
-  for (int unit = first; unit < end; unit += TileUnits(args.spec)) RunUnit<kKind>(task, unit);
+  for (int unit = first; unit < end; unit += TileUnits(args.spec)) RunUnit(task, unit);
 }
 
 }  // namespace
 
-TaskKernel PanelGemmKernel(Epilogue epilogue) {
-  switch (epilogue) {
-    case Epilogue::kQkvRopeAppend:
-      return {Grid, Run<Epilogue::kQkvRopeAppend>};
-    case Epilogue::kResidualQuant:
-      return {Grid, Run<Epilogue::kResidualQuant>};
-    case Epilogue::kSiluMulQuant:
-      return {Grid, Run<Epilogue::kSiluMulQuant>};
-    case Epilogue::kLogits:
-      return {Grid, Run<Epilogue::kLogits>};
-  }
-  return {};
+TaskKernel PanelGemmKernel(Epilogue /*epilogue: one driver serves all*/) {
+  return {Grid, Run};
 }
 
 }  // namespace vivace::kernels
