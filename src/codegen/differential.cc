@@ -34,7 +34,8 @@ std::uint32_t WordAt(std::span<const std::byte> bytes, std::size_t at) {
   return word;
 }
 
-Status Compare(const Function& function, std::span<const std::vector<std::byte>> expected,
+Status Compare(const Function& function, const Target& target,
+               std::span<const std::vector<std::byte>> expected,
                std::span<const std::span<std::byte>> actual) {
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const auto [want, have] = std::mismatch(expected[i].begin(), expected[i].end(), actual[i].begin());
@@ -42,8 +43,8 @@ Status Compare(const Function& function, std::span<const std::vector<std::byte>>
     const auto at = static_cast<std::size_t>(want - expected[i].begin());
     const std::size_t word = at / 4 * 4;
     return Internal(fmt::format(
-        "kernel '{}': buffer {} differs first at byte {}: interpreter {:#010x}, machine code {:#010x}",
-        function.name, i, at, WordAt(expected[i], word), WordAt(actual[i], word)));
+        "kernel '{}' on {}: buffer {} differs first at byte {}: interpreter {:#010x}, machine code {:#010x}",
+        function.name, target.name, i, at, WordAt(expected[i], word), WordAt(actual[i], word)));
   }
   return Status::Ok();
 }
@@ -73,20 +74,23 @@ GuardedBuffer::~GuardedBuffer() {
 }
 
 Status CompareWithInterpreter(const Function& function, std::span<const std::int64_t> arguments,
-                              std::span<const std::span<std::byte>> buffers) {
+                              std::span<const std::span<std::byte>> buffers, const Target& target) {
   VIVACE_RETURN_IF_ERROR(Verify(function));
-  KernelLibrary library;
-  VIVACE_ASSIGN_OR_RETURN(const KernelId id, library.Compile(function));
+  KernelLibrary library(target);
+  KernelId id{};
+  if (target.CanRun()) {
+    VIVACE_ASSIGN_OR_RETURN(id, library.Compile(function));
+  }
   const FlushDenormals flush;
   const std::vector<std::vector<std::byte>> before = Copy(buffers);
   Interpret(function, arguments);
-  if (!KernelLibrary::Supported()) return Status::Ok();
+  if (!KernelLibrary::Supported(target)) return Status::Ok();
   const std::vector<std::vector<std::byte>> expected = Copy(buffers);
   for (std::size_t i = 0; i < buffers.size(); ++i)
     std::copy(before[i].begin(), before[i].end(), buffers[i].begin());
   VIVACE_RETURN_IF_ERROR(library.Seal());
   library.Get(id)(arguments.data());
-  return Compare(function, expected, buffers);
+  return Compare(function, target, expected, buffers);
 }
 
 }  // namespace vivace::codegen

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "codegen/target.h"
 #include "codegen/vir.h"
 
 namespace vivace::codegen {
@@ -52,9 +53,10 @@ class GuardedBuffer {
 /// Verifies, interprets on `buffers` (everything that the kernel writes must lie in them), keeps the result,
 /// puts the old contents back, runs the machine code on them and compares. Both runs see the same
 /// `arguments`, with denormals flushed. Ok when all bytes agree, and then the buffers hold the result; where
-/// the CPU cannot run machine code only the interpreter runs. Otherwise the message has the kernel's name and
-/// the first byte that differs, or the compiler's refusal.
+/// the CPU cannot run the target's code it is made all the same, but only the interpreter runs. Otherwise the
+/// message has the kernel's name, the target and the first byte that differs, or the compiler's refusal.
 Status CompareWithInterpreter(const Function& function, std::span<const std::int64_t> arguments,
-                              std::span<const std::span<std::byte>> buffers);
+                              std::span<const std::span<std::byte>> buffers,
+                              const Target& target = HostTarget());
 
 }  // namespace vivace::codegen

@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "base/cpu_features.h"
 #include "base/status_macros.h"
-#include "codegen/emitter_avx512.h"
+#include "codegen/emitter.h"
 #include "codegen/register_allocation.h"
 
 namespace vivace::codegen {
@@ -75,6 +75,7 @@ struct KernelLibrary::Impl {
     std::uint32_t constants_start = 0;
   };
 
+  explicit Impl(const Target& made_for) : target(made_for), emitter(made_for) {}
   ~Impl() {
     if (pages != nullptr) munmap(pages, pages_bytes);
   }
@@ -83,7 +84,8 @@ struct KernelLibrary::Impl {
     return std::span(code).subspan(kernels[id].offset, bytes);
   }
 
-  EmitterAvx512 emitter;
+  const Target target;
+  Emitter emitter;
   std::vector<Kernel> kernels;
   std::unordered_multimap<std::uint64_t, std::int32_t> by_hash;
   std::vector<std::byte> code;  // position independent; stays after Seal, for dumps
@@ -92,11 +94,16 @@ struct KernelLibrary::Impl {
   bool sealed = false;
 };
 
-KernelLibrary::KernelLibrary() : impl_(std::make_unique<Impl>()) {}
+KernelLibrary::KernelLibrary(const Target& target) : impl_(std::make_unique<Impl>(target)) {}
 KernelLibrary::~KernelLibrary() = default;
 
-bool KernelLibrary::Supported() {
-  return base::DetectCpuFeatures().HasAvx512Vnni();
+const Target& KernelLibrary::target() const {
+  return impl_->target;
+}
+
+bool KernelLibrary::Supported(const Target& target) {
+  static const base::CpuFeatures features = base::DetectCpuFeatures();
+  return CanRun(target, features);
 }
 
 Result<KernelId> KernelLibrary::Compile(const Function& function) {
@@ -109,7 +116,7 @@ Result<KernelId> KernelLibrary::Compile(const Function& function) {
   }
   VIVACE_RETURN_IF_ERROR(Verify(function));
   VIVACE_ASSIGN_OR_RETURN(const Allocation allocation,
-                          AllocateRegisters(function, EmitterAvx512::Registers()));
+                          AllocateRegisters(function, impl_->emitter.registers()));
   VIVACE_ASSIGN_OR_RETURN(const MachineCode code, impl_->emitter.Emit(function, allocation));
 
   const KernelId id{size()};
@@ -132,9 +139,11 @@ Result<KernelId> KernelLibrary::Compile(const Function& function) {
 
 Status KernelLibrary::Seal() {
   VIVACE_CHECK(!impl_->sealed);
-  if (!Supported())
+  if (!Supported(impl_->target)) {
     return Unsupported(
-        "this CPU cannot run compiled kernels: AVX-512 F/BW/DQ/VL and VNNI are needed; use -O0");
+        fmt::format("this CPU cannot run kernels made for target {}; make them for another one, or use -O0",
+                    impl_->target.name));
+  }
   impl_->sealed = true;
   if (impl_->code.empty()) return Status::Ok();
   const std::size_t bytes = impl_->code.size();
@@ -181,9 +190,9 @@ std::string KernelLibrary::Dump(KernelId id) const {
   const KernelInfo& about = info(id);
   const Impl::Kernel& kernel = impl_->kernels[static_cast<std::size_t>(id.value)];
   const std::span<const std::byte> bytes = impl_->Bytes(static_cast<std::size_t>(id.value), about.code_bytes);
-  std::string out =
-      fmt::format("kernel {}: {} bytes, {} vector and {} scalar registers, compiled in {:.1f} us\n",
-                  about.name, about.code_bytes, about.vectors_used, about.scalars_used, about.compile_us);
+  std::string out = fmt::format(
+      "kernel {} for {}: {} bytes, {} vector and {} scalar registers, compiled in {:.1f} us\n", about.name,
+      impl_->target.name, about.code_bytes, about.vectors_used, about.scalars_used, about.compile_us);
   const auto part = [&](std::size_t begin, std::size_t end, std::string_view line) {
     if (begin < end) AppendHex(bytes.subspan(begin, end - begin), begin, line, out);
   };

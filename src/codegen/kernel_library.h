@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "codegen/target.h"
 #include "codegen/vir.h"
 
 namespace vivace::codegen {
@@ -27,19 +28,22 @@ struct KernelInfo {
 
 class KernelLibrary {
  public:
-  KernelLibrary();
+  explicit KernelLibrary(const Target& target = HostTarget());
   ~KernelLibrary();
   KernelLibrary(const KernelLibrary&) = delete;
   KernelLibrary& operator=(const KernelLibrary&) = delete;
 
-  /// True when this CPU can run what Compile makes (AVX-512 F/BW/DQ/VL and VNNI).
-  static bool Supported();
+  /// What the kernels are made for.
+  const Target& target() const;
+  /// True when this CPU can run what a library for `target` makes.
+  static bool Supported(const Target& target = HostTarget());
 
-  /// Verifies, allocates registers, emits; works on any CPU. kUnsupported when the kernel does not fit the
-  /// registers; the message names the instruction. A function that is already here (same text) gives the same
+  /// Verifies, allocates registers, emits; works on any CPU, for any target but kNone. kUnsupported when the
+  /// kernel does not fit the registers, or has an operation that the target lacks; the message names the
+  /// instruction. A function that is already here (same text) gives the same
   /// id.
   Result<KernelId> Compile(const Function& function);
-  /// Makes all kernels callable. No Compile after it. kUnsupported where Supported() is false.
+  /// Makes all kernels callable. No Compile after it. kUnsupported where Supported(target()) is false.
   Status Seal();
   /// After Seal.
   KernelFn Get(KernelId id) const;

@@ -89,10 +89,12 @@ class Allocator {
         registers_(registers),
         loop_count_(CountLoops(function)),
         vectors_(function.vectors, registers.vectors, function.code.size()),
+        writes_(registers.constants_in_memory ? function.vectors : 0, 0),
         scalars_(function.scalars + loop_count_ + 1, registers.scalars, function.code.size()) {}
 
   Result<Allocation> Run() {
     FindIntervals();
+    if (registers_.constants_in_memory) MoveConstantsToMemory();
     CloseIntervals(vectors_);
     CloseIntervals(scalars_);
     if (Arguments().first != kNone) scalars_.TakePhysical(ArgumentsId(), registers_.arguments_scalar);
@@ -160,6 +162,20 @@ class Allocator {
     }
   }
 
+  // A vector whose only write is a constant has no interval, and so no register.
+  void MoveConstantsToMemory() {
+    for (const Instruction& instruction : function_.code) {
+      const std::string_view pattern = Row(instruction.op).pattern;
+      if (!pattern.empty() && (pattern[0] == 'D' || pattern[0] == 'M')) ++writes_[instruction.operands[0]];
+    }
+    for (const Instruction& instruction : function_.code) {
+      const std::size_t id = instruction.operands[0];
+      if (instruction.op != Op::kConst || writes_[id] != 1) continue;
+      vectors_.intervals[id] = {};
+      vectors_.assigned[id] = kInMemory;
+    }
+  }
+
   void CloseIntervals(Bank& bank) {
     for (Interval& interval : bank.intervals) {
       if (interval.loop != kNone) interval.last = loops_[static_cast<std::size_t>(interval.loop)].end;
@@ -185,7 +201,8 @@ class Allocator {
   // The first source's register saves a move when its life ends here.
   static std::uint32_t Hint(const Bank& bank, const Instruction& instruction, std::string_view wanted) {
     if (Row(instruction.op).pattern.substr(0, 2) != wanted) return 0;
-    return 1u << bank.assigned[instruction.operands[1]];
+    const std::uint8_t source = bank.assigned[instruction.operands[1]];
+    return source == kInMemory ? 0 : 1u << source;
   }
 
   Status Assign(Bank& bank, std::size_t id, std::int32_t i, std::uint32_t hint) {
@@ -209,15 +226,17 @@ class Allocator {
       }
     }
     return Unsupported(fmt::format(
-        "kernel '{}' does not fit the {} {} registers at instruction {} '{}'; alive across it:{}",
+        "kernel '{}' does not fit the {} {} registers{}{} at instruction {} '{}'; alive across it:{}",
         function_.name, is_vector ? registers_.vectors : registers_.scalars, is_vector ? "vector" : "scalar",
-        at + 1, PrintLine(function_.code[static_cast<std::size_t>(at)]), alive));
+        registers_.target.empty() ? "" : " of target ", registers_.target, at + 1,
+        PrintLine(function_.code[static_cast<std::size_t>(at)]), alive));
   }
 
   const Function& function_;
   const RegisterFile& registers_;
   const std::size_t loop_count_;
   Bank vectors_;
+  std::vector<std::int32_t> writes_;  // by vector; empty unless constants lie in memory
   Bank scalars_;
   std::vector<LoopRange> loops_;
   std::vector<std::int32_t> open_;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "codegen/vir.h"
@@ -17,10 +18,15 @@ struct RegisterFile {
   int vectors = 0;
   int scalars = 0;
   int arguments_scalar = 0;
+  bool constants_in_memory = false;  // constants that are never rewritten take no register
+  std::string_view target = {};      // for messages
 };
 
+/// The "physical register" of a constant that the code reads from memory.
+inline constexpr std::uint8_t kInMemory = 0xff;
+
 struct Allocation {
-  std::vector<std::uint8_t> vectors;  // physical register of each virtual vector register
+  std::vector<std::uint8_t> vectors;  // physical register of each virtual vector register, or kInMemory
   std::vector<std::uint8_t> scalars;  // the same for scalars
   std::vector<std::uint8_t>
       counters;  // physical scalar register that counts the i-th loop, in the order of the text

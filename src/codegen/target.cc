@@ -73,6 +73,24 @@ Target TargetFor(const base::CpuFeatures& features) {
   return target;
 }
 
+bool CanRun(const Target& target, const base::CpuFeatures& features) {
+  const bool avx2 = features.avx2 && features.fma && features.f16c;
+  switch (target.isa) {
+    case InstructionSet::kNone:
+      return false;
+    case InstructionSet::kAvx2: {
+      const bool evex_vnni = features.avx512_vnni && features.avx512vl;
+      return avx2 && (!target.vnni || (target.vnni_vex ? features.avx_vnni : evex_vnni));
+    }
+    case InstructionSet::kAvx512:
+      return features.HasAvx512Vnni() && (!target.bf16 || features.avx512_bf16) &&
+             (!target.fp16 || features.avx512_fp16) &&
+             (!target.amx_int8 || (features.amx_tile && features.amx_int8)) &&
+             (!target.amx_bf16 || (features.amx_tile && features.amx_bf16));
+  }
+  return false;
+}
+
 const Target& HostTarget() {
   static const Target target = TargetFor(base::DetectCpuFeatures());
   return target;

@@ -49,6 +49,9 @@ struct Target {
   bool CanRun() const { return isa != InstructionSet::kNone; }
 };
 
+/// True when a CPU with these features can run code made for `target`.
+bool CanRun(const Target& target, const base::CpuFeatures& features);
+
 /// The best target for these features; kNone below AVX2 with FMA and F16C.
 Target TargetFor(const base::CpuFeatures& features);
 /// The target of this CPU, found once.
