@@ -1,0 +1,149 @@
+// What every benchmark measures against, in one place: loops that need registers only, plain reads of memory,
+// workers on cores of their own, and medians of bodies that run in turns (machines drift, so only what ran
+// side by side is compared). Thread safety: none; a benchmark drives it from its main thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/worker_team.h"
+#include "codegen/kernel_library.h"
+#include "codegen/target.h"
+#include "kernels/task.h"
+
+namespace vivace::bench {
+
+double Seconds();
+
+inline std::int64_t Address(const void* pointer) {
+  return reinterpret_cast<std::int64_t>(pointer);
+}
+
+/// Zeroed memory on huge pages where the system gives them.
+class Memory {
+ public:
+  explicit Memory(std::size_t bytes);
+  ~Memory();
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  std::byte* data() const { return aligned_; }
+  float* floats() const { return reinterpret_cast<float*>(aligned_); }
+
+ private:
+  std::size_t mapped_;
+  std::byte* mapping_;
+  std::byte* aligned_;
+};
+
+/// Fills with bits that are neither denormal, infinite nor NaN, read as f16, bf16 or f32.
+void FillNumbers(std::byte* data, std::size_t bytes);
+
+/// How often bodies run: after one round that is not counted, at least `least` and at most `most` rounds, and
+/// between the two until `seconds` have passed.
+struct Rounds {
+  int least = 5;
+  int most = 41;
+  double seconds = 0.1;
+};
+/// Median seconds of each body; the bodies take turns.
+std::vector<double> InterleavedMedians(const std::vector<std::function<void()>>& bodies,
+                                       const Rounds& rounds);
+
+/// A worker team whose workers stay on one core each, with scratch for kernels.
+class Workers {
+ public:
+  explicit Workers(int count);
+  int size() const { return team_.size(); }
+  std::byte* scratch(int worker) const { return scratch_.data() + worker * kernels::kScratchBytes; }
+
+  /// body(worker) on every worker at once.
+  template <class Body>
+  void Run(Body&& body) {
+    team_.Run([&body](int worker) { body(worker); });
+  }
+  /// body(task, worker) for every task 0 .. count-1, handed out as the engine does it.
+  template <class Body>
+  void RunTasks(int count, Body&& body) {
+    ranges_.Reset(count);
+    team_.Run([&](int worker) {
+      for (int task = ranges_.Take(worker); task >= 0; task = ranges_.Take(worker)) body(task, worker);
+    });
+  }
+  /// Lets this thread run on all cores again: threads that it makes inherit its cores.
+  static void ReleaseThisThread();
+
+ private:
+  base::WorkerTeam team_;
+  base::TaskRanges ranges_;
+  Memory scratch_;
+};
+
+//  id  name  multiply-adds per 64-byte instruction
+#define VIVACE_REGISTER_LOOPS(X) \
+  X(Fma, "f32 fma", 16)          \
+  X(Dot4, "u8 x s8 dot", 64)     \
+  X(Dot2, "s16 x s16 dot", 32)
+
+enum class RegisterLoop : std::uint8_t {
+#define VIVACE_X(id, ...) k##id,
+  VIVACE_REGISTER_LOOPS(VIVACE_X)
+#undef VIVACE_X
+};
+struct RegisterLoopRow {
+  RegisterLoop id;
+  std::string_view name;
+  int products;
+};
+inline constexpr RegisterLoopRow kRegisterLoops[] = {
+#define VIVACE_X(id, name, products) {RegisterLoop::k##id, name, products},
+    VIVACE_REGISTER_LOOPS(VIVACE_X)
+#undef VIVACE_X
+};
+
+/// The fixed variants of a plain read: what they prefetch ahead. The best one counts.
+struct ReadVariant {
+  std::string_view name;
+  codegen::PrefetchDistances distances;
+};
+inline constexpr ReadVariant kReadVariants[] = {
+    {"no prefetch", {}},
+    {"T0 +2 KiB", {.far_bytes = 0, .near_bytes = 2048}},
+    {"T0 +4 KiB", {.far_bytes = 0, .near_bytes = 4096}},
+    {"T1 +8 KiB", {.far_bytes = 8192, .near_bytes = 0}},
+    {"T1 +8 KiB, T0 +1 KiB", {.far_bytes = 8192, .near_bytes = 1024}},
+};
+
+/// The loops as machine code for one target.
+class MachineLoops {
+ public:
+  /// Fails where the target cannot run here.
+  static Result<std::unique_ptr<MachineLoops>> Create(const codegen::Target& target = codegen::HostTarget());
+
+  bool Has(RegisterLoop loop) const { return loops_[static_cast<std::size_t>(loop)].has_value(); }
+  /// Runs a register-only loop once on the calling thread: Products(loop) multiply-adds.
+  void RunLoop(RegisterLoop loop) const;
+  double Products(RegisterLoop loop) const;
+  /// Reads `bytes` (a multiple of 512), `repeats` times.
+  void Read(std::size_t variant, const std::byte* data, std::size_t bytes, int repeats = 1) const;
+
+ private:
+  explicit MachineLoops(const codegen::Target& target);
+  Status Compile();
+
+  codegen::Target target_;
+  codegen::KernelLibrary library_;
+  std::vector<std::optional<codegen::KernelId>> loops_;
+  std::vector<codegen::KernelId> reads_;
+};
+
+/// The same work on all workers at once: `bytes` are shared out in pieces. Rates are those of all together.
+void RunLoopOnAll(Workers& workers, const MachineLoops& loops, RegisterLoop loop);
+void ReadOnAll(Workers& workers, const MachineLoops& loops, std::size_t variant, const std::byte* data,
+               std::size_t bytes);
+
+}  // namespace vivace::bench
