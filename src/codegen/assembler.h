@@ -142,7 +142,7 @@ std::unique_ptr<Assembler> MakeAvx512Assembler(std::byte* buffer, std::size_t si
 std::unique_ptr<Assembler> MakeAvx2Assembler(std::byte* buffer, std::size_t size);
 
 /// The longest code of one operation, its share of the constants included.
-inline constexpr std::size_t kAvx512BytesPerInstruction = 96;
+inline constexpr std::size_t kAvx512BytesPerInstruction = 160;
 inline constexpr std::size_t kAvx2BytesPerInstruction = 384;
 
 }  // namespace vivace::codegen

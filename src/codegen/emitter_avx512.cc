@@ -17,6 +17,10 @@ constexpr int kNearestEven = 8;     // vrndscaleps: round to nearest even, no in
 constexpr int kF16NearestEven = 0;  // vcvtps2ph
 constexpr int kLessOrderedQuiet = 0x11;
 constexpr int kLessInt = 1;
+constexpr int kGreaterInt = 6;  // vpcmpd: not less or equal
+constexpr int kUnordered = 3;
+constexpr int kZeroOrDenormal = 0x26;  // vfpclassps: a flushed denormal counts as zero
+constexpr int kOrAnd = 0xf8;           // vpternlogd: d | (a & b)
 
 class Avx512Assembler final : public Assembler {
  public:
@@ -28,7 +32,12 @@ class Avx512Assembler final : public Assembler {
 
   void Constant();
   void Iota();
+  void MaskOfCount(int i);
+  void LoadPartial();
+  void StorePartial();
   void StoreU8();
+  void StoreBf16();
+  void DotBf16();
   void Reduce();
 
  protected:
@@ -36,6 +45,8 @@ class Avx512Assembler final : public Assembler {
   bool EmitVector() override;
 
  private:
+  void StoreBf16ByIntegers();
+  void DotBf16ByFma();
   void ReduceStep(const Xmm& d, const Xmm& a, const Xmm& b);
 };
 
@@ -52,11 +63,19 @@ constexpr VectorTable<A> kTable = {
     // Memory
     {Op::kLoad, [](A& a) { a.vmovups(a.V(0), a.Memory(1)); }},
     {Op::kLoadF16, [](A& a) { a.vcvtph2ps(a.V(0), a.Memory(1)); }},
+    {Op::kLoadBf16,
+     [](A& a) {
+       a.vpmovzxwd(a.V(0), a.Memory(1));
+       a.vpslld(a.V(0), a.V(0), 16);
+     }},
+    {Op::kLoadPartial, [](A& a) { a.LoadPartial(); }},
     {Op::kLoadU8, [](A& a) { a.vpmovzxbd(a.V(0), a.Memory(1)); }},
     {Op::kLoadS8, [](A& a) { a.vpmovsxbd(a.V(0), a.Memory(1)); }},
     {Op::kBroadcast, [](A& a) { a.vbroadcastss(a.V(0), a.Memory(1)); }},
     {Op::kStore, [](A& a) { a.vmovups(a.Memory(0), a.V(1)); }},
     {Op::kStoreF16, [](A& a) { a.vcvtps2ph(a.Memory(0), a.V(1), kF16NearestEven); }},
+    {Op::kStoreBf16, [](A& a) { a.StoreBf16(); }},
+    {Op::kStorePartial, [](A& a) { a.StorePartial(); }},
     {Op::kStoreU8, [](A& a) { a.StoreU8(); }},
     {Op::kPrefetch0, [](A& a) { a.prefetcht0(a.Memory(0)); }},
     {Op::kPrefetch1, [](A& a) { a.prefetcht1(a.Memory(0)); }},
@@ -91,15 +110,21 @@ constexpr VectorTable<A> kTable = {
     // i32 and bits
     {Op::kAddInt, [](A& a) { a.vpaddd(a.V(0), a.V(1), a.V(2)); }},
     {Op::kSubInt, [](A& a) { a.vpsubd(a.V(0), a.V(1), a.V(2)); }},
+    {Op::kMulInt, [](A& a) { a.vpmulld(a.V(0), a.V(1), a.V(2)); }},
     {Op::kAnd, [](A& a) { a.vpandd(a.V(0), a.V(1), a.V(2)); }},
     {Op::kOr, [](A& a) { a.vpord(a.V(0), a.V(1), a.V(2)); }},
     {Op::kXor, [](A& a) { a.vpxord(a.V(0), a.V(1), a.V(2)); }},
     {Op::kShiftLeft, [](A& a) { a.vpslld(a.V(0), a.V(1), a.Shift()); }},
     {Op::kShiftRight, [](A& a) { a.vpsrld(a.V(0), a.V(1), a.Shift()); }},
+    {Op::kShiftRightArithmetic, [](A& a) { a.vpsrad(a.V(0), a.V(1), a.Shift()); }},
+    {Op::kOrAnd, [](A& a) { a.vpternlogd(a.V(0), a.V(1), a.V(2), kOrAnd); }},
     // Dot products
     {Op::kDot4, [](A& a) { a.vpdpbusd(a.V(0), a.V(1), a.V(2)); }},
+    {Op::kDot4Narrow, [](A& a) { a.vpdpbusd(a.V(0), a.V(1), a.V(2)); }},
     {Op::kDot2, [](A& a) { a.vpdpwssd(a.V(0), a.V(1), a.V(2)); }},
     {Op::kDot2Broadcast, [](A& a) { a.vpdpwssd(a.V(0), a.V(1), a.BroadcastMemory(2)); }},
+    {Op::kDotBf16, [](A& a) { a.DotBf16(); }},
+    {Op::kDotBf16Broadcast, [](A& a) { a.DotBf16(); }},
 };
 
 bool Avx512Assembler::EmitVector() {
@@ -117,6 +142,82 @@ void Avx512Assembler::Constant() {
 void Avx512Assembler::Iota() {
   vpmovzxbd(V(0), PoolMemory());
   UsePool(PoolKind::kLanes);
+}
+
+// k1 = the lanes below the count in scalar operand i. A count under 0 or over 16 needs no care.
+void Avx512Assembler::MaskOfCount(int i) {
+  vpbroadcastd(Zmm(kScratchA), S(i).cvt32());
+  vpmovzxbd(Zmm(kScratchB), PoolMemory());
+  UsePool(PoolKind::kLanes);
+  vpcmpd(k1, Zmm(kScratchA), Zmm(kScratchB), kGreaterInt);
+}
+
+// Lanes outside the mask raise no fault.
+void Avx512Assembler::LoadPartial() {
+  MaskOfCount(2);
+  vmovups(V(0) | k1 | T_z, Memory(1));
+}
+
+void Avx512Assembler::StorePartial() {
+  MaskOfCount(2);
+  vmovups(Memory(0) | k1, V(1));
+}
+
+void Avx512Assembler::StoreBf16() {
+  if (!target().bf16) return StoreBf16ByIntegers();
+  vcvtneps2bf16(Ymm(kScratchA), V(1));
+  vmovups(Memory(0), Ymm(kScratchA));
+}
+
+// Half of the last place, less one when the bit above is even, is added before the cut; NaN and denormals go
+// their own way under k1.
+void Avx512Assembler::StoreBf16ByIntegers() {
+  const Zmm a(kScratchA);
+  const Zmm b(kScratchB);
+  const auto constant = [this](std::uint32_t bits) {
+    vbroadcastss(Zmm(kScratchB), PoolMemory());
+    UsePool(PoolKind::kWord, bits);
+  };
+  vpslld(a, V(1), 15);
+  vpsrld(a, a, 31);  // the bit above the cut
+  constant(0x7fff);
+  vpaddd(a, a, b);
+  vpaddd(a, a, V(1));
+  vcmpps(k1, V(1), V(1), kUnordered);
+  constant(0x00400000);
+  vpord(a | k1, V(1), b);
+  vfpclassps(k1, V(1), kZeroOrDenormal);
+  constant(0x80000000);
+  vpandd(a | k1, V(1), b);
+  vpsrld(a, a, 16);
+  vpmovdw(Memory(0), a);
+}
+
+void Avx512Assembler::DotBf16() {
+  if (!target().bf16) return DotBf16ByFma();
+  if (op() == Op::kDotBf16) return vdpbf16ps(V(0), V(1), V(2));
+  vdpbf16ps(V(0), V(1), BroadcastMemory(2));
+}
+
+// The same two fused steps: the odd halves, then the even ones. Shifts clear the other half. The sum moves to
+// a scratch register meanwhile, as the destination may be a source, too. Of two NaN factors vfmadd213ps
+// passes on its second operand: that must be a's.
+void Avx512Assembler::DotBf16ByFma() {
+  const Zmm a(kScratchA);
+  const Zmm sum(kScratchB);
+  const auto second = [&](const Zmm& room) {
+    if (op() == Op::kDotBf16) return V(2);
+    vpbroadcastd(room, Memory(2));
+    return room;
+  };
+  vpsrld(sum, second(sum), 16);
+  vpslld(sum, sum, 16);
+  vpsrld(a, V(1), 16);
+  vpslld(a, a, 16);
+  vfmadd213ps(sum, a, V(0));
+  vpslld(a, V(1), 16);
+  vpslld(V(0), second(V(0)), 16);
+  vfmadd213ps(V(0), a, sum);
 }
 
 // Values are signed, the saturating store takes unsigned ones: negative values first become zero.

@@ -5,6 +5,7 @@
 
 #include <smmintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -95,6 +96,27 @@ std::uint32_t FromF16(std::uint16_t half) {
   return IsNan(bits) ? Quiet(bits) : bits;
 }
 
+// Also where the thread does not flush denormals: the instructions for bf16 flush whatever its mode.
+std::uint32_t Flush(std::uint32_t bits) {
+  return (bits & 0x7f800000u) == 0 ? bits & 0x80000000u : bits;
+}
+
+std::uint16_t ToBf16(std::uint32_t bits) {
+  if (IsNan(bits)) return static_cast<std::uint16_t>(Quiet(bits) >> 16);
+  bits = Flush(bits);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+}
+
+// The order of the instruction reference for VDPBF16PS (the odd pair first, a rounding to nearest even after
+// each, denormals in and out flushed), which leaves open whether a product is rounded before it is added. Zen
+// 4 does not round it: its results are these two fused steps bit for bit, NaN operands included.
+std::uint32_t DotBf16(std::uint32_t d, std::uint32_t a, std::uint32_t b) {
+  const auto step = [](std::uint32_t sum, std::uint32_t x, std::uint32_t y) {
+    return Flush(Fma(sum, Flush(x), Flush(y)));
+  };
+  return step(step(Flush(d), a & 0xffff0000u, b & 0xffff0000u), a << 16, b << 16);
+}
+
 std::uint32_t Dot4(std::uint32_t d, std::uint32_t a, std::uint32_t b) {
   for (int shift = 0; shift < 32; shift += 8) {
     const auto unsigned_byte = static_cast<std::int32_t>(a >> shift & 0xff);
@@ -102,6 +124,14 @@ std::uint32_t Dot4(std::uint32_t d, std::uint32_t a, std::uint32_t b) {
     d += static_cast<std::uint32_t>(unsigned_byte * signed_byte);
   }
   return d;
+}
+
+std::uint32_t Dot4Narrow(std::uint32_t d, std::uint32_t a, std::uint32_t b) {
+  for (int shift = 0; shift < 32; shift += 8) {
+    const int value = static_cast<std::int8_t>(b >> shift & 0xff);
+    VIVACE_CHECK(value >= -64 && value <= 64);  // the kernel's promise
+  }
+  return Dot4(d, a, b);
 }
 
 std::uint32_t Dot2(std::uint32_t d, std::uint32_t a, std::uint32_t b) {
@@ -179,6 +209,11 @@ class Machine {
   void StoreEach(F f) {
     for (std::size_t i = 0; i < kLanes; ++i) Write<T>(0, f(V(1)[i]), i);
   }
+  // How many lanes a partial load or store moves; operand i has the count.
+  std::size_t PartialLanes(int i) {
+    const auto count = static_cast<std::int32_t>(S(i));
+    return static_cast<std::size_t>(std::clamp(count, 0, kLanes));
+  }
   template <class F>
   void SetScalar(F f) {
     S(0) = static_cast<std::int64_t>(f());
@@ -194,6 +229,7 @@ class Machine {
 
   void StepMove();
   void StepArithmetic();
+  void StepDot();
   void StepScalar();
   void StepControl();
 
@@ -222,16 +258,27 @@ void Machine::StepMove() {
       return LoadEach<std::uint32_t>([](std::uint32_t x) { return x; });
     case Op::kLoadF16:
       return LoadEach<std::uint16_t>(FromF16);
+    case Op::kLoadBf16:
+      return LoadEach<std::uint16_t>([](std::uint16_t x) { return std::uint32_t{x} << 16; });
     case Op::kLoadU8:
       return LoadEach<std::uint8_t>([](std::uint8_t x) { return std::uint32_t{x}; });
     case Op::kLoadS8:
       return LoadEach<std::int8_t>([](std::int8_t x) { return static_cast<std::uint32_t>(std::int32_t{x}); });
     case Op::kBroadcast:
       return V(0).fill(Read<std::uint32_t>(1));
+    case Op::kLoadPartial: {
+      const std::size_t count = PartialLanes(2);
+      return Each([&](std::size_t i) { return i < count ? Read<std::uint32_t>(1, i) : 0u; });
+    }
     case Op::kStore:
       return StoreEach<std::uint32_t>([](std::uint32_t x) { return x; });
     case Op::kStoreF16:
       return StoreEach<std::uint16_t>([](std::uint32_t x) { return tensor::F32ToF16(AsFloat(x)); });
+    case Op::kStoreBf16:
+      return StoreEach<std::uint16_t>(ToBf16);
+    case Op::kStorePartial:
+      for (std::size_t i = 0; i < PartialLanes(2); ++i) Write<std::uint32_t>(0, V(1)[i], i);
+      return;
     case Op::kStoreU8:
       return StoreEach<std::uint8_t>([](std::uint32_t x) {
         return static_cast<std::uint8_t>(AsInt(x) < 0 ? 0 : AsInt(x) > 255 ? 255 : AsInt(x));
@@ -296,6 +343,8 @@ void Machine::StepArithmetic() {
       return Binary([](std::uint32_t a, std::uint32_t b) { return a + b; });
     case Op::kSubInt:
       return Binary([](std::uint32_t a, std::uint32_t b) { return a - b; });
+    case Op::kMulInt:
+      return Binary([](std::uint32_t a, std::uint32_t b) { return a * b; });
     case Op::kAnd:
       return Binary([](std::uint32_t a, std::uint32_t b) { return a & b; });
     case Op::kOr:
@@ -306,6 +355,17 @@ void Machine::StepArithmetic() {
       return Unary([bits](std::uint32_t a) { return a << bits; });
     case Op::kShiftRight:
       return Unary([bits](std::uint32_t a) { return a >> bits; });
+    case Op::kShiftRightArithmetic:
+      return Unary([bits](std::uint32_t a) { return static_cast<std::uint32_t>(AsInt(a) >> bits); });
+    case Op::kOrAnd:
+      return Each([&](std::size_t i) { return V(0)[i] | (V(1)[i] & V(2)[i]); });
+    default:
+      StepDot();
+  }
+}
+
+void Machine::StepDot() {
+  switch (current_->op) {
     case Op::kDot4:
       return Each([&](std::size_t i) { return Dot4(V(0)[i], V(1)[i], V(2)[i]); });
     case Op::kDot2:
@@ -313,6 +373,14 @@ void Machine::StepArithmetic() {
     case Op::kDot2Broadcast: {
       const auto b = Read<std::uint32_t>(2);
       return Each([&](std::size_t i) { return Dot2(V(0)[i], V(1)[i], b); });
+    }
+    case Op::kDot4Narrow:
+      return Each([&](std::size_t i) { return Dot4Narrow(V(0)[i], V(1)[i], V(2)[i]); });
+    case Op::kDotBf16:
+      return Each([&](std::size_t i) { return DotBf16(V(0)[i], V(1)[i], V(2)[i]); });
+    case Op::kDotBf16Broadcast: {
+      const auto b = Read<std::uint32_t>(2);
+      return Each([&](std::size_t i) { return DotBf16(V(0)[i], V(1)[i], b); });
     }
     default:
       VIVACE_CHECK(!"not vector arithmetic");

@@ -161,6 +161,8 @@ class Generator {
   void StoreStep();
   void FloatStep();
   void IntStep();
+  void DotBf16Step();
+  void Dot4NarrowStep();
   void ScalarStep();
   void ScalarLoadStep();
   void BeginLoop();
@@ -181,7 +183,7 @@ class Generator {
 
 void Generator::LoadStep() {
   const auto constant = [this](std::uint32_t bits) { return builder_.ConstBits(bits); };
-  switch (random_.Below(14)) {
+  switch (random_.Below(16)) {
     case 0:
     case 1:
       return ToFloats(builder_.Load(At(RandomBuffer::kFloats, 64)));
@@ -207,13 +209,17 @@ void Generator::LoadStep() {
       return ToInts(constant(RandomWord(random_)));
     case 12:
       return ToInts(builder_.Iota());
+    case 13:
+      return ToFloats(builder_.LoadBf16(At(RandomBuffer::kHalves, 32)));
+    case 14:
+      return ToFloats(builder_.LoadPartial(At(RandomBuffer::kFloats, 64), Integer()));
     default:
       return ToInts(builder_.Splat(Integer()));
   }
 }
 
 void Generator::StoreStep() {
-  switch (random_.Below(9)) {
+  switch (random_.Below(11)) {
     case 0:
       return builder_.Store(At(RandomBuffer::kFloats, 64), Float());
     case 1:
@@ -229,6 +235,10 @@ void Generator::StoreStep() {
     case 6:
       return builder_.Store16(At(RandomBuffer::kInts, 2), Integer());
     case 7:
+      return builder_.StorePartial(At(RandomBuffer::kInts, 64), Int(), Integer());
+    case 8:  // not among the f16: an infinity of bf16 is a NaN of f16
+      return builder_.StoreBf16(At(RandomBuffer::kInts, 32), Float());
+    case 9:
       return builder_.Prefetch0(At(RandomBuffer::kInts, 1));
     default:
       return builder_.Prefetch1(At(RandomBuffer::kFloats, 1));
@@ -239,7 +249,7 @@ void Generator::FloatStep() {
   constexpr std::array<Op, 6> kBinary = {Op::kAdd, Op::kSub, Op::kMul, Op::kDiv, Op::kMin, Op::kMax};
   constexpr std::array<Op, 6> kUnary = {Op::kSqrt,     Op::kRound,    Op::kSumLanes,
                                         Op::kMaxLanes, Op::kMinLanes, Op::kMove};
-  const int choice = random_.Below(13);
+  const int choice = random_.Below(14);
   if (choice < 5) {
     const Op op = kBinary[static_cast<std::size_t>(random_.Below(kBinary.size()))];
     const Vec d = FloatTarget();
@@ -261,6 +271,8 @@ void Generator::FloatStep() {
       return builder_.FmaBroadcast(Float(), Float(), At(RandomBuffer::kFloats, 4));
     case 11:
       return ToFloats(builder_.MulBroadcast(Float(), At(RandomBuffer::kFloats, 4)));
+    case 12:
+      return DotBf16Step();
     default:
       return random_.OneIn(2) ? ToFloats(builder_.SelectLess(Float(), Float(), Float(), Float()))
                               : ToFloats(builder_.SelectLessInt(Int(), Int(), Float(), Float()));
@@ -268,8 +280,8 @@ void Generator::FloatStep() {
 }
 
 void Generator::IntStep() {
-  constexpr std::array<Op, 5> kBinary = {Op::kAddInt, Op::kSubInt, Op::kAnd, Op::kOr, Op::kXor};
-  const int choice = random_.Below(14);
+  constexpr std::array<Op, 6> kBinary = {Op::kAddInt, Op::kSubInt, Op::kMulInt, Op::kAnd, Op::kOr, Op::kXor};
+  const int choice = random_.Below(17);
   if (choice < 4) {
     const Op op = kBinary[static_cast<std::size_t>(random_.Below(kBinary.size()))];
     const Vec d = Target(ints_);
@@ -293,10 +305,31 @@ void Generator::IntStep() {
     case 11:
       return ToFloats(builder_.Unary(Op::kToFloat, Int()));
     case 12:
+      return ToInts(builder_.ShiftRightArithmetic(Int(), random_.Below(32)));
+    case 13:
+      return builder_.OrAnd(Int(), Int(), Int());
+    case 14:
+      return Dot4NarrowStep();
+    case 15:
       return ToInts(builder_.SelectLessInt(Int(), Int(), Int(), Int()));
     default:
       return ToInts(builder_.SelectLess(Float(), Float(), Int(), Int()));
   }
+}
+
+// The pairs' topmost exponent bits are cleared: numbers under 2, no NaN.
+void Generator::DotBf16Step() {
+  const Vec pairs = builder_.And(Int(), builder_.ConstBits(0xbfffbfff));
+  if (random_.OneIn(2)) return builder_.DotBf16(Float(), pairs, pairs);
+  builder_.DotBf16Broadcast(Float(), pairs, At(RandomBuffer::kHalves, 4));  // no half is a NaN of bf16
+}
+
+// Keeps the promise of -64..64: the sign of each byte also in the bit below it.
+void Generator::Dot4NarrowStep() {
+  const Vec values = builder_.And(Int(), builder_.ConstBits(0xbfbfbfbf));
+  const Vec signs = builder_.And(values, builder_.ConstBits(0x80808080));
+  builder_.BinaryTo(Op::kOr, values, values, builder_.ShiftRight(signs, 1));
+  builder_.Dot4Narrow(Int(), Int(), values);
 }
 
 void Generator::ScalarStep() {

@@ -69,6 +69,18 @@ Vec Builder::LoadF16(Mem m) {
   return d;
 }
 
+Vec Builder::LoadBf16(Mem m) {
+  const Vec d = NewVec();
+  LoadBf16To(d, m);
+  return d;
+}
+
+Vec Builder::LoadPartial(Mem m, Scalar n) {
+  const Vec d = NewVec();
+  Append(Op::kLoadPartial, {d.id, m.base.id, n.id}, m.offset);
+  return d;
+}
+
 Vec Builder::LoadU8(Mem m) {
   const Vec d = NewVec();
   Append(Op::kLoadU8, {d.id, m.base.id}, m.offset);
@@ -93,6 +105,9 @@ void Builder::LoadTo(Vec d, Mem m) {
 void Builder::LoadF16To(Vec d, Mem m) {
   Append(Op::kLoadF16, {d.id, m.base.id}, m.offset);
 }
+void Builder::LoadBf16To(Vec d, Mem m) {
+  Append(Op::kLoadBf16, {d.id, m.base.id}, m.offset);
+}
 void Builder::BroadcastTo(Vec d, Mem m) {
   Append(Op::kBroadcast, {d.id, m.base.id}, m.offset);
 }
@@ -101,6 +116,12 @@ void Builder::Store(Mem m, Vec v) {
 }
 void Builder::StoreF16(Mem m, Vec v) {
   Append(Op::kStoreF16, {m.base.id, v.id}, m.offset);
+}
+void Builder::StoreBf16(Mem m, Vec v) {
+  Append(Op::kStoreBf16, {m.base.id, v.id}, m.offset);
+}
+void Builder::StorePartial(Mem m, Vec v, Scalar n) {
+  Append(Op::kStorePartial, {m.base.id, v.id, n.id}, m.offset);
 }
 void Builder::StoreU8(Mem m, Vec v) {
   Append(Op::kStoreU8, {m.base.id, v.id}, m.offset);
@@ -150,6 +171,16 @@ void Builder::ShiftRightTo(Vec d, Vec a, int bits) {
   Append(Op::kShiftRight, {d.id, a.id}, bits);
 }
 
+Vec Builder::ShiftRightArithmetic(Vec a, int bits) {
+  const Vec d = NewVec();
+  ShiftRightArithmeticTo(d, a, bits);
+  return d;
+}
+
+void Builder::ShiftRightArithmeticTo(Vec d, Vec a, int bits) {
+  Append(Op::kShiftRightArithmetic, {d.id, a.id}, bits);
+}
+
 Vec Builder::MulBroadcast(Vec a, Mem m) {
   const Vec d = NewVec();
   Append(Op::kMulBroadcast, {d.id, a.id, m.base.id}, m.offset);
@@ -179,6 +210,18 @@ void Builder::FmaBroadcast(Vec d, Vec a, Mem m) {
 }
 void Builder::Dot4(Vec d, Vec u8, Vec s8) {
   Append(Op::kDot4, {d.id, u8.id, s8.id});
+}
+void Builder::Dot4Narrow(Vec d, Vec u8, Vec s8) {
+  Append(Op::kDot4Narrow, {d.id, u8.id, s8.id});
+}
+void Builder::OrAnd(Vec d, Vec a, Vec b) {
+  Append(Op::kOrAnd, {d.id, a.id, b.id});
+}
+void Builder::DotBf16(Vec d, Vec a, Vec b) {
+  Append(Op::kDotBf16, {d.id, a.id, b.id});
+}
+void Builder::DotBf16Broadcast(Vec d, Vec a, Mem m) {
+  Append(Op::kDotBf16Broadcast, {d.id, a.id, m.base.id}, m.offset);
 }
 void Builder::Dot2(Vec d, Vec a, Vec b) {
   Append(Op::kDot2, {d.id, a.id, b.id});

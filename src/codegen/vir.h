@@ -92,19 +92,27 @@ class Builder {
   // Memory
   Vec Load(Mem m);
   Vec LoadF16(Mem m);
+  Vec LoadBf16(Mem m);
   Vec LoadU8(Mem m);
   Vec LoadS8(Mem m);
   Vec Broadcast(Mem m);
+  /// The first min(max(n, 0), 16) lanes, the others 0; memory past them is not touched. n is 32 bits.
+  Vec LoadPartial(Mem m, Scalar n);
   void LoadTo(Vec d, Mem m);
   void LoadF16To(Vec d, Mem m);
+  void LoadBf16To(Vec d, Mem m);
   void BroadcastTo(Vec d, Mem m);
   void Store(Mem m, Vec v);
   void StoreF16(Mem m, Vec v);
+  void StoreBf16(Mem m, Vec v);
   void StoreU8(Mem m, Vec v);
+  /// The first min(max(n, 0), 16) lanes; memory past them is not touched. n is 32 bits.
+  void StorePartial(Mem m, Vec v, Scalar n);
   void Prefetch0(Mem m);
   void Prefetch1(Mem m);
 
-  // Any two-operand vector op: kAdd, kSub, kMul, kDiv, kMin, kMax, kAddInt, kSubInt, kAnd, kOr, kXor
+  // Any two-operand vector op: kAdd, kSub, kMul, kDiv, kMin, kMax, kAddInt, kSubInt, kMulInt, kAnd,
+  // kOr, kXor
   Vec Binary(Op op, Vec a, Vec b);
   void BinaryTo(Op op, Vec d, Vec a, Vec b);
   Vec Add(Vec a, Vec b) { return Binary(Op::kAdd, a, b); }
@@ -116,12 +124,17 @@ class Builder {
   Vec And(Vec a, Vec b) { return Binary(Op::kAnd, a, b); }
   Vec AddInt(Vec a, Vec b) { return Binary(Op::kAddInt, a, b); }
   Vec SubInt(Vec a, Vec b) { return Binary(Op::kSubInt, a, b); }
+  Vec MulInt(Vec a, Vec b) { return Binary(Op::kMulInt, a, b); }
+  Vec Or(Vec a, Vec b) { return Binary(Op::kOr, a, b); }
+  Vec Xor(Vec a, Vec b) { return Binary(Op::kXor, a, b); }
   // One-operand: kSqrt, kRound, kToInt, kToFloat, kSumLanes, kMaxLanes, kMinLanes
   Vec Unary(Op op, Vec a);
   void UnaryTo(Op op, Vec d, Vec a);
   Vec ShiftLeft(Vec a, int bits);
   Vec ShiftRight(Vec a, int bits);
   void ShiftRightTo(Vec d, Vec a, int bits);
+  Vec ShiftRightArithmetic(Vec a, int bits);
+  void ShiftRightArithmeticTo(Vec d, Vec a, int bits);
   Vec MulBroadcast(Vec a, Mem m);
   Vec SelectLess(Vec a, Vec b, Vec x, Vec y);
   Vec SelectLessInt(Vec a, Vec b, Vec x, Vec y);
@@ -130,9 +143,15 @@ class Builder {
   void Fma(Vec d, Vec a, Vec b);
   void Fnma(Vec d, Vec a, Vec b);
   void FmaBroadcast(Vec d, Vec a, Mem m);
+  void OrAnd(Vec d, Vec a, Vec b);  // d |= a & b
   void Dot4(Vec d, Vec u8, Vec s8);
+  /// Dot4 whose author promises that every s8 is in -64..64.
+  void Dot4Narrow(Vec d, Vec u8, Vec s8);
   void Dot2(Vec d, Vec a, Vec b);
   void Dot2Broadcast(Vec d, Vec a, Mem m);
+  /// Only where Target::bf16_dot makes it worth it; exact everywhere.
+  void DotBf16(Vec d, Vec a, Vec b);
+  void DotBf16Broadcast(Vec d, Vec a, Mem m);
 
   // Scalars
   Scalar Arg(int index);

@@ -18,12 +18,16 @@ constexpr const char* kEveryOperation = R"(kernel every vectors=4 scalars=3
   v3 = mov v2
   v0 = ld [s0 + 64]
   v0 = ld.f16 [s0]
+  v0 = ld.bf16 [s0]
   v0 = ld.u8 [s0 - 16]
   v0 = ld.s8 [s0 + 2147483647]
   v0 = bc [s0 + 4]
+  v0 = ld.n [s0 + 4], s0
   st [s0 + 128], v0
   st.f16 [s0], v1
+  st.bf16 [s0], v1
   st.u8 [s0], v1
+  st.n [s0 - 64], v1, s0
   pf0 [s0 + 1024]
   pf1 [s0 + 8192]
   v0 = add v1, v2
@@ -47,14 +51,20 @@ constexpr const char* kEveryOperation = R"(kernel every vectors=4 scalars=3
   v0 = sel.ilt v0, v1, v2, v3
   v0 = iadd v1, v2
   v0 = isub v1, v2
+  v0 = imul v1, v2
   v0 = and v1, v2
   v0 = or v1, v2
   v0 = xor v1, v2
   v0 = shl v1, 31
   v0 = shr v1, 4
+  v0 = sar v1, 31
+  v0 = or.and v1, v2
   v0 = dp4 v1, v2
   v0 = dp2 v1, v2
   v0 = dp2.bc v1, [s0 + 4]
+  v0 = dp4.n v1, v2
+  v0 = dpb v1, v2
+  v0 = dpb.bc v1, [s0 + 4]
   s1 = s.const -9223372036854775808
   s2 = s.mov s1
   s2 = s.ld64 [s0]
@@ -178,6 +188,8 @@ TEST(VirVerify, RefusesWithTheInstructionAndTheReason) {
       {"s0 = arg -1", "1 (arg): argument index -1 is outside 0 .. 63"},
       {"v0 = const -1", "1 (const): constant -1 is outside 0 .. 4294967295"},
       {"v0 = iota\nv0 = shl v0, 32", "2 (shl): shift 32 is outside 0 .. 31"},
+      {"v0 = iota\nv0 = sar v0, 32", "2 (sar): shift 32 is outside 0 .. 31"},
+      {"s0 = arg 0\nv0 = ld.n [s0], s1", "2 (ld.n): s1 is read before it is written"},
       {"s0 = arg 0\ns0 = s.shr s0, 64", "2 (s.shr): shift 64 is outside 0 .. 63"},
       {"s0 = arg 0\ns0 = s.addi s0, 2147483648",
        "2 (s.addi): immediate 2147483648 is outside -2147483648 .. 2147483647"},

@@ -88,6 +88,7 @@ class Verifier {
         return CheckRange(value, 0, std::numeric_limits<std::uint32_t>::max(), "constant");
       case Op::kShiftLeft:
       case Op::kShiftRight:
+      case Op::kShiftRightArithmetic:
         return CheckRange(value, 0, 31, "shift");
       case Op::kScalarShiftLeft:
       case Op::kScalarShiftRight:
