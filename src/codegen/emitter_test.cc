@@ -18,6 +18,18 @@
 namespace vivace::codegen {
 namespace {
 
+Target Avx2() {
+  base::CpuFeatures features;
+  features.avx2 = features.fma = features.f16c = true;
+  return TargetFor(features);
+}
+Target Avx512() {
+  base::CpuFeatures features;
+  features.avx2 = features.fma = features.f16c = true;
+  features.avx512f = features.avx512bw = features.avx512dq = features.avx512vl = features.avx512_vnni = true;
+  return TargetFor(features);
+}
+
 constexpr std::size_t kInputBytes = 1024;
 constexpr std::size_t kOutputBytes = 1024;
 
@@ -29,6 +41,16 @@ constexpr std::array<std::uint32_t, 32> kEdges = {
     0x4f000000, 0xcf000000, 0x4effffff, 0x4b000001, 0x477fe000, 0x477ff000, 0x477fefff, 0x33000000,
     0x33000001, 0x387fc000, 0xffc00000, 0x42fe0000, 0x437f0000, 0x43800000, 0x80ff7f01, 0x7fff8000};
 
+// What this CPU can run; where it can run nothing, the code is made all the same and only interpreted.
+const std::vector<Target>& TargetsUnderTest() {
+  static const std::vector<Target> targets = [] {
+    std::vector<Target> out = RunnableTargets();
+    if (out.empty()) out = {Avx512(), Avx2()};
+    return out;
+  }();
+  return targets;
+}
+
 // A kernel with the operation `op` once. Its vector operands are drawn from three registers and its scalars
 // from three, so that they alias; results are stored, and in half of the programs the sources, too, so that
 // they do not die at the operation.
@@ -39,7 +61,9 @@ Function OneOperation(Op op, std::mt19937_64& random) {
   std::array<Vec, 3> vectors{};
   std::array<Scalar, 3> scalars{};
   for (int i = 0; i < 3; ++i) {
-    vectors[static_cast<std::size_t>(i)] = builder.Load({in, static_cast<int>(random() % 15) * 64});
+    vectors[static_cast<std::size_t>(i)] =
+        random() % 3 == 0 ? builder.ConstBits(random() % 4 == 0 ? 0 : kEdges[random() % kEdges.size()])
+                          : builder.Load({in, static_cast<int>(random() % 15) * 64});
     scalars[static_cast<std::size_t>(i)] = builder.Load64({in, static_cast<int>(random() % 120) * 8});
   }
   Instruction instruction{op};
@@ -117,8 +141,10 @@ TEST_P(OperationTest, MachineCodeEqualsInterpreter) {
     FillWithEdges(input.as<std::uint32_t>(), random);
     KeepPromise(op, input.as<std::uint32_t>());
     const Function function = OneOperation(op, random);
-    const Status status = CompareWithInterpreter(function, arguments, buffers);
-    ASSERT_TRUE(status.ok()) << status.message() << "\n" << Print(function);
+    for (const Target& target : TargetsUnderTest()) {
+      const Status status = CompareWithInterpreter(function, arguments, buffers, target);
+      ASSERT_TRUE(status.ok()) << status.message() << "\n" << Print(function);
+    }
   }
 }
 
@@ -129,12 +155,17 @@ INSTANTIATE_TEST_SUITE_P(Every, OperationTest, testing::Range(0, static_cast<int
                            return name;
                          });
 
-// Runs the kernel both ways on `output` and checks that they agree; then the caller looks at the values.
+// Runs the kernel both ways on `output` for every target, from the same contents, and checks that they agree;
+// then the caller looks at the values.
 void RunBoth(const Function& function, const std::vector<std::int64_t>& arguments,
              const GuardedBuffer& output) {
   const std::array<std::span<std::byte>, 1> buffers = {output.bytes()};
-  const Status status = CompareWithInterpreter(function, arguments, buffers);
-  ASSERT_TRUE(status.ok()) << status.message() << "\n" << Print(function);
+  const std::vector<std::byte> before(output.bytes().begin(), output.bytes().end());
+  for (const Target& target : TargetsUnderTest()) {
+    std::copy(before.begin(), before.end(), output.bytes().begin());
+    const Status status = CompareWithInterpreter(function, arguments, buffers, target);
+    ASSERT_TRUE(status.ok()) << status.message() << "\n" << Print(function);
+  }
 }
 
 TEST(Emitter, LanesSumInTheOrderOfTheTree) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <iterator>
@@ -16,7 +17,8 @@
 namespace vivace::codegen {
 namespace {
 
-constexpr std::size_t kMaxVectors = 22;  // floats and integers together, under the target's 30
+constexpr int kTemporaries = 3;          // vectors that one step may need beyond those that stay
+constexpr std::size_t kMaxVectors = 22;  // that stay, floats and integers together
 constexpr std::size_t kMaxIntegers = 4;  // scalars that are not addresses
 constexpr std::size_t kMaxLoopDepth = 3;
 constexpr int kMaxLoopCount = 4;
@@ -61,8 +63,11 @@ std::uint32_t RandomWord(Random& random) {
 
 class Generator {
  public:
-  Generator(std::uint64_t seed, int operations)
-      : random_(seed), operations_(operations), builder_(fmt::format("random_{}", seed)) {}
+  Generator(std::uint64_t seed, int operations, int vectors)
+      : random_(seed),
+        operations_(operations),
+        max_vectors_(std::min(kMaxVectors, static_cast<std::size_t>(vectors - kTemporaries))),
+        builder_(fmt::format("random_{}", seed)) {}
 
   Function Run() {
     Begin();
@@ -128,7 +133,7 @@ class Generator {
 
   // A destination: an existing register or, while there is room, a new one.
   Vec Target(std::vector<Vec>& kind) {
-    if (random_.OneIn(3) || floats_.size() + ints_.size() >= kMaxVectors) return random_.Pick(kind);
+    if (random_.OneIn(3) || floats_.size() + ints_.size() >= max_vectors_) return random_.Pick(kind);
     fresh_ = true;
     return builder_.NewVec();
   }
@@ -143,7 +148,7 @@ class Generator {
   void ToFloats(Vec v) { Adopt(floats_, v); }
   // A register that the builder made: kept while there is room, else moved into an existing one.
   void Adopt(std::vector<Vec>& kind, Vec v) {
-    if (floats_.size() + ints_.size() < kMaxVectors && !random_.OneIn(3)) {
+    if (floats_.size() + ints_.size() < max_vectors_ && !random_.OneIn(3)) {
       kind.push_back(v);
     } else {
       builder_.MoveTo(random_.Pick(kind), v);
@@ -171,6 +176,7 @@ class Generator {
 
   Random random_;
   int operations_;
+  std::size_t max_vectors_;
   int steps_ = 0;
   bool fresh_ = false;
   Builder builder_;
@@ -419,11 +425,11 @@ void Generator::StoreAll() {
 
 }  // namespace
 
-Function MakeRandomProgram(std::uint64_t seed, int operations) {
-  return Generator(seed, operations).Run();
+Function MakeRandomProgram(std::uint64_t seed, int operations, int vectors) {
+  return Generator(seed, operations, vectors).Run();
 }
 
-Status CheckRandomProgram(std::uint64_t seed, int operations) {
+Status CheckRandomProgram(std::uint64_t seed, int operations, const Target& target) {
   Random random(seed ^ 0x5eed);
   const std::array<GuardedBuffer, kRandomBufferCount> memory = {
       GuardedBuffer(kRandomBufferBytes), GuardedBuffer(kRandomBufferBytes), GuardedBuffer(kRandomBufferBytes),
@@ -442,8 +448,8 @@ Status CheckRandomProgram(std::uint64_t seed, int operations) {
   }
   for (int i = 0; i < kRandomSmallIntegers; ++i) arguments.push_back(random.Below(6) - 2);
   for (int i = 0; i < kRandomAnyIntegers; ++i) arguments.push_back(static_cast<std::int64_t>(random.Bits()));
-  const Function function = MakeRandomProgram(seed, operations);
-  const Status status = CompareWithInterpreter(function, arguments, buffers);
+  const Function function = MakeRandomProgram(seed, operations, target.CanRun() ? target.vectors : 30);
+  const Status status = CompareWithInterpreter(function, arguments, buffers, target);
   if (status.ok()) return status;
   return {status.code(),
           fmt::format("seed {}, {} operations: {}\n{}", seed, operations, status.message(), Print(function))};

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "codegen/target.h"
 #include "codegen/vir.h"
 
 namespace vivace::codegen {
@@ -18,11 +19,12 @@ inline constexpr int kRandomBufferBytes = 4096;
 inline constexpr int kRandomSmallIntegers = 2;
 inline constexpr int kRandomAnyIntegers = 2;
 
-/// A program of at least `operations` operations plus the stores of everything alive into the results.
-Function MakeRandomProgram(std::uint64_t seed, int operations);
+/// A program of at least `operations` operations plus the stores of everything alive into the results, for a
+/// target with this many vector registers (7 at least).
+Function MakeRandomProgram(std::uint64_t seed, int operations, int vectors = 30);
 
 /// Makes the program, fills its buffers from the seed and compares interpreter and machine code. The message
 /// of a failure has the seed, what differs and the program.
-Status CheckRandomProgram(std::uint64_t seed, int operations);
+Status CheckRandomProgram(std::uint64_t seed, int operations, const Target& target = HostTarget());
 
 }  // namespace vivace::codegen
