@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <bit>
 
 namespace vivace::codegen {
 namespace {
@@ -126,8 +125,8 @@ std::uint32_t Assembler::PoolOffset(const PoolUse& use) {
     case PoolKind::kWide:
       for (int lane = 0; lane < 8; ++lane) dd(use.bits);
       break;
-    case PoolKind::kFloatLanes:
-      for (int lane = 0; lane < 16; ++lane) dd(std::bit_cast<std::uint32_t>(static_cast<float>(lane)));
+    case PoolKind::kWideLanes:
+      for (int lane = 0; lane < 16; ++lane) dd(static_cast<std::uint32_t>(lane));
       break;
     case PoolKind::kLanes:
       for (int lane = 0; lane < 16; ++lane) db(lane);
@@ -149,7 +148,7 @@ void Assembler::Constants() {
   const bool words_only = kinds == 1u << static_cast<unsigned>(PoolKind::kWord);
   while (getSize() % (words_only ? 4 : kWideAlignment) != 0) int3();
   constants_start_ = static_cast<std::uint32_t>(getSize());
-  for (const PoolKind kind : {PoolKind::kWide, PoolKind::kFloatLanes, PoolKind::kLanes, PoolKind::kWord}) {
+  for (const PoolKind kind : {PoolKind::kWide, PoolKind::kWideLanes, PoolKind::kLanes, PoolKind::kWord}) {
     if ((kinds >> static_cast<unsigned>(kind) & 1) == 0) continue;
     pool_.clear();
     for (const PoolUse& use : pool_uses_) {

@@ -37,10 +37,10 @@ inline constexpr int kArgumentsScalar = 8;  // rdi
 
 /// What a table in the constants after the code holds.
 enum class PoolKind : std::uint8_t {
-  kWide,        // 32 bytes: the word eight times
-  kFloatLanes,  // 64 bytes: 0.0f .. 15.0f
-  kLanes,       // 16 bytes: 0 .. 15
-  kWord,        // four bytes
+  kWide,       // 32 bytes: the word eight times
+  kWideLanes,  // 64 bytes: 0 .. 15, four bytes each
+  kLanes,      // 16 bytes: 0 .. 15
+  kWord,       // four bytes
 };
 
 class Assembler : public Xbyak::CodeGenerator {
@@ -143,6 +143,6 @@ std::unique_ptr<Assembler> MakeAvx2Assembler(std::byte* buffer, std::size_t size
 
 /// The longest code of one operation, its share of the constants included.
 inline constexpr std::size_t kAvx512BytesPerInstruction = 160;
-inline constexpr std::size_t kAvx2BytesPerInstruction = 384;
+inline constexpr std::size_t kAvx2BytesPerInstruction = 448;
 
 }  // namespace vivace::codegen

@@ -95,6 +95,9 @@ class Avx2Assembler final : public Assembler {
   void Iota();
   void StoreF16();
   void StoreU8();
+  void StoreBf16();
+  void LoadPartial();
+  void StorePartial();
   void Reduce();
   void SelectLess();
   void SelectLessInt();
@@ -103,6 +106,9 @@ class Avx2Assembler final : public Assembler {
   void Dot4();
   void Dot2();
   void Dot2Broadcast();
+  void Dot4Narrow();
+  void OrAnd();
+  void DotBf16();
 
  protected:
   void BeginFunction(const Function& function) override { constants_.assign(function.vectors, 0); }
@@ -115,6 +121,8 @@ class Avx2Assembler final : public Assembler {
   Xbyak::Address Spill() const { return ptr[rsp - kSpillBytes]; }
   void ReduceStep(const Xmm& d, const Xmm& a, const Xmm& b);
   void Blend(int half, const Ymm& mask);
+  void MaskOfCount(int i, int half);
+  void RoundToBf16(int half);
 
   std::vector<std::uint32_t> constants_;  // by virtual vector: what its `const` said
 };
@@ -143,6 +151,14 @@ constexpr VectorTable<A> kTable = {
      [](A& a) {
        for (const int half : {0, 1}) a.vcvtph2ps(a.Half(0, half), a.Memory(1, half * kHalfBytes / 2));
      }},
+    {Op::kLoadBf16,
+     [](A& a) {
+       for (const int half : {0, 1}) {
+         a.vpmovzxwd(a.Half(0, half), a.Memory(1, half * kHalfBytes / 2));
+         a.vpslld(a.Half(0, half), a.Half(0, half), 16);
+       }
+     }},
+    {Op::kLoadPartial, [](A& a) { a.LoadPartial(); }},
     {Op::kLoadU8,
      [](A& a) {
        for (const int half : {0, 1}) a.vpmovzxbd(a.Half(0, half), a.Memory(1, half * kHalfBytes / 4));
@@ -161,6 +177,8 @@ constexpr VectorTable<A> kTable = {
        for (const int half : {0, 1}) a.vmovups(a.Memory(0, half * kHalfBytes), a.Register(1, half, a.a_));
      }},
     {Op::kStoreF16, [](A& a) { a.StoreF16(); }},
+    {Op::kStoreBf16, [](A& a) { a.StoreBf16(); }},
+    {Op::kStorePartial, [](A& a) { a.StorePartial(); }},
     {Op::kStoreU8, [](A& a) { a.StoreU8(); }},
     {Op::kPrefetch0, [](A& a) { a.prefetcht0(a.Memory(0)); }},
     {Op::kPrefetch1, [](A& a) { a.prefetcht1(a.Memory(0)); }},
@@ -190,15 +208,21 @@ constexpr VectorTable<A> kTable = {
     // i32 and bits
     {Op::kAddInt, VIVACE_HALVES(Commutative, vpaddd)},
     {Op::kSubInt, VIVACE_HALVES(Binary, vpsubd)},
+    {Op::kMulInt, VIVACE_HALVES(Commutative, vpmulld)},
     {Op::kAnd, VIVACE_HALVES(Commutative, vpand)},
     {Op::kOr, VIVACE_HALVES(Commutative, vpor)},
     {Op::kXor, VIVACE_HALVES(Commutative, vpxor)},
     {Op::kShiftLeft, VIVACE_HALVES(ShiftLanes, vpslld)},
     {Op::kShiftRight, VIVACE_HALVES(ShiftLanes, vpsrld)},
+    {Op::kShiftRightArithmetic, VIVACE_HALVES(ShiftLanes, vpsrad)},
+    {Op::kOrAnd, [](A& a) { a.OrAnd(); }},
     // Dot products
     {Op::kDot4, [](A& a) { a.Dot4(); }},
+    {Op::kDot4Narrow, [](A& a) { a.Dot4Narrow(); }},
     {Op::kDot2, [](A& a) { a.Dot2(); }},
     {Op::kDot2Broadcast, [](A& a) { a.Dot2Broadcast(); }},
+    {Op::kDotBf16, [](A& a) { a.DotBf16(); }},
+    {Op::kDotBf16Broadcast, [](A& a) { a.DotBf16(); }},
 };
 
 #undef VIVACE_HALVES
@@ -248,6 +272,66 @@ void Avx2Assembler::StoreU8() {
   vextracti128(Xmm(kScratchB), a_, 1);
   vpunpckldq(Xmm(kScratchA), Xmm(kScratchA), Xmm(kScratchB));
   vmovdqu(Memory(0), Xmm(kScratchA));
+}
+
+// a_ = the half rounded to bf16, in the low 16 bits of each lane. Half of the last place, less one when the
+// bit above is even, is added before the cut; then NaN and denormals are put in their places.
+void Avx2Assembler::RoundToBf16(int half) {
+  constexpr int kUnordered = 3;
+  vpslld(a_, Register(1, half, a_), 15);
+  vpsrld(a_, a_, 31);  // the bit above the cut
+  WithConstant(0x7fff, [&](const auto& almost_half) { vpaddd(a_, a_, almost_half); });
+  Last(1, half, [&](const auto& x) { vpaddd(a_, a_, x); });
+
+  const Ymm nan = Register(1, half, b_);
+  vcmpps(b_, nan, nan, kUnordered);
+  vpandn(a_, b_, a_);
+  Last(1, half, [&](const auto& x) { vpand(b_, b_, x); });
+  vpor(a_, a_, b_);
+  const Ymm again = Register(1, half, b_);
+  vcmpps(b_, again, again, kUnordered);
+  WithConstant(0x00400000, [&](const auto& quiet) { vpand(b_, b_, quiet); });
+  vpor(a_, a_, b_);
+
+  const Ymm x = Register(1, half, b_);
+  WithConstant(0x7f800000, [&](const auto& exponent) { vpand(b_, x, exponent); });
+  WithConstant(0, [&](const auto& zero) { vpcmpeqd(b_, b_, zero); });
+  WithConstant(0x7fffffff, [&](const auto& all_but_sign) { vpand(b_, b_, all_but_sign); });
+  vpandn(a_, b_, a_);
+  vpsrld(a_, a_, 16);
+}
+
+void Avx2Assembler::StoreBf16() {
+  constexpr int kFirstAndThird = 0x08;  // of the four quarters: what packing filled
+  for (const int half : {0, 1}) {
+    RoundToBf16(half);
+    vpackusdw(a_, a_, a_);
+    vpermq(a_, a_, kFirstAndThird);
+    vmovdqu(Memory(0, half * kHalfBytes / 2), Xmm(kScratchA));
+  }
+}
+
+// b_ = the lanes of this half below the count in scalar operand i. Counts below 0 or above 16 need no care.
+void Avx2Assembler::MaskOfCount(int i, int half) {
+  vmovd(Xmm(kScratchB), S(i).cvt32());
+  vpbroadcastd(b_, Xmm(kScratchB));
+  vpcmpgtd(b_, b_, PoolMemory());
+  UsePool(PoolKind::kWideLanes, 0, static_cast<std::uint32_t>(half * kHalfBytes));
+}
+
+// Lanes outside the mask raise no fault.
+void Avx2Assembler::LoadPartial() {
+  for (const int half : {0, 1}) {
+    MaskOfCount(2, half);
+    vmaskmovps(Half(0, half), b_, Memory(1, half * kHalfBytes));
+  }
+}
+
+void Avx2Assembler::StorePartial() {
+  for (const int half : {0, 1}) {
+    MaskOfCount(2, half);
+    vmaskmovps(Memory(0, half * kHalfBytes), b_, KeptRegister(1, half, a_));
+  }
 }
 
 void Avx2Assembler::ReduceStep(const Xmm& d, const Xmm& a, const Xmm& b) {
@@ -350,6 +434,46 @@ void Avx2Assembler::Dot2Broadcast() {
       vpmaddwd(a_, Register(1, half, a_), b_);
       vpaddd(Half(0, half), Half(0, half), a_);
     }
+  }
+}
+
+// With bytes of b in -64..64 two products fit 16 bits.
+void Avx2Assembler::Dot4Narrow() {
+  if (target().vnni) return Dot4();
+  for (const int half : {0, 1}) {
+    const Ymm a = Register(1, half, a_);
+    Last(2, half, [&](const auto& b) { vpmaddubsw(b_, a, b); });
+    WithConstant(0x00010001, [&](const auto& ones) { vpmaddwd(b_, b_, ones); });
+    vpaddd(Half(0, half), Half(0, half), b_);
+  }
+}
+
+void Avx2Assembler::OrAnd() {
+  for (const int half : {0, 1}) {
+    const Ymm a = Register(1, half, a_);
+    Last(2, half, [&](const auto& b) { vpand(a_, a, b); });
+    vpor(Half(0, half), Half(0, half), a_);
+  }
+}
+
+// Two fused steps: the odd halves of the pairs, then the even ones. The sum moves to scratch meanwhile, as
+// the destination may be a source, too. Of two NaN factors vfmadd213ps passes on its second operand: a's.
+void Avx2Assembler::DotBf16() {
+  for (const int half : {0, 1}) {
+    const Ymm d = Half(0, half);
+    const auto second = [&](const Ymm& room) {
+      if (op() == Op::kDotBf16) return Register(2, half, room);
+      vpbroadcastd(room, Memory(2));
+      return room;
+    };
+    vpsrld(b_, second(b_), 16);
+    vpslld(b_, b_, 16);
+    vpsrld(a_, Register(1, half, a_), 16);
+    vpslld(a_, a_, 16);
+    vfmadd213ps(b_, a_, d);
+    vpslld(a_, Register(1, half, a_), 16);
+    vpslld(d, second(d), 16);
+    vfmadd213ps(d, a_, b_);
   }
 }
 

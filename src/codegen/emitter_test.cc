@@ -51,6 +51,17 @@ const std::vector<Target>& TargetsUnderTest() {
   return targets;
 }
 
+// Bytes in -64..64 for an operation that its author promises them to.
+std::uint32_t KeepPromise(Op op, std::uint32_t word) {
+  if (op != Op::kDot4Narrow) return word;
+  std::uint32_t narrow = 0;
+  for (int shift = 0; shift < 32; shift += 8) {
+    const int value = static_cast<std::int8_t>(word >> shift & 0xff) / 2;
+    narrow |= static_cast<std::uint32_t>(value & 0xff) << shift;
+  }
+  return word == 0 ? 0x40404040 : narrow;
+}
+
 // A kernel with the operation `op` once. Its vector operands are drawn from three registers and its scalars
 // from three, so that they alias; results are stored, and in half of the programs the sources, too, so that
 // they do not die at the operation.
@@ -62,8 +73,9 @@ Function OneOperation(Op op, std::mt19937_64& random) {
   std::array<Scalar, 3> scalars{};
   for (int i = 0; i < 3; ++i) {
     vectors[static_cast<std::size_t>(i)] =
-        random() % 3 == 0 ? builder.ConstBits(random() % 4 == 0 ? 0 : kEdges[random() % kEdges.size()])
-                          : builder.Load({in, static_cast<int>(random() % 15) * 64});
+        random() % 3 == 0
+            ? builder.ConstBits(random() % 4 == 0 ? 0 : KeepPromise(op, kEdges[random() % kEdges.size()]))
+            : builder.Load({in, static_cast<int>(random() % 15) * 64});
     scalars[static_cast<std::size_t>(i)] = builder.Load64({in, static_cast<int>(random() % 120) * 8});
   }
   Instruction instruction{op};
@@ -106,19 +118,6 @@ Function OneOperation(Op op, std::mt19937_64& random) {
   return function;
 }
 
-// Bytes in -64..64 for an operation that its author promises them to.
-void KeepPromise(Op op, std::span<std::uint32_t> words) {
-  if (op != Op::kDot4Narrow) return;
-  for (std::uint32_t& word : words) {
-    std::uint32_t narrow = 0;
-    for (int shift = 0; shift < 32; shift += 8) {
-      const int value = static_cast<std::int8_t>(word >> shift & 0xff) / 2;
-      narrow |= static_cast<std::uint32_t>(value & 0xff) << shift;
-    }
-    word = word == 0 ? 0x40404040 : narrow;
-  }
-}
-
 void FillWithEdges(std::span<std::uint32_t> words, std::mt19937_64& random) {
   for (std::uint32_t& word : words) {
     word = random() % 4 == 0 ? static_cast<std::uint32_t>(random()) & 0xff7fffffu
@@ -139,7 +138,7 @@ TEST_P(OperationTest, MachineCodeEqualsInterpreter) {
   arguments[1] = output.address();
   for (int repeat = 0; repeat < 150; ++repeat) {
     FillWithEdges(input.as<std::uint32_t>(), random);
-    KeepPromise(op, input.as<std::uint32_t>());
+    for (std::uint32_t& word : input.as<std::uint32_t>()) word = KeepPromise(op, word);
     const Function function = OneOperation(op, random);
     for (const Target& target : TargetsUnderTest()) {
       const Status status = CompareWithInterpreter(function, arguments, buffers, target);
