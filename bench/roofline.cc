@@ -37,8 +37,9 @@ Function BuildRegisterLoop(RegisterLoop loop, const Target& target) {
   const bool floats = loop == RegisterLoop::kFma;
   std::vector<Vec> sums;
   for (int i = 0; i < Sums(target); ++i) sums.push_back(b.ConstInt(0));
-  const Vec x = floats ? b.Const(1.0f) : b.ConstInt(0x01020304);
-  const Vec w = floats ? b.Const(0.5f) : b.ConstInt(0x05060708);
+  const bool pairs = loop == RegisterLoop::kDotBf16;
+  const Vec x = floats ? b.Const(1.0f) : b.ConstInt(pairs ? 0x3f803f80 : 0x01020304);
+  const Vec w = floats ? b.Const(0.5f) : b.ConstInt(pairs ? 0x3f003f00 : 0x05060708);
   b.Loop(kSteps);
   for (const Vec sum : sums) {
     switch (loop) {
@@ -50,6 +51,9 @@ Function BuildRegisterLoop(RegisterLoop loop, const Target& target) {
         break;
       case RegisterLoop::kDot2:
         b.Dot2(sum, x, w);
+        break;
+      case RegisterLoop::kDotBf16:
+        b.DotBf16(sum, x, w);
         break;
     }
   }
@@ -172,6 +176,7 @@ Result<std::unique_ptr<MachineLoops>> MachineLoops::Create(const Target& target)
 
 Status MachineLoops::Compile() {
   for (const RegisterLoopRow& row : kRegisterLoops) {
+    if (row.id == RegisterLoop::kDotBf16 && !target_.bf16) continue;
     VIVACE_ASSIGN_OR_RETURN(const codegen::KernelId id, library_.Compile(BuildRegisterLoop(row.id, target_)));
     loops_[static_cast<std::size_t>(row.id)] = id;
   }

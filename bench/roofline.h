@@ -87,7 +87,8 @@ class Workers {
 #define VIVACE_REGISTER_LOOPS(X) \
   X(Fma, "f32 fma", 16)          \
   X(Dot4, "u8 x s8 dot", 64)     \
-  X(Dot2, "s16 x s16 dot", 32)
+  X(Dot2, "s16 x s16 dot", 32)   \
+  X(DotBf16, "bf16 dot", 32)
 
 enum class RegisterLoop : std::uint8_t {
 #define VIVACE_X(id, ...) k##id,
@@ -124,6 +125,7 @@ class MachineLoops {
   /// Fails where the target cannot run here.
   static Result<std::unique_ptr<MachineLoops>> Create(const codegen::Target& target = codegen::HostTarget());
 
+  /// False for instructions that the target lacks.
   bool Has(RegisterLoop loop) const { return loops_[static_cast<std::size_t>(loop)].has_value(); }
   /// Runs a register-only loop once on the calling thread: Products(loop) multiply-adds.
   void RunLoop(RegisterLoop loop) const;

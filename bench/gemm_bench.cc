@@ -1,0 +1,168 @@
+// The table of contractions: every weight class with its activation types, three shapes, eight numbers of
+// rows, two threads. Beside each figure, in turns with it, runs what bounds it: the register-only loop of its
+// arithmetic and, for one row, every plain read of the same memory. Shares are of that; figures under their
+// bar are marked and listed at the end. Weights come from memory (96 MiB of copies). From 128 rows on, the
+// quantisation of the rows from float32 is part of the time wherever a kernel for it exists.
+// Usage: gemm_bench [part of a class or activation name, such as q4_1 or u8g64] [K, such as 4096]
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "gemm_case.h"
+
+namespace vivace::bench {
+namespace {
+
+constexpr std::size_t kWeightBytes = std::size_t{96} << 20;
+constexpr Rounds kRounds = {.least = 5, .most = 41, .seconds = 0.06};
+constexpr Rounds kReadRounds = {.least = 9, .most = 25, .seconds = 0.1};
+
+struct Figure {
+  double products = 0;  // a second
+  double bytes = 0;     // of packed weights a second
+  double bound = 0;     // products a second of the loop, or bytes a second of the read
+  double share = 0;
+  std::string read;  // the best plain read, rows 1
+};
+
+class Table {
+ public:
+  explicit Table(const MachineLoops& loops) : loops_(loops) {}
+
+  void Shape(const GemmShape& shape, const std::string& filter) {
+    std::printf("\nK = %d, N = %d, %d threads\n\n| class x activations |", shape.k, shape.n, workers_.size());
+    for (const int rows : kGemmRows) std::printf(" M=%d |", rows);
+    std::printf("\n|---|");
+    for (std::size_t i = 0; i < std::size(kGemmRows); ++i) std::printf("---|");
+    std::printf("\n");
+    for (const GemmTypes& types : AllGemmTypes()) {
+      if (Name(types).find(filter) != std::string::npos) Line(types, shape);
+    }
+  }
+
+  void Summary() const {
+    if (read_seen_ > 0) {
+      std::printf("\nbest plain read beside the rows of M = 1: median %.1f GB/s\n", Median(reads_) / 1e9);
+    }
+    for (const RegisterLoopRow& row : kRegisterLoops) {
+      const std::vector<double>& rates = rates_[static_cast<std::size_t>(row.id)];
+      if (!rates.empty()) {
+        std::printf("%s from registers: median %.1f GMAC/s, lowest %.1f, highest %.1f\n",
+                    std::string(row.name).c_str(), Median(rates) / 1e9,
+                    *std::min_element(rates.begin(), rates.end()) / 1e9,
+                    *std::max_element(rates.begin(), rates.end()) / 1e9);
+      }
+    }
+    std::printf("%d of %d figures with a bar are below it\n", static_cast<int>(below_.size()), barred_);
+    for (const std::string& line : below_) std::printf("  below: %s\n", line.c_str());
+  }
+
+ private:
+  static double Median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+  }
+
+  void Line(const GemmTypes& types, const GemmShape& shape) {
+    std::printf("| %s |", Name(types).c_str());
+    const auto made = GemmCase::Create(types, shape, weights_, kWeightBytes);
+    if (!made.ok()) {
+      for (std::size_t i = 0; i < std::size(kGemmRows); ++i) std::printf(" - |");
+      std::printf(" %s\n", made.status().message().c_str());
+      return;
+    }
+    for (const int rows : kGemmRows) {
+      const Figure figure = Measure(types, **made, rows);
+      const bool quantised =
+          (*made)->quantises(rows) || tensor::QuantizedRows{32, types.activations}.is_float();
+      if (rows == 1) {
+        std::printf(" %.1f GB/s %.0f %%", figure.bytes / 1e9, 100 * figure.share);
+      } else {
+        std::printf(" %.0f %.0f %%%s", figure.products / 1e9, 100 * figure.share,
+                    rows >= 128 && !quantised ? " (quantised before)" : "");
+      }
+      const std::optional<double> bar = BarOf(types, rows);
+      const bool below = bar && figure.share < *bar;
+      barred_ += bar ? 1 : 0;
+      if (below) Note(types, shape, rows, figure, *bar);
+      std::printf("%s |", below ? " (!)" : "");
+      std::fflush(stdout);
+    }
+    std::printf("\n");
+  }
+
+  void Note(const GemmTypes& types, const GemmShape& shape, int rows, const Figure& figure, double bar) {
+    char text[200];
+    std::snprintf(text, sizeof(text), "%s, K=%d N=%d, M=%d: %.0f %% of %s, bar %.0f %%", Name(types).c_str(),
+                  shape.k, shape.n, rows, 100 * figure.share,
+                  rows == 1 ? figure.read.c_str() : "the register-only loop", 100 * bar);
+    below_.push_back(text);
+  }
+
+  Figure Measure(const GemmTypes& types, GemmCase& made, int rows) {
+    return rows == 1 ? MeasureReading(made) : MeasureDots(types, made, rows);
+  }
+
+  Figure MeasureReading(GemmCase& made) {
+    std::vector<std::function<void()>> bodies = {[&] { made.Run(workers_, 1); }};
+    for (std::size_t v = 0; v < std::size(kReadVariants); ++v)
+      bodies.push_back([&, v] { ReadOnAll(workers_, loops_, v, weights_.data(), made.all_bytes()); });
+    const std::vector<double> t = InterleavedMedians(bodies, kReadRounds);
+    const auto best = std::min_element(t.begin() + 1, t.end());
+    const double bytes = static_cast<double>(made.all_bytes());
+    reads_.push_back(bytes / *best);
+    ++read_seen_;
+    return {.products = made.PassProducts(1) / t[0],
+            .bytes = bytes / t[0],
+            .bound = bytes / *best,
+            .share = *best / t[0],
+            .read = "the plain read (" + std::string(kReadVariants[best - t.begin() - 1].name) + ")"};
+  }
+
+  Figure MeasureDots(const GemmTypes& types, GemmCase& made, int rows) {
+    const RegisterLoop loop = LoopOf(types);
+    const std::vector<double> t = InterleavedMedians(
+        {[&] { RunLoopOnAll(workers_, loops_, loop); }, [&] { made.Run(workers_, rows); }}, kRounds);
+    const double bound = workers_.size() * loops_.Products(loop) / t[0],
+                 rate = made.PassProducts(rows) / t[1];
+    rates_[static_cast<std::size_t>(loop)].push_back(bound);
+    return {.products = rate,
+            .bytes = made.PassBytes(rows) / t[1],
+            .bound = bound,
+            .share = rate / bound,
+            .read = {}};
+  }
+
+  const MachineLoops& loops_;
+  Workers workers_{2};
+  Memory weights_{kWeightBytes + (1 << 16)};
+  std::vector<double> reads_;
+  int read_seen_ = 0;
+  std::vector<double> rates_[std::size(kRegisterLoops)];
+  std::vector<std::string> below_;
+  int barred_ = 0;
+};
+
+int Run(const std::string& filter, int k) {
+  const auto loops = MachineLoops::Create();
+  if (!loops.ok()) {
+    std::printf("%s\n", loops.status().message().c_str());
+    return 0;
+  }
+  std::printf(
+      "GMAC/s and share of the register-only loop; M = 1: packed bytes and share of the best plain read\n");
+  Table table(**loops);
+  for (const GemmShape& shape : kGemmShapes) {
+    if (k == 0 || k == shape.k) table.Shape(shape, filter);
+  }
+  table.Summary();
+  return 0;
+}
+
+}  // namespace
+}  // namespace vivace::bench
+
+int main(int argc, char** argv) {
+  return vivace::bench::Run(argc > 1 ? argv[1] : "", argc > 2 ? std::atoi(argv[2]) : 0);
+}
