@@ -1,9 +1,11 @@
 #include "kernels/math_builders.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
+#include "codegen/differential.h"
 #include "kernels/panel_fixture.h"
-#include "kernels/quantize_builders.h"
 
 namespace vivace::kernels {
 namespace {
@@ -11,158 +13,163 @@ namespace {
 using codegen::Builder;
 using codegen::Function;
 using codegen::Scalar;
+using codegen::Vec;
+
+// One function of this folder with what it should be.
+struct Case {
+  const char* name;
+  std::function<std::function<Vec(Builder&, Vec)>(Builder&)> make;  // constants first, then the body
+  double (*exact)(double);
+  float low, high;  // dense inputs
+  double relative, absolute;
+  // What comes of the infinities.
+  float at_infinity, at_negative_infinity;
+};
+
+template <class Constants>
+auto With(Constants (*make)(Builder&), Vec (*body)(Builder&, const Constants&, Vec)) {
+  return [=](Builder& b) -> std::function<Vec(Builder&, Vec)> {
+    return [k = make(b), body](Builder& inner, Vec x) { return body(inner, k, x); };
+  };
+}
+
+constexpr float kCap = 30.0f;
+SoftCapConstants Cap30(Builder& b) {
+  return MakeSoftCapConstants(b, kCap);
+}
+double ExactSigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+double ExactGelu(double x) {
+  return x * ExactSigmoid(2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x));
+}
+
+std::vector<Case> Cases() {
+  const float top = std::exp(88.0f), inf = INFINITY;
+  return {
+      {"exp", With(MakeExpConstants, Exp), std::exp, -87, 88, 2e-7, 0, top, std::exp(-87.0f)},
+      {"sigmoid", With(MakeExpConstants, Sigmoid), ExactSigmoid, -120, 120, 3e-7, 1.7e-38, 1, 0},
+      {"silu", With(MakeExpConstants, Silu), [](double x) { return x * ExactSigmoid(x); }, -120, 120, 4e-7,
+       1e-35, inf, -inf},
+      {"gelu near", With(MakeGeluConstants, Gelu), ExactGelu, -1, 60, 4e-7, 0, inf, -inf},
+      {"gelu", With(MakeGeluConstants, Gelu), ExactGelu, -60, -1, 0, 2e-7, inf, -inf},
+      {"tanh", With(MakeTanhConstants, Tanh), std::tanh, -20, 20, 4e-7, 0, 1, -1},
+      {"tanh near", With(MakeTanhConstants, Tanh), std::tanh, -0.01f, 0.01f, 4e-7, 0, 1, -1},
+      {"soft cap", With(Cap30, SoftCap), [](double x) { return kCap * std::tanh(x / kCap); }, -200, 200, 5e-7,
+       4e-37, kCap, -kCap},
+      {"log", With(MakeLogConstants, Log), std::log, 1e-6f, 100, 3e-7, 0, inf, NAN},
+      {"log near", With(MakeLogConstants, Log), std::log, 0.9f, 1.1f, 3e-7, 0, inf, NAN},
+      {"log far", With(MakeLogConstants, Log), std::log, 1e-37f, 1e38f, 3e-7, 0, inf, NAN},
+  };
+}
 
 // out[i] = f(in[i]) for `count` vectors. Arguments: in, out, count.
-template <class F>
-Function Elementwise(const char* name, F f) {
-  Builder b(name);
+Function Elementwise(const Case& c) {
+  Builder b(c.name);
   const Scalar in = b.Arg(0), out = b.Arg(1);
-  const ExpConstants constants = MakeExpConstants(b);
+  const auto body = c.make(b);
   b.Loop(b.Arg(2));
-  b.Store({out, 0}, f(b, constants, b.Load({in, 0})));
+  b.Store({out, 0}, body(b, b.Load({in, 0})));
   b.Bump(in, 64);
   b.Bump(out, 64);
   b.End();
   return b.Take();
 }
 
-std::vector<float> Apply(const Function& function, std::vector<float> in) {
+std::vector<float> Apply(const Case& c, std::vector<float> in) {
   const FlushDenormals flush;
+  in.resize((in.size() + 15) / 16 * 16);
   std::vector<float> out(in.size());
   const std::int64_t arguments[] = {reinterpret_cast<std::int64_t>(in.data()),
                                     reinterpret_cast<std::int64_t>(out.data()),
                                     static_cast<std::int64_t>(in.size() / 16)};
-  codegen::Interpret(function, arguments);
+  codegen::Interpret(Elementwise(c), arguments);
   return out;
 }
 
-TEST(MathBuilders, ExpIsAccurateOverItsRange) {
-  std::vector<float> in(1 << 16);
-  for (std::size_t i = 0; i < in.size(); ++i)
-    in[i] = -87.0f + 175.0f * static_cast<float>(i) / static_cast<float>(in.size());
-  const std::vector<float> out = Apply(Elementwise("exp", Exp), in);
-  double worst = 0;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    const double expected = std::exp(static_cast<double>(in[i]));
-    worst = std::max(worst, std::abs(out[i] - expected) / expected);
+// The case's range, and the numbers next to powers of two in it, where exponents change.
+std::vector<float> Inputs(const Case& c) {
+  std::vector<float> in;
+  for (int i = 0; i < (1 << 15); ++i)
+    in.push_back(c.low + (c.high - c.low) * (static_cast<float>(i) / 32767));
+  for (int e = -126; e < 127; ++e) {
+    for (const float sign : {-1.0f, 1.0f}) {
+      for (const float m : {0.70710677f, 0.7071068f, 0.99999994f, 1.0f, 1.0000001f}) {
+        const float x = sign * std::ldexp(m, e);
+        if (std::isnormal(x) && x >= c.low && x <= c.high) in.push_back(x);
+      }
+    }
   }
-  EXPECT_LE(worst, 2e-7);
+  return in;
 }
 
-TEST(MathBuilders, ExpClampsItsInputAndIsOneAtZero) {
-  const std::vector<float> in = {0.0f, -0.0f, -1000.0f, -INFINITY, 1000.0f, INFINITY, -87.0f, 88.0f,
-                                 0,    0,     0,        0,         0,       0,        0,      0};
-  const std::vector<float> out = Apply(Elementwise("exp", Exp), in);
-  EXPECT_EQ(out[0], 1.0f);
-  EXPECT_EQ(out[1], 1.0f);
-  EXPECT_EQ(out[2], out[6]);
-  EXPECT_EQ(out[3], out[6]);
-  EXPECT_EQ(out[4], out[7]);
-  EXPECT_EQ(out[5], out[7]);
-  EXPECT_LT(out[6], 1.7e-38f);
+TEST(MathBuilders, StatedAccuracyHoldsAgainstFloat64) {
+  for (const Case& c : Cases()) {
+    const std::vector<float> in = Inputs(c), out = Apply(c, in);
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      const double expected = c.exact(in[i]);
+      // Results too small to be normal numbers are flushed.
+      const double allowed = c.relative * std::abs(expected) + std::max(c.absolute, 1.2e-38);
+      ASSERT_LE(std::abs(out[i] - expected), allowed) << c.name << " of " << in[i] << ": " << out[i];
+    }
+  }
 }
 
-TEST(MathBuilders, SiluIsAccurateAndFiniteFarOut) {
-  std::vector<float> in(4096);
-  for (std::size_t i = 0; i < in.size(); ++i) in[i] = -120.0f + 240.0f * static_cast<float>(i) / 4095.0f;
-  const std::vector<float> out = Apply(Elementwise("silu", Silu), in);
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    const double x = in[i];
-    const double expected = x / (1 + std::exp(-x));
-    ASSERT_NEAR(out[i], expected, 4e-7 * std::abs(expected) + 1e-35) << x;
+TEST(MathBuilders, ANanStaysOneAndInfinitiesGiveWhatTheHeaderSays) {
+  for (const Case& c : Cases()) {
+    const std::vector<float> out = Apply(c, {NAN, -NAN, INFINITY, -INFINITY});
+    EXPECT_TRUE(std::isnan(out[0]) && std::isnan(out[1])) << c.name;
+    const float expected[] = {c.at_infinity, c.at_negative_infinity};
+    for (int i = 0; i < 2; ++i) {
+      if (std::isfinite(expected[i])) {
+        EXPECT_NEAR(out[2 + i], expected[i], 2e-7 * std::abs(expected[i])) << c.name;
+      } else if (std::isnan(expected[i])) {
+        EXPECT_TRUE(std::isnan(out[2 + i])) << c.name;
+      } else {
+        EXPECT_EQ(out[2 + i], expected[i]) << c.name;
+      }
+    }
   }
+}
+
+TEST(MathBuilders, ZerosAndTheEndsOfRangesAreExact) {
+  const std::vector<Case> cases = Cases();
+  const auto at = [&](const char* name, float x) {
+    const auto c =
+        std::find_if(cases.begin(), cases.end(), [&](const Case& k) { return k.name == std::string(name); });
+    return Apply(*c, {x})[0];
+  };
+  EXPECT_EQ(at("exp", 0.0f), 1.0f);
+  EXPECT_EQ(at("exp", -0.0f), 1.0f);
+  EXPECT_EQ(at("exp", -1000.0f), at("exp", -87.0f));
+  EXPECT_EQ(at("exp", 1000.0f), at("exp", 88.0f));
+  EXPECT_EQ(at("sigmoid", 0.0f), 0.5f);
+  EXPECT_EQ(at("silu", 0.0f), 0.0f);
+  EXPECT_EQ(at("gelu", 0.0f), 0.0f);
+  EXPECT_EQ(at("tanh", 0.0f), 0.0f);
+  EXPECT_TRUE(std::signbit(at("tanh", -0.0f)));
+  EXPECT_EQ(at("tanh", 1e30f), 1.0f);
+  EXPECT_EQ(at("tanh", -1e30f), -1.0f);
+  EXPECT_EQ(at("log", 1.0f), 0.0f);
+  EXPECT_EQ(at("log", 0.0f), -INFINITY);
+  EXPECT_EQ(at("log", 1e-40f), -INFINITY);
+  EXPECT_TRUE(std::isnan(at("log", -1.0f)));
+}
+
+TEST(MathBuilders, TanhNeverPassesOneAndKeepsOrderAtLargeSteps) {
+  const std::vector<Case> cases = Cases();
+  std::vector<float> in;
+  for (int i = 0; i < (1 << 16); ++i) in.push_back(6.0f + 4.0f * static_cast<float>(i) / 65536);
+  for (const float y : Apply(cases[5], in)) ASSERT_LE(y, 1.0f);
 }
 
 TEST(MathBuilders, ReciprocalSqrtIsRounded) {
   const std::vector<float> in = {1, 4, 0.25f, 2, 3, 1e-6f, 1e6f, 7, 1, 1, 1, 1, 1, 1, 1, 1};
-  const auto rsqrt = [](Builder& b, const ExpConstants& k, codegen::Vec x) {
-    return ReciprocalSqrt(b, k.one, x);
+  const auto make = [](Builder& b) -> std::function<Vec(Builder&, Vec)> {
+    return [one = b.Const(1.0f)](Builder& inner, Vec x) { return ReciprocalSqrt(inner, one, x); };
   };
-  const std::vector<float> out = Apply(Elementwise("rsqrt", rsqrt), in);
+  const std::vector<float> out = Apply({"rsqrt", make, nullptr, 0, 0, 0, 0, 0, 0}, in);
   for (std::size_t i = 0; i < in.size(); ++i) EXPECT_EQ(out[i], 1.0f / std::sqrt(in[i]));
-}
-
-// One group through QuantizeGroup, as a row of 32.
-struct QuantizedGroup {
-  static constexpr tensor::QuantizedRows kRow{32};
-  Guarded<std::byte> row{static_cast<std::size_t>(kRow.row_stride())};
-  Guarded<float> lanes{16};
-
-  explicit QuantizedGroup(const std::vector<float>& x) {
-    const FlushDenormals flush;
-    Builder b("quantize_group");
-    const Scalar in = b.Arg(0), out = b.Arg(1);
-    const QuantizeTarget target{.bytes = {out, 0},
-                                .parameters = {out, kRow.scale_offset()},
-                                .word_distance = kRow.word_offset() - kRow.scale_offset(),
-                                .sum_distance = kRow.sum_offset() - kRow.scale_offset(),
-                                .scratch = {b.Arg(2), 0}};
-    QuantizeGroup(b, MakeQuantizeConstants(b), b.Load({in, 0}), b.Load({in, 64}), target);
-    const std::int64_t arguments[] = {reinterpret_cast<std::int64_t>(x.data()),
-                                      reinterpret_cast<std::int64_t>(row.data()),
-                                      reinterpret_cast<std::int64_t>(lanes.data())};
-    codegen::Interpret(b.Take(), arguments);
-    EXPECT_TRUE(row.Intact());
-    EXPECT_TRUE(lanes.Intact());
-  }
-  template <class T>
-  T At(int offset) const {
-    T value;
-    std::memcpy(&value, row.data() + offset, sizeof(T));
-    return value;
-  }
-  float scale() const { return At<float>(kRow.scale_offset()); }
-  float sum() const { return At<float>(kRow.sum_offset()); }
-  int zero() const { return -static_cast<std::int16_t>(At<std::uint32_t>(kRow.word_offset())); }
-  int integer_sum() const { return At<std::int32_t>(kRow.word_offset()) >> 16; }
-};
-
-TEST(QuantizeBuilders, ValuesComeBackWithinHalfAStepAndZeroExactly) {
-  Random random(5);
-  for (int round = 0; round < 200; ++round) {
-    const float low = Uniform(random, -3, 1), high = low + Uniform(random, 0.01f, 4);
-    std::vector<float> x = RandomFloats(random, 32, low, high);
-    x[7] = 0.0f;
-    const QuantizedGroup group(x);
-    const std::vector<double> back = RowValues(QuantizedGroup::kRow, group.row.data());
-    const double range = std::max(0.0f, *std::max_element(x.begin(), x.end())) -
-                         std::min(0.0f, *std::min_element(x.begin(), x.end()));
-    EXPECT_NEAR(group.scale(), range / 255, 1e-6 * range);
-    double sum = 0;
-    for (int i = 0; i < 32; ++i) {
-      // At the ends of the range both roundings, of the value and of the zero point, may add up.
-      ASSERT_LE(std::abs(back[i] - x[i]), group.scale() * 1.001) << i;
-      sum += back[i];
-    }
-    EXPECT_EQ(back[7], 0.0);
-    EXPECT_NEAR(group.sum(), sum, 1e-5 * range);
-    EXPECT_NEAR(group.scale() * static_cast<float>(group.integer_sum()), sum, 1e-5 * range);
-  }
-}
-
-TEST(QuantizeBuilders, AGroupOfZerosOrOfAlmostNothingIsZero) {
-  for (const float value : {0.0f, -0.0f, 1e-40f, 1e-31f, -1e-31f}) {
-    const QuantizedGroup group(std::vector<float>(32, value));
-    EXPECT_EQ(group.scale(), 0.0f);
-    EXPECT_EQ(group.sum(), 0.0f);
-    EXPECT_EQ(group.zero(), 0);
-    EXPECT_EQ(group.integer_sum(), 0);
-    for (int i = 0; i < 32; ++i) EXPECT_EQ(group.row[i], std::byte{0});
-  }
-}
-
-TEST(QuantizeBuilders, OneSidedGroupsUseTheWholeRange) {
-  std::vector<float> positive(32, 1.0f);
-  positive[3] = 0.5f;
-  const QuantizedGroup up(positive);
-  EXPECT_EQ(up.zero(), 0);
-  EXPECT_EQ(up.row[0], std::byte{255});
-  EXPECT_EQ(up.row[3], std::byte{128});
-  std::vector<float> negative(32, -2.0f);
-  negative[3] = -1.0f;
-  const QuantizedGroup down(negative);
-  EXPECT_EQ(down.zero(), 255);
-  EXPECT_EQ(down.row[0], std::byte{0});
 }
 
 }  // namespace

@@ -22,12 +22,12 @@ void StoreLane(Builder& b, Mem scratch, Vec v, Mem target) {
   b.Store32(target, b.Load32(scratch));
 }
 
-// clamp(round(x * inverse) + zero, 0, 255), as f32.
+// clamp(round(x * inverse) + zero, 0, 255), as f32. A NaN stays: min and max give their second operand then.
 Vec Quantized(Builder& b, const QuantizeConstants& k, Vec x, Vec inverse, Vec zero) {
   const Vec q = b.Unary(Op::kRound, b.Mul(x, inverse));
   b.BinaryTo(Op::kAdd, q, q, zero);
-  b.BinaryTo(Op::kMax, q, q, k.zero);
-  b.BinaryTo(Op::kMin, q, q, k.u8_max);
+  b.BinaryTo(Op::kMax, q, k.zero, q);
+  b.BinaryTo(Op::kMin, q, k.u8_max, q);
   return q;
 }
 
@@ -48,6 +48,9 @@ void QuantizeGroup(Builder& b, const QuantizeConstants& k, Vec v0, Vec v1, const
   // sum of (u8 - zero): every partial sum is a small integer, so this is exact.
   const Vec total = b.Unary(Op::kSumLanes, b.Add(b.Sub(q0, zero), b.Sub(q1, zero)));
   const Vec sum = b.Mul(total, scale);
+  // What is no number reached the total (infinity times an inverse of 0 as well); zero times it reaches the
+  // scale.
+  b.Fma(scale, total, k.zero);
   const Mem p = target.parameters;
   StoreLane(b, target.scratch, scale, p);
   StoreLane(b, target.scratch, sum, {p.base, p.offset + target.sum_distance});

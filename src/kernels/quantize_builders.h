@@ -28,7 +28,9 @@ struct QuantizeTarget {
 /// Quantises 32 values (lanes of v0, then of v1), asymmetric with zero in range:
 ///   lo = min(0, values), hi = max(0, values), scale = (hi - lo) / 255, zero = round(-lo / scale), u8 =
 ///   clamp(round(x / scale) + zero)
-/// A range under 1e-30 gives scale 0 and all zeros. Needs up to 8 registers besides the constants, v0 and v1.
+/// A range under 1e-30 gives scale 0 and all zeros. A NaN or an infinity among the values makes the scale and
+/// the sum NaN (a range past float32 makes the scale infinite), so that whatever reads the group is no number
+/// either. Needs up to 8 registers besides the constants, v0 and v1.
 void QuantizeGroup(codegen::Builder& b, const QuantizeConstants& constants, codegen::Vec v0, codegen::Vec v1,
                    const QuantizeTarget& target);
 
