@@ -1,18 +1,17 @@
-// Builds the paged attention kernel. A tile is `rows` token rows x `group` query heads of one KV head:
-// `queries` rows in all, query r = token r / group, head r % group. For each chunk of 256 positions: scores
-// (positions in the lanes), softmax within the chunk, weighted sum of V (columns in the lanes), merge with
-// the chunks before. All of it is fixed order for a query, whatever the tile.
+// Builds the chunk kernel of paged attention (see attention_builder.h). Scores with positions in the lanes,
+// exponentials within the chunk, then the weighted sum of V with columns in the lanes. The order of additions
+// of a query is fixed, whatever the tile: tiles only choose how many queries share a load of K or V.
 //
-// Scratch: scores [queries][256] f32 | maximum, sum, old factor, new factor [queries] vectors of one value |
-// values [queries][head_dim] f32 | 64 bytes for the quantiser.
+// Scratch: scores [queries][256 + 16] f32 (rows apart by a line more than a power of two, so that they do not
+// alias in L1) | running maxima by lanes [queries][16].
 #include "kernels/attention_builder.h"
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
+#include "kernels/attention_elements.h"
 #include "kernels/math_builders.h"
-#include "kernels/quantize_builders.h"
 #include "tensor/dtype.h"
 
 namespace vivace::kernels {
@@ -25,105 +24,89 @@ using codegen::Scalar;
 using codegen::Vec;
 using tensor::KvLayout;
 
-constexpr float kMasked = -3.0e38f;
-constexpr int kVectorBytes = 64;
-constexpr int kScoreBytes = KvLayout::kChunkTokens * 4;  // of one query
 constexpr int kLanes = 16;
+constexpr int kVectorBytes = 64;
+constexpr int kCacheLine = 64;
+constexpr int kScoreBytes = KvLayout::kChunkTokens * 4 + kVectorBytes;  // of one query
 constexpr int kDimUnroll = 8;
 constexpr int kPositionUnroll = 2;
-constexpr int kGroupQueries = 6;  // queries whose scores, or values, are made at once
-constexpr int kValueAccumulators = 24;
 
-/// Byte offsets in scratch.
-struct ScratchLayout {
-  int maximum, sum, old_factor, new_factor, values, quantiser, bytes;
+/// How many queries share a load of K or V, by the registers of the target.
+struct TileLimits {
+  int score_queries;  // two sums each
+  int value_queries;  // one sum a vector of columns
+  int value_accumulators;
 
-  ScratchLayout(int queries, int dim)
-      : maximum(queries * kScoreBytes),
-        sum(maximum + queries * kVectorBytes),
-        old_factor(sum + queries * kVectorBytes),
-        new_factor(old_factor + queries * kVectorBytes),
-        values(new_factor + queries * kVectorBytes),
-        quantiser(values + queries * dim * 4),
-        bytes(quantiser + kVectorBytes) {}
+  explicit TileLimits(int vectors)
+      : score_queries(vectors >= 30 ? 12 : 3),
+        value_queries(score_queries),
+        value_accumulators(2 * score_queries) {}
 };
 
-class TileBuilder {
+class ChunkBuilder {
  public:
-  TileBuilder(const PagedAttentionSpec& spec, int rows)
-      : b_(Name(spec, rows)),
+  ChunkBuilder(const PagedAttentionSpec& spec, int rows, const codegen::Target& target)
+      : b_(Name(spec, rows, target)),
         spec_(spec),
+        limits_(target.vectors),
         rows_(rows),
         group_(spec.heads / spec.kv.kv_heads),
         dim_(spec.kv.head_dim),
         element_(spec.kv.element_bytes()),
-        scratch_layout_(rows * group_, dim_) {}
+        lanes_offset_(rows * group_ * kScoreBytes) {}
 
   codegen::Function Build() {
-    scratch_ = b_.Arg(kAttentionScratch);
-    ClearState();
-    const Scalar table = b_.Arg(kAttentionTable);
-    const Scalar blocks_left = b_.Arg(kAttentionBlocks);
-    const Scalar base = b_.ScalarConst(0);  // the chunk's first position
-    b_.Loop(b_.Arg(kAttentionChunks));
-    {
-      const Scalar blocks =
-          b_.ScalarMin(blocks_left, b_.ScalarConst(KvLayout::kChunkTokens / KvLayout::kBlockTokens));
-      ForQueryGroups([&](int first, int last) { Scores(first, last, table, blocks, base); });
-      Softmax(blocks, base);
-      ForQueryGroups([&](int first, int last) { Values(first, last, table, base); });
-      b_.Bump(table, KvLayout::kChunkTokens / KvLayout::kBlockTokens * 4);
-      b_.Bump(blocks_left, -KvLayout::kChunkTokens / KvLayout::kBlockTokens);
-      b_.Bump(base, KvLayout::kChunkTokens);
-    }
-    b_.End();
-    if (spec_.f32_output) {
-      FinishFloats();
-    } else {
-      Finish();
-    }
+    scratch_ = b_.Arg(kChunkScratch);
+    table_ = b_.Arg(kChunkTable);
+    blocks_ = b_.Arg(kChunkBlocks);
+    ForQueryGroups(limits_.score_queries, [&](int first, int last) { Scores(first, last); });
+    if (spec_.softcap > 0) CapScores();
+    Softmax();
+    ForQueryGroups(limits_.value_queries, [&](int first, int last) { Values(first, last); });
     return b_.Take();
   }
 
  private:
-  static std::string Name(const PagedAttentionSpec& spec, int rows) {
+  static std::string Name(const PagedAttentionSpec& spec, int rows, const codegen::Target& target) {
     return "attention_" + std::to_string(rows) + "x" + std::to_string(spec.heads / spec.kv.kv_heads) + "x" +
            std::to_string(spec.kv.head_dim) + "_" + std::string(Row(spec.kv.type).name) +
-           (spec.f32_output ? "_f32_output" : "");
+           (spec.window > 0 ? "_window" : "") + (spec.softcap > 0 ? "_softcap" : "") +
+           (target.vectors < 30 ? "_narrow" : "");
   }
 
   int queries() const { return rows_ * group_; }
   int token(int query) const { return query / group_; }
-  /// Calls body(first, last) for near-equal ranges of queries, as many as the registers take.
+  bool prefetches() const { return rows_ == 1; }
+  Mem Lanes(int query) const { return {scratch_, lanes_offset_ + query * kVectorBytes}; }
+  /// Calls body(first, last) for near-equal ranges of at most `most` queries.
   template <class Body>
-  void ForQueryGroups(Body&& body) {
-    const int groups = (queries() + kGroupQueries - 1) / kGroupQueries;
+  void ForQueryGroups(int most, Body&& body) {
+    const int groups = (queries() + most - 1) / most;
     for (int g = 0; g < groups; ++g) body(queries() * g / groups, queries() * (g + 1) / groups);
   }
 
-  Vec LoadElements(Mem m) { return element_ == 4 ? b_.Load(m) : b_.LoadF16(m); }
   /// Where this KV head starts in the block whose number is at `entry` of the page table.
   Scalar BlockAddress(Scalar entry) {
     const Scalar address = b_.MulImm(b_.Load32({entry}), static_cast<std::int64_t>(spec_.kv.block_stride()));
-    b_.BumpBy(address, b_.Arg(kAttentionCache));
+    b_.BumpBy(address, b_.Arg(kChunkCache));
     return address;
   }
-  /// Vector of positions base + 0 .. base + 15.
-  Vec Positions(Scalar base) { return b_.AddInt(b_.Iota(), b_.Splat(base)); }
-  /// Positions that token row `row` sees.
-  Vec Limit(int row) { return b_.Splat(b_.AddImm(b_.Arg(kAttentionVisible), row)); }
+  int v_offset() const { return static_cast<int>(spec_.kv.v_offset()); }
+  int codes_bytes() const { return static_cast<int>(spec_.kv.codes_bytes()); }
 
-  void ClearState() {
-    const Vec zero = b_.Const(0.0f), masked = b_.Const(kMasked);
-    for (int r = 0; r < queries(); ++r) {
-      b_.Store({scratch_, scratch_layout_.maximum + r * kVectorBytes}, masked);
-      b_.Store({scratch_, scratch_layout_.sum + r * kVectorBytes}, zero);
-    }
-    const Scalar values = b_.AddImm(scratch_, scratch_layout_.values);
-    b_.Loop(queries() * dim_ / kLanes);
-    b_.Store({values}, zero);
-    b_.Bump(values, kVectorBytes);
-    b_.End();
+  /// Each x where token row `row` sees the 16 positions from `position` on, else `otherwise`.
+  void Mask(std::vector<Vec>& xs, int row, Scalar position, Vec otherwise) {
+    const Vec iota = b_.Iota();
+    const Vec end = b_.Splat(b_.AddImm(b_.ScalarSub(b_.Arg(kChunkEnd), position), row));
+    for (Vec& x : xs) x = b_.SelectLessInt(iota, end, x, otherwise);
+    if (spec_.window == 0) return;
+    const Vec begin = b_.Splat(b_.AddImm(b_.ScalarSub(b_.Arg(kChunkBegin), position), row));
+    for (Vec& x : xs) x = b_.SelectLessInt(iota, begin, otherwise, x);
+  }
+  Vec MaskOne(Vec x, int row, Scalar position, Vec otherwise) {
+    std::vector<Vec> one = {x};
+    Mask(one, row, position, otherwise);
+    return one[0];
   }
 
   /// Even and odd dimensions are summed apart, so that the additions of one query do not wait for one
@@ -132,15 +115,18 @@ class TileBuilder {
     Vec even, odd;
   };
 
-  void Dots(int first, const std::vector<DotSums>& sums, Scalar keys) {
-    const Scalar query = b_.Arg(kAttentionQuery);
+  /// Leaves `keys` behind the codes: at the scales, where there are any.
+  void Dots(int first, const std::vector<DotSums>& sums, Scalar keys, bool prefetch) {
+    const Scalar query = b_.Arg(kChunkQuery);
     for (const DotSums& sum : sums) {
       b_.ZeroTo(sum.even);
       b_.ZeroTo(sum.odd);
     }
     b_.Loop(dim_ / kDimUnroll);
     for (int d = 0; d < kDimUnroll; ++d) {
-      const Vec key = LoadElements({keys, d * kLanes * element_});
+      if (prefetch && d * kLanes * element_ % kCacheLine == 0)
+        b_.Prefetch1({keys, v_offset() + d * kLanes * element_});
+      const Vec key = LoadKvElements(b_, spec_.kv.type, {keys, d * kLanes * element_});
       for (int i = 0; i < static_cast<int>(sums.size()); ++i) {
         const int row = token(first + i), head = (first + i) % group_;
         const int offset = (row * spec_.heads + head) * dim_ * 4 + d * 4;
@@ -152,71 +138,96 @@ class TileBuilder {
     b_.End();
   }
 
-  /// scores = scale * q . K, masked past what the query sees; their maximum by lanes to old_factor (free
-  /// until Softmax).
-  void Scores(int first, int last, Scalar table, Scalar blocks, Scalar base) {
-    const Vec masked = b_.Const(kMasked), scale = b_.Const(spec_.scale), sixteen = b_.ConstInt(kLanes);
-    const Vec position = Positions(base);
-    std::vector<Vec> limits, maxima;
+  /// scores = scale * q . K, masked outside of what the query sees (unless a cap comes first), and their
+  /// maximum by lanes.
+  void Scores(int first, int last) {
+    const Vec masked = b_.Const(kAttentionMasked), scale = b_.Const(spec_.scale);
+    for (int r = first; r < last; ++r) b_.Store(Lanes(r), masked);
     std::vector<DotSums> sums;
-    for (int row = 0; row < rows_; ++row) limits.push_back(Limit(row));
-    for (int r = first; r < last; ++r) {
-      maxima.push_back(b_.Const(kMasked));
-      sums.push_back({b_.NewVec(), b_.NewVec()});
+    for (int r = first; r < last; ++r) sums.push_back({b_.NewVec(), b_.NewVec()});
+    const Scalar entry = b_.Copy(table_), scores = b_.Copy(scratch_), position = b_.ScalarConst(0);
+    b_.Loop(blocks_);
+    const Scalar keys = BlockAddress(entry);
+    Dots(first, sums, keys, prefetches() && first == 0);
+    for (const DotSums& sum : sums) {
+      b_.BinaryTo(Op::kAdd, sum.even, sum.even, sum.odd);
+      if (spec_.kv.has_scales()) b_.BinaryTo(Op::kMul, sum.even, sum.even, b_.Load({keys}));
+      b_.BinaryTo(Op::kMul, sum.even, sum.even, scale);
     }
-    const Scalar entry = b_.Copy(table), scores = b_.Copy(scratch_);
-    b_.Loop(blocks);
-    Dots(first, sums, BlockAddress(entry));
-    for (int r = first; r < last; ++r) {
-      const Vec sum = b_.Mul(b_.Add(sums[r - first].even, sums[r - first].odd), scale);
-      const Vec score = b_.SelectLessInt(position, limits[token(r)], sum, masked);
-      b_.Store({scores, r * kScoreBytes}, score);
-      b_.BinaryTo(Op::kMax, maxima[r - first], maxima[r - first], score);
+    for (int r = first; r < last;) {
+      const int row = token(r);
+      std::vector<Vec> of_row;
+      const int begin = r;
+      for (; r < last && token(r) == row; ++r) of_row.push_back(sums[r - first].even);
+      if (spec_.softcap == 0) Mask(of_row, row, position, masked);
+      for (int i = begin; i < r; ++i) StoreScore(scores, i, of_row[i - begin]);
     }
-    b_.BinaryTo(Op::kAddInt, position, position, sixteen);
+    b_.Bump(position, kLanes);
     b_.Bump(scores, kVectorBytes);
     b_.Bump(entry, 4);
     b_.End();
-    for (int r = first; r < last; ++r)
-      b_.Store({scratch_, scratch_layout_.old_factor + r * kVectorBytes}, maxima[r - first]);
   }
 
-  /// Scores to exponentials relative to the chunk's maximum; then the running maximum and sum, and the
-  /// factors of the merge.
-  void Softmax(Scalar blocks, Scalar base) {
-    const ExpConstants k = MakeExpConstants(b_);
-    const Vec zero = b_.Const(0.0f), sixteen = b_.ConstInt(kLanes), sum = b_.NewVec();
-    for (int r = 0; r < queries(); ++r) {
-      const Vec position = Positions(base), limit = Limit(token(r));
-      const Vec top =
-          b_.Unary(Op::kMaxLanes, b_.Load({scratch_, scratch_layout_.old_factor + r * kVectorBytes}));
-      b_.ZeroTo(sum);
-      const Scalar scores = b_.AddImm(scratch_, r * kScoreBytes);
-      b_.Loop(blocks);
-      const Vec exponential = Exp(b_, k, b_.Sub(b_.Load({scores}), top));
-      const Vec visible = b_.SelectLessInt(position, limit, exponential, zero);
-      b_.Store({scores}, visible);
-      b_.BinaryTo(Op::kAdd, sum, sum, visible);
-      b_.BinaryTo(Op::kAddInt, position, position, sixteen);
+  void StoreScore(Scalar scores, int r, Vec score) {
+    b_.Store({scores, r * kScoreBytes}, score);
+    if (spec_.softcap > 0) return;
+    b_.Store(Lanes(r), b_.Max(b_.Load(Lanes(r)), score));
+  }
+
+  /// scores = softcap * tanh(scores / softcap), then masked, and their maximum by lanes.
+  void CapScores() {
+    const SoftCapConstants k = MakeSoftCapConstants(b_, spec_.softcap);
+    const Vec masked = b_.Const(kAttentionMasked);
+    for (int row = 0; row < rows_; ++row) {
+      const Scalar of_head = b_.AddImm(scratch_, row * group_ * kScoreBytes);
+      const Scalar lanes = b_.AddImm(scratch_, lanes_offset_ + row * group_ * kVectorBytes);
+      b_.Loop(group_);
+      const Scalar scores = b_.Copy(of_head), position = b_.ScalarConst(0);
+      b_.Loop(blocks_);
+      const Vec capped = SoftCap(b_, k, b_.Load({scores}));
+      const Vec score = MaskOne(capped, row, position, masked);
+      b_.Store({scores}, score);
+      b_.Store({lanes}, b_.Max(b_.Load({lanes}), score));
       b_.Bump(scores, kVectorBytes);
+      b_.Bump(position, kLanes);
       b_.End();
-      MergeSums(k, r, top, b_.Unary(Op::kSumLanes, sum));
+      b_.Bump(of_head, kScoreBytes);
+      b_.Bump(lanes, kVectorBytes);
+      b_.End();
     }
   }
 
-  void MergeSums(const ExpConstants& k, int r, Vec chunk_maximum, Vec chunk_sum) {
-    const Mem maximum = {scratch_, scratch_layout_.maximum + r * kVectorBytes};
-    const Mem sum = {scratch_, scratch_layout_.sum + r * kVectorBytes};
-    const Vec before = b_.Load(maximum);
-    const Vec top = b_.Max(before, chunk_maximum);
-    const Vec old_factor = Exp(b_, k, b_.Sub(before, top));
-    const Vec new_factor = Exp(b_, k, b_.Sub(chunk_maximum, top));
-    const Vec merged = b_.Mul(chunk_sum, new_factor);
-    b_.Fma(merged, b_.Load(sum), old_factor);
-    b_.Store(maximum, top);
-    b_.Store(sum, merged);
-    b_.Store({scratch_, scratch_layout_.old_factor + r * kVectorBytes}, old_factor);
-    b_.Store({scratch_, scratch_layout_.new_factor + r * kVectorBytes}, new_factor);
+  /// Scores to exponentials relative to the chunk's maximum, times V's scale where it has one; maximum and
+  /// sum to the partial.
+  void Softmax() {
+    const ExpConstants k = MakeExpConstants(b_);
+    const Vec zero = b_.Const(0.0f);
+    const Scalar partial = b_.AddImm(b_.Arg(kChunkPartial), dim_ * 4);
+    const Scalar of_head = b_.Copy(scratch_), lanes = b_.AddImm(scratch_, lanes_offset_);
+    for (int row = 0; row < rows_; ++row) {
+      b_.Loop(group_);
+      const Vec top = b_.Unary(Op::kMaxLanes, b_.Load({lanes}));
+      b_.Store({partial}, top);
+      const Vec sum = b_.NewVec();
+      b_.ZeroTo(sum);
+      const Scalar scores = b_.Copy(of_head), position = b_.ScalarConst(0), entry = b_.Copy(table_);
+      b_.Loop(blocks_);
+      const Vec weight = MaskOne(Exp(b_, k, b_.Sub(b_.Load({scores}), top)), row, position, zero);
+      b_.BinaryTo(Op::kAdd, sum, sum, weight);
+      if (spec_.kv.has_scales()) {
+        b_.BinaryTo(Op::kMul, weight, weight, b_.Load({BlockAddress(entry), v_offset() + codes_bytes()}));
+        b_.Bump(entry, 4);
+      }
+      b_.Store({scores}, weight);
+      b_.Bump(scores, kVectorBytes);
+      b_.Bump(position, kLanes);
+      b_.End();
+      b_.Store({partial, kVectorBytes}, b_.Unary(Op::kSumLanes, sum));
+      b_.Bump(of_head, kScoreBytes);
+      b_.Bump(lanes, kVectorBytes);
+      b_.Bump(partial, AttentionQueryBytes(spec_));
+      b_.End();
+    }
   }
 
   /// The queries [first, last) and columns [column, column + 16 * vectors) whose weighted sums of V are in
@@ -224,158 +235,126 @@ class TileBuilder {
   struct ValueTile {
     int first, last, column, vectors;
     std::vector<Vec> sums;  // [query][vector]
+    bool prefetch;
   };
 
-  /// Adds one position: V at `values` + offset, its weight at `weights` + weight_offset; queries of token
-  /// rows >= row only.
+  /// Adds one position: V at `values` + offset, its weights at `weights` + weight_offset; for queries of
+  /// token rows [first_row, end_row) only.
   void AddPosition(const ValueTile& tile, Scalar values, int offset, Scalar weights, int weight_offset,
-                   int row) {
+                   int first_row, int end_row) {
     for (int v = 0; v < tile.vectors; ++v) {
       const int column = (tile.column + v * kLanes) * element_;
-      const Vec value = LoadElements({values, static_cast<int>(spec_.kv.v_offset()) + offset + column});
+      const Vec value = LoadKvElements(b_, spec_.kv.type, {values, v_offset() + offset + column});
       for (int r = tile.first; r < tile.last; ++r) {
-        if (token(r) < row) continue;
+        if (token(r) < first_row || token(r) >= end_row) continue;
         b_.FmaBroadcast(tile.sums[(r - tile.first) * tile.vectors + v], value,
                         {weights, r * kScoreBytes + weight_offset});
       }
     }
   }
 
-  /// Positions [0, count) of the chunk for all queries; returns with `entry` and `weights` at position
-  /// `count` rounded down to a block.
-  void AddPositions(const ValueTile& tile, Scalar entry, Scalar weights, Scalar count) {
-    const int position_bytes = dim_ * element_;
-    b_.Loop(b_.ShiftRight(count, 4));
-    {
-      const Scalar values = BlockAddress(entry);
-      b_.Loop(KvLayout::kBlockTokens / kPositionUnroll);
-      for (int j = 0; j < kPositionUnroll; ++j)
-        AddPosition(tile, values, j * position_bytes, weights, j * 4, 0);
-      b_.Bump(values, kPositionUnroll * position_bytes);
-      b_.Bump(weights, kPositionUnroll * 4);
-      b_.End();
-      b_.Bump(entry, 4);
-    }
+  /// Positions [from, from + count) of one block, for token rows [first_row, end_row). from is left alone.
+  void AddWithinBlock(const ValueTile& tile, Scalar from, Scalar count, int first_row, int end_row) {
+    b_.Loop(b_.ScalarMin(count, b_.ScalarConst(1)));  // the page table may end before a block of no positions
+    const Scalar values = BlockAddress(b_.ScalarAdd(b_.ShiftLeft(b_.ShiftRight(from, 4), 2), table_));
+    b_.BumpBy(values, b_.MulImm(b_.AndImm(from, KvLayout::kBlockTokens - 1), dim_ * element_));
+    const Scalar weights = b_.ScalarAdd(b_.ShiftLeft(from, 2), scratch_);
+    b_.Loop(count);
+    AddPosition(tile, values, 0, weights, 0, first_row, end_row);
+    b_.Bump(values, dim_ * element_);
+    b_.Bump(weights, 4);
     b_.End();
-    const Scalar rest = b_.AndImm(count, KvLayout::kBlockTokens - 1);
-    b_.Loop(b_.ScalarMin(rest, b_.ScalarConst(1)));  // the page table ends where the last block does
-    {
-      const Scalar values = BlockAddress(entry);
-      b_.Loop(rest);
-      AddPosition(tile, values, 0, weights, 0, 0);
-      b_.Bump(values, position_bytes);
-      b_.Bump(weights, 4);
-      b_.End();
-    }
     b_.End();
   }
 
-  /// Positions of the chunk that token row `row` sees: clamp(visible + row - base, 0, 256).
-  Scalar ChunkCount(int row, Scalar base) {
-    const Scalar count = b_.AddImm(b_.ScalarSub(b_.Arg(kAttentionVisible), base), row);
-    return b_.ScalarMax(b_.ScalarMin(count, b_.ScalarConst(KvLayout::kChunkTokens)), b_.ScalarConst(0));
+  /// `blocks` whole blocks from position `from`, a multiple of 16, on.
+  void AddBlocks(const ValueTile& tile, Scalar from, Scalar blocks) {
+    const int bytes = kPositionUnroll * dim_ * element_;
+    const Scalar weights = b_.ScalarAdd(b_.ShiftLeft(from, 2), scratch_);
+    const Scalar entry = b_.ScalarAdd(b_.ShiftLeft(b_.ShiftRight(from, 4), 2), table_);
+    Scalar ahead, keys;
+    if (tile.prefetch) ahead = b_.Arg(kChunkAhead);
+    b_.Loop(blocks);
+    const Scalar values = BlockAddress(entry);
+    if (tile.prefetch) keys = BlockAddress(b_.ScalarMin(ahead, b_.Arg(kChunkLast)));
+    b_.Loop(KvLayout::kBlockTokens / kPositionUnroll);
+    for (int at = 0; tile.prefetch && at < bytes; at += kCacheLine) b_.Prefetch1({keys, at});
+    for (int j = 0; j < kPositionUnroll; ++j)
+      AddPosition(tile, values, j * dim_ * element_, weights, j * 4, 0, rows_);
+    b_.Bump(values, bytes);
+    if (tile.prefetch) b_.Bump(keys, bytes);
+    b_.Bump(weights, kPositionUnroll * 4);
+    b_.End();
+    b_.Bump(entry, 4);
+    if (tile.prefetch) b_.Bump(ahead, 4);
+    b_.End();
   }
 
-  void ValueColumns(ValueTile& tile, Scalar table, Scalar base) {
+  /// Where token row `row` begins, or ends, to see: clamped to the chunk's positions.
+  Scalar Edge(AttentionChunkArgument argument, int row) {
+    const Scalar clamped = b_.ScalarMin(b_.AddImm(b_.Arg(argument), row), b_.Arg(kChunkPositions));
+    return b_.ScalarMax(clamped, b_.ScalarConst(0));
+  }
+
+  void ValueColumns(ValueTile& tile) {
     for (int i = 0; i < (tile.last - tile.first) * tile.vectors; ++i) tile.sums.push_back(b_.Const(0.0f));
-    const Scalar entry = b_.Copy(table), weights = b_.Copy(scratch_);
-    const Scalar count = ChunkCount(0, base);
-    AddPositions(tile, entry, weights, count);
-    for (int row = 1; row < rows_ && row <= token(tile.last - 1);
-         ++row) {  // what a later token row sees, and the one before does not
-      const Scalar next = ChunkCount(row, base);
-      b_.Loop(b_.ScalarSub(next, count));
-      const Scalar values = BlockAddress(b_.ScalarAdd(b_.ShiftLeft(b_.ShiftRight(count, 4), 2), table));
-      b_.BumpBy(values, b_.MulImm(b_.AndImm(count, KvLayout::kBlockTokens - 1), dim_ * element_));
-      AddPosition(tile, values, 0, weights, 0, row);
-      b_.Bump(weights, 4);
-      b_.End();
-      b_.CopyTo(count, next);
+    const Scalar at = spec_.window > 0 ? Edge(kChunkBegin, 0) : b_.ScalarConst(0);
+    const int last_row = token(tile.last - 1);
+    if (spec_.window > 0) {
+      // What an earlier row sees, and the one after does not; then up to the next block.
+      for (int row = 0; row + 1 < rows_; ++row) AdvanceTo(tile, at, Edge(kChunkBegin, row + 1), 0, row + 1);
+      const Scalar next =
+          b_.AndImm(b_.AddImm(at, KvLayout::kBlockTokens - 1), ~(KvLayout::kBlockTokens - 1) & 0x7fffffff);
+      AdvanceTo(tile, at, b_.ScalarMin(next, Edge(kChunkEnd, 0)), 0, rows_);
     }
-    for (int r = tile.first; r < tile.last; ++r) MergeValues(tile, r);
-  }
-
-  void MergeValues(const ValueTile& tile, int r) {
-    for (int v = 0; v < tile.vectors; ++v) {
-      const Mem running = {scratch_, scratch_layout_.values + (r * dim_ + tile.column + v * kLanes) * 4};
-      const Vec merged = b_.MulBroadcast(tile.sums[(r - tile.first) * tile.vectors + v],
-                                         {scratch_, scratch_layout_.new_factor + r * kVectorBytes});
-      b_.FmaBroadcast(merged, b_.Load(running), {scratch_, scratch_layout_.old_factor + r * kVectorBytes});
-      b_.Store(running, merged);
-    }
-  }
-
-  void Values(int first, int last, Scalar table, Scalar base) {
-    const int at_once = std::max(1, kValueAccumulators / (last - first));
-    for (int v = 0; v < dim_ / kLanes; v += at_once) {
-      ValueTile tile = {first, last, v * kLanes, std::min(at_once, dim_ / kLanes - v), {}};
-      ValueColumns(tile, table, base);
-    }
-  }
-
-  /// Divides by the sums, quantises and writes the output rows.
-  void Finish() {
-    const tensor::QuantizedRows output = {spec_.heads * dim_};
-    const QuantizeConstants k = MakeQuantizeConstants(b_);
-    const Vec one = b_.Const(1.0f);
-    const Scalar values = b_.Copy(scratch_), sums = b_.Copy(scratch_);
-    for (int row = 0; row < rows_; ++row) {
-      const Scalar bytes = b_.AddImm(b_.Arg(kAttentionBytes), row * output.row_stride());
-      const Scalar parameters = b_.AddImm(b_.Arg(kAttentionParameters), row * output.row_stride());
-      b_.Loop(group_);
-      const Vec inverse = b_.Div(one, b_.Load({sums, scratch_layout_.sum}));
-      for (int g = 0; g < dim_ / tensor::QuantizedRows::kGroup; ++g) {
-        const int offset = scratch_layout_.values + g * tensor::QuantizedRows::kGroup * 4;
-        const Vec v0 = b_.Mul(b_.Load({values, offset}), inverse);
-        const Vec v1 = b_.Mul(b_.Load({values, offset + kVectorBytes}), inverse);
-        QuantizeGroup(b_, k, v0, v1,
-                      {.bytes = {bytes, g * tensor::QuantizedRows::kGroup},
-                       .parameters = {parameters, g * 4},
-                       .word_distance = output.word_offset() - output.scale_offset(),
-                       .sum_distance = output.sum_offset() - output.scale_offset(),
-                       .scratch = {scratch_, scratch_layout_.quantiser}});
+    const Scalar blocks =
+        b_.ShiftRight(b_.ScalarMax(b_.ScalarSub(Edge(kChunkEnd, 0), at), b_.ScalarConst(0)), 4);
+    AddBlocks(tile, at, blocks);
+    b_.BumpBy(at, b_.ShiftLeft(blocks, 4));
+    AdvanceTo(tile, at, Edge(kChunkEnd, 0), 0, rows_);
+    for (int row = 1; row <= last_row; ++row) AdvanceTo(tile, at, Edge(kChunkEnd, row), row, rows_);
+    const Scalar partial = b_.Arg(kChunkPartial);
+    for (int r = tile.first; r < tile.last; ++r) {
+      for (int v = 0; v < tile.vectors; ++v) {
+        b_.Store({partial, r * AttentionQueryBytes(spec_) + (tile.column + v * kLanes) * 4},
+                 tile.sums[(r - tile.first) * tile.vectors + v]);
       }
-      b_.Bump(values, dim_ * 4);
-      b_.Bump(sums, kVectorBytes);
-      b_.Bump(bytes, dim_);
-      b_.Bump(parameters, dim_ / tensor::QuantizedRows::kGroup * 4);
-      b_.End();
     }
   }
 
-  /// Divides by the sums and writes the output rows as floats.
-  void FinishFloats() {
-    const Vec one = b_.Const(1.0f);
-    const Scalar values = b_.Copy(scratch_), sums = b_.Copy(scratch_);
-    for (int row = 0; row < rows_; ++row) {
-      const Scalar out = b_.AddImm(b_.Arg(kAttentionBytes), row * spec_.heads * dim_ * 4);
-      b_.Loop(group_);
-      const Vec inverse = b_.Div(one, b_.Load({sums, scratch_layout_.sum}));
-      b_.Loop(dim_ / kLanes);
-      b_.Store({out}, b_.Mul(b_.Load({values, scratch_layout_.values}), inverse));
-      b_.Bump(values, kVectorBytes);
-      b_.Bump(out, kVectorBytes);
-      b_.End();
-      b_.Bump(sums, kVectorBytes);
-      b_.End();
+  /// Adds positions [at, to), all in one block, for the token rows that see them, and moves `at` there.
+  void AdvanceTo(const ValueTile& tile, Scalar at, Scalar to, int first_row, int end_row) {
+    if (token(tile.first) < end_row && token(tile.last - 1) >= first_row)
+      AddWithinBlock(tile, at, b_.ScalarSub(to, at), first_row, end_row);
+    b_.CopyTo(at, b_.ScalarMax(at, to));
+  }
+
+  void Values(int first, int last) {
+    const int at_once = std::max(1, limits_.value_accumulators / (last - first));
+    for (int v = 0; v < dim_ / kLanes; v += at_once) {
+      ValueTile tile = {first,      last,
+                        v * kLanes, std::min(at_once, dim_ / kLanes - v),
+                        {},         prefetches() && first == 0 && v == 0};
+      ValueColumns(tile);
     }
   }
 
   Builder b_;
   const PagedAttentionSpec& spec_;
-  const int rows_, group_, dim_, element_;
-  const ScratchLayout scratch_layout_;
-  Scalar scratch_;
+  const TileLimits limits_;
+  const int rows_, group_, dim_, element_, lanes_offset_;
+  Scalar scratch_, table_, blocks_;
 };
 
 }  // namespace
 
-codegen::Function BuildAttentionTile(const PagedAttentionSpec& spec, int rows) {
-  return TileBuilder(spec, rows).Build();
+codegen::Function BuildAttentionChunk(const PagedAttentionSpec& spec, int rows,
+                                      const codegen::Target& target) {
+  return ChunkBuilder(spec, rows, target).Build();
 }
 
-int AttentionScratchBytes(const PagedAttentionSpec& spec, int rows) {
-  return ScratchLayout(rows * spec.heads / spec.kv.kv_heads, spec.kv.head_dim).bytes;
+int AttentionChunkScratchBytes(const PagedAttentionSpec& spec, int rows) {
+  return rows * (spec.heads / spec.kv.kv_heads) * (kScoreBytes + kVectorBytes);
 }
 
 }  // namespace vivace::kernels

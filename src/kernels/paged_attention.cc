@@ -1,71 +1,284 @@
-// Compiles the paged attention kernels and drives them: one task fills the argument array of one kernel call.
-// Thread-safe.
+// Compiles the paged attention kernels and drives them: a task walks the chunks of its tile, or of its share
+// of them. Thread-safe: tasks of one split tile meet only at its counter.
 #include "kernels/paged_attention.h"
 
+#include <algorithm>
+#include <atomic>
 #include <string>
 
 #include "base/status_macros.h"
 #include "kernels/attention_builder.h"
+#include "kernels/attention_elements.h"
 
 namespace vivace::kernels {
 namespace {
+
+using tensor::KvLayout;
+
+constexpr int kTileQueries = 12;    // of a tile, unless one token row has more
+constexpr int kTasksPerThread = 8;  // that a phase should have, by splitting
+constexpr int kChunksPerTask = 2;   // of a split tile, at least
+constexpr int kCounterBytes = 64;   // each counter has its own cache line
+constexpr std::size_t kMostSplitBytes = std::size_t{64} << 20;
 
 std::int64_t Address(const void* p) {
   return reinterpret_cast<std::int64_t>(p);
 }
 
-int Grid(const void* arguments, const tensor::StepView& step) {
-  return step.attention_tile_count * static_cast<const PagedAttentionArgs*>(arguments)->spec.kv.kv_heads;
+int Group(const PagedAttentionSpec& spec) {
+  return spec.heads / spec.kv.kv_heads;
 }
 
-/// Task = tile * kv_heads + kv_head.
+/// Tiles times KV heads that may be split: more than these make enough tasks on their own.
+int MostSplitHeads(int threads) {
+  return kTasksPerThread * threads / 2;
+}
+
+/// Into how many tasks this step's tiles are split, each.
+int SplitsOf(const PagedAttentionArgs& args, const tensor::StepView& step) {
+  const int heads = step.attention_tile_count * args.spec.kv.kv_heads;
+  if (args.splits.memory == nullptr || heads == 0) return 1;
+  return std::max(1, kTasksPerThread * args.splits.threads / heads);
+}
+
+int Grid(const void* arguments, const tensor::StepView& step) {
+  const auto& args = *static_cast<const PagedAttentionArgs*>(arguments);
+  return step.attention_tile_count * args.spec.kv.kv_heads * SplitsOf(args, step);
+}
+
+struct ChunkRange {
+  int first, end;
+};
+
+/// One KV head of a tile, or of a part of its rows.
+struct HeadTile {
+  const PagedAttentionArgs& args;
+  const tensor::SequenceView& sequence;
+  int first_row, rows, kv_head;
+  std::byte* scratch;
+
+  int position() const { return sequence.first_position + first_row - sequence.first_row; }
+  /// The first position that token row `row` sees.
+  int begin(int row) const {
+    return args.spec.window > 0 ? std::max(0, position() + row + 1 - args.spec.window) : 0;
+  }
+  int queries() const { return rows * Group(args.spec); }
+  std::size_t bytes() const { return static_cast<std::size_t>(queries()) * AttentionQueryBytes(args.spec); }
+  ChunkRange chunks() const {
+    return {begin(0) / KvLayout::kChunkTokens, (position() + rows - 1) / KvLayout::kChunkTokens + 1};
+  }
+  /// Columns of the row that belong to this KV head.
+  int column() const { return Group(args.spec) * kv_head * args.spec.kv.head_dim; }
+};
+
+/// Leaves the partials of chunk `chunk` at `partial`. size: the kernel's number.
+void RunChunk(const HeadTile& tile, int size, int chunk, std::byte* partial) {
+  const PagedAttentionArgs& args = tile.args;
+  const int start = chunk * KvLayout::kChunkTokens, end = start + KvLayout::kChunkTokens;
+  const int first = std::max(start, tile.begin(0)) & ~(KvLayout::kBlockTokens - 1);
+  const int visible = tile.position() + tile.rows;  // positions that the last row sees
+  const int last_block = (visible - 1) / KvLayout::kBlockTokens;
+  const int blocks =
+      std::min(end - first, visible - first + KvLayout::kBlockTokens - 1) / KvLayout::kBlockTokens;
+  const int width = args.spec.heads * args.spec.kv.head_dim;
+  const float* query = args.q + static_cast<std::size_t>(tile.first_row) * width + tile.column();
+  std::int64_t arguments[kChunkArguments];
+  arguments[kChunkQuery] = Address(query);
+  arguments[kChunkCache] = Address(args.kv_layer + tile.kv_head * args.spec.kv.head_bytes());
+  arguments[kChunkTable] = Address(tile.sequence.blocks + first / KvLayout::kBlockTokens);
+  arguments[kChunkBlocks] = blocks;
+  arguments[kChunkEnd] = tile.position() + 1 - first;
+  arguments[kChunkBegin] = tile.position() + 1 - args.spec.window - first;
+  arguments[kChunkPositions] = end - first;
+  arguments[kChunkAhead] = Address(tile.sequence.blocks + std::min(end / KvLayout::kBlockTokens, last_block));
+  arguments[kChunkLast] = Address(tile.sequence.blocks + last_block);
+  arguments[kChunkPartial] = Address(partial);
+  arguments[kChunkScratch] = Address(tile.scratch);
+  args.code.chunk[size](arguments);
+}
+
+/// Scratch of a task: the chunk kernel's, then a partial, then the running one.
+std::size_t PartialOffset(const PagedAttentionSpec& spec) {
+  const int chunk = AttentionChunkScratchBytes(spec, AttentionTileRows(spec));
+  return static_cast<std::size_t>(std::max(chunk, AttentionFinishScratchBytes(spec)));
+}
+std::size_t ScratchBytes(const PagedAttentionSpec& spec) {
+  const int queries = AttentionTileRows(spec) * Group(spec);
+  return PartialOffset(spec) + 2 * static_cast<std::size_t>(queries) * AttentionQueryBytes(spec);
+}
+
+/// The running partial of nothing.
+void Clear(const HeadTile& tile, std::byte* running) {
+  const int dim = tile.args.spec.kv.head_dim;
+  auto* values = reinterpret_cast<float*>(running);
+  for (int q = 0; q < tile.queries(); ++q, values += AttentionQueryBytes(tile.args.spec) / 4) {
+    std::fill_n(values, dim, 0.0f);
+    std::fill_n(values + dim, 16, kAttentionMasked);
+    std::fill_n(values + dim + 16, 16, 0.0f);
+  }
+}
+
+void Merge(const HeadTile& tile, std::byte* running, const std::byte* partials, int chunks,
+           std::size_t stride) {
+  std::int64_t arguments[kMergeArguments];
+  arguments[kMergeRunning] = Address(running);
+  arguments[kMergePartials] = Address(partials);
+  arguments[kMergeQueries] = tile.queries();
+  arguments[kMergeChunks] = chunks;
+  arguments[kMergeStride] = static_cast<std::int64_t>(stride);
+  tile.args.code.merge(arguments);
+}
+
+/// Writes the output rows.
+void Finish(const HeadTile& tile, const std::byte* running) {
+  const PagedAttentionSpec& spec = tile.args.spec;
+  const tensor::QuantizedRows output = {spec.heads * spec.kv.head_dim};
+  const int column = tile.column(), row_bytes = spec.f32_output ? 4 * output.k : output.row_stride();
+  const std::size_t running_bytes = static_cast<std::size_t>(Group(spec)) * AttentionQueryBytes(spec);
+  for (int r = 0; r < tile.rows; ++r) {
+    const std::byte* row = tile.args.output + static_cast<std::size_t>(tile.first_row + r) * row_bytes;
+    std::int64_t arguments[kFinishArguments];
+    arguments[kFinishRunning] = Address(running + r * running_bytes);
+    arguments[kFinishBytes] = Address(row + (spec.f32_output ? 4 * column : column));
+    arguments[kFinishParameters] = Address(row + output.scale_offset() + column / output.kGroup * 4);
+    arguments[kFinishScratch] = Address(tile.scratch);
+    tile.args.code.finish(arguments);
+  }
+}
+
+/// Calls body(part, size) for the parts of the tile's rows that one kernel takes each.
+template <class Body>
+void ForParts(const HeadTile& tile, Body&& body) {
+  // Rows whose windows have no position in common are computed alone.
+  const int window = tile.args.spec.window;
+  int row = 0;
+  for (int size = 0; row < tile.rows; ++size) {
+    const int rows = AttentionKernelRows(tile.args.spec, size);
+    if (window > 0 && window < rows) continue;
+    for (; row + rows <= tile.rows; row += rows) {
+      body(HeadTile{tile.args, tile.sequence, tile.first_row + row, rows, tile.kv_head, tile.scratch}, size);
+    }
+  }
+}
+
+void RunWhole(const HeadTile& tile) {
+  std::byte* partial = tile.scratch + PartialOffset(tile.args.spec);
+  ForParts(tile, [&](const HeadTile& part, int size) {
+    std::byte* running = partial + part.bytes();
+    Clear(part, running);
+    const ChunkRange chunks = part.chunks();
+    for (int chunk = chunks.first; chunk < chunks.end; ++chunk) {
+      RunChunk(part, size, chunk, partial);
+      Merge(part, running, partial, 1, 0);
+    }
+    Finish(part, running);
+  });
+}
+
+/// One split tile's place in the shared memory.
+struct SplitPlace {
+  std::byte* partials;  // [chunks][tile.bytes()]
+  std::byte* counter;
+};
+
+/// All partials are there: merges those of every part in order.
+void FinishSplit(const HeadTile& tile, const SplitPlace& place, const ChunkRange& all) {
+  std::byte* running = tile.scratch + PartialOffset(tile.args.spec);
+  ForParts(tile, [&](const HeadTile& part, int) {
+    const std::size_t offset = (part.first_row - tile.first_row) * (tile.bytes() / tile.rows);
+    const ChunkRange chunks = part.chunks();
+    Clear(part, running);
+    Merge(part, running, place.partials + (chunks.first - all.first) * tile.bytes() + offset,
+          chunks.end - chunks.first, tile.bytes());
+    Finish(part, running);
+  });
+}
+
+/// Task `share` of `shares` of a tile.
+void RunShare(const HeadTile& tile, const SplitPlace& place, int share, int shares) {
+  const ChunkRange all = tile.chunks();
+  const int count = all.end - all.first;
+  const int first = all.first + count * share / shares, end = all.first + count * (share + 1) / shares;
+  ForParts(tile, [&](const HeadTile& part, int size) {
+    const std::size_t offset = (part.first_row - tile.first_row) * (tile.bytes() / tile.rows);
+    const ChunkRange chunks = part.chunks();
+    for (int chunk = std::max(first, chunks.first); chunk < std::min(end, chunks.end); ++chunk) {
+      RunChunk(part, size, chunk, place.partials + (chunk - all.first) * tile.bytes() + offset);
+    }
+  });
+  std::atomic_ref<int> arrived(*reinterpret_cast<int*>(place.counter));
+  if (arrived.fetch_add(1, std::memory_order_acq_rel) != shares - 1) return;
+  arrived.store(0, std::memory_order_relaxed);  // the phase's barrier publishes it
+  FinishSplit(tile, place, all);
+}
+
+/// Task = (tile * kv_heads + kv_head) * splits + share.
 void Run(const void* arguments, int task, const TaskContext& context) {
   const auto& args = *static_cast<const PagedAttentionArgs*>(arguments);
-  const tensor::KvLayout& kv = args.spec.kv;
-  const tensor::AttentionTile& tile = context.step.attention_tiles[task / kv.kv_heads];
-  const tensor::SequenceView& sequence = context.step.sequences[tile.sequence];
-  const int kv_head = task % kv.kv_heads;
-  const int visible = sequence.first_position + tile.first_row - sequence.first_row + 1;
-  const int positions = visible + tile.rows - 1;  // that the last row sees
-  const int width = args.spec.heads * kv.head_dim;
-  const int column = args.spec.heads / kv.kv_heads * kv_head * kv.head_dim;
-  const tensor::QuantizedRows output = {width};
-  const int row_bytes = args.spec.f32_output ? 4 * width : output.row_stride();
-  std::byte* row = args.output + static_cast<std::size_t>(tile.first_row) * row_bytes;
-  std::int64_t kernel_arguments[kAttentionArguments];
-  kernel_arguments[kAttentionQuery] =
-      Address(args.q + static_cast<std::size_t>(tile.first_row) * width + column);
-  kernel_arguments[kAttentionCache] = Address(args.kv_layer + kv_head * kv.head_bytes());
-  kernel_arguments[kAttentionTable] = Address(sequence.blocks);
-  kernel_arguments[kAttentionVisible] = visible;
-  kernel_arguments[kAttentionChunks] = (positions + kv.kChunkTokens - 1) / kv.kChunkTokens;
-  kernel_arguments[kAttentionBlocks] = (positions + kv.kBlockTokens - 1) / kv.kBlockTokens;
-  kernel_arguments[kAttentionBytes] = Address(row + (args.spec.f32_output ? 4 * column : column));
-  kernel_arguments[kAttentionParameters] = Address(row + output.scale_offset() + column / output.kGroup * 4);
-  kernel_arguments[kAttentionScratch] = Address(context.scratch);
-  args.code.tile[tile.rows - 1](kernel_arguments);
+  const int splits = SplitsOf(args, context.step), head = task / splits, share = task % splits;
+  const int kv_heads = args.spec.kv.kv_heads;
+  const tensor::AttentionTile& rows = context.step.attention_tiles[head / kv_heads];
+  const HeadTile tile = {
+      args,           context.step.sequences[rows.sequence], rows.first_row, rows.rows, head % kv_heads,
+      context.scratch};
+  if (splits > 1) {
+    const std::size_t counters =
+        static_cast<std::size_t>(MostSplitHeads(args.splits.threads)) * kCounterBytes;
+    const std::size_t room = (args.splits.bytes - counters) / (context.step.attention_tile_count * kv_heads) /
+                             kCounterBytes * kCounterBytes;
+    const ChunkRange chunks = tile.chunks();
+    const int count = chunks.end - chunks.first, shares = std::min(splits, count / kChunksPerTask);
+    if (shares > 1 && count * tile.bytes() <= room) {
+      const SplitPlace place = {args.splits.memory + counters + head * room,
+                                args.splits.memory + head * kCounterBytes};
+      if (share < shares) RunShare(tile, place, share, shares);
+      return;
+    }
+  }
+  if (share == 0) RunWhole(tile);
 }
 
-}  // namespace
-
-Status CheckPagedAttention(const PagedAttentionSpec& spec) {
-  const tensor::KvLayout& kv = spec.kv;
-  if (kv.head_dim <= 0 || kv.head_dim % tensor::QuantizedRows::kGroup != 0) {
+Status CheckShape(const PagedAttentionSpec& spec) {
+  const KvLayout& kv = spec.kv;
+  if (kv.head_dim <= 0 || kv.head_dim % 16 != 0) {
     return Unsupported("attention with head_dim " + std::to_string(kv.head_dim) +
-                       " needs a multiple of 32 at -O2; use -O0");
+                       " needs a multiple of 16 at -O2; use -O0");
   }
   if (kv.kv_heads <= 0 || spec.heads <= 0 || spec.heads % kv.kv_heads != 0) {
     return Unsupported("attention with " + std::to_string(spec.heads) + " heads over " +
                        std::to_string(kv.kv_heads) + " KV heads: the first must be a multiple of the second");
   }
-  if (kv.type != tensor::DType::kF16 && kv.type != tensor::DType::kF32) {
-    return Unsupported("attention over a KV cache of type " + std::string(Row(kv.type).name) +
+  if (!spec.f32_output && Group(spec) * kv.head_dim % tensor::QuantizedRows::kGroup != 0) {
+    return Unsupported("attention with " + std::to_string(Group(spec)) + " heads of " +
+                       std::to_string(kv.head_dim) +
+                       " per KV head has no whole groups of 32 to quantise; use rows of floats");
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+int AttentionTileRows(const PagedAttentionSpec& spec) {
+  return std::max(1, kTileQueries / Group(spec));
+}
+
+int AttentionKernelRows(const PagedAttentionSpec& spec, int size) {
+  return AttentionTileRows(spec) >> size;
+}
+
+Status CheckPagedAttention(const PagedAttentionSpec& spec) {
+  VIVACE_RETURN_IF_ERROR(CheckShape(spec));
+  if (!IsKvType(spec.kv.type)) {
+    return Unsupported("attention over a KV cache of type " + std::string(Row(spec.kv.type).name) +
                        "; use float16 or float32");
   }
-  const int scratch = AttentionScratchBytes(spec, kAttentionTileRows);
-  if (static_cast<std::size_t>(scratch) > kScratchBytes) {
-    return Unsupported("attention with " + std::to_string(spec.heads / kv.kv_heads) +
-                       " heads per KV head at -O2; use -O0");
+  if (spec.window < 0 || !(spec.softcap >= 0)) {
+    return Unsupported("attention with window " + std::to_string(spec.window) + " and soft-cap " +
+                       std::to_string(spec.softcap) + ": neither may be negative");
+  }
+  if (Group(spec) > 16 || ScratchBytes(spec) > kScratchBytes) {
+    return Unsupported("attention with " + std::to_string(Group(spec)) + " heads of " +
+                       std::to_string(spec.kv.head_dim) + " per KV head at -O2; use -O0");
   }
   return Status::Ok();
 }
@@ -73,17 +286,31 @@ Status CheckPagedAttention(const PagedAttentionSpec& spec) {
 Result<PagedAttentionKernels> CompilePagedAttention(const PagedAttentionSpec& spec,
                                                     codegen::KernelLibrary& library) {
   VIVACE_RETURN_IF_ERROR(CheckPagedAttention(spec));
-  PagedAttentionKernels kernels;
-  for (int rows = 1; rows <= kAttentionTileRows; ++rows) {
-    VIVACE_ASSIGN_OR_RETURN(kernels.tile[rows - 1], library.Compile(BuildAttentionTile(spec, rows)));
+  PagedAttentionKernels kernels = {};
+  for (int size = 0; size < kAttentionRowSizes && AttentionKernelRows(spec, size) > 0; ++size) {
+    const int rows = AttentionKernelRows(spec, size);
+    VIVACE_ASSIGN_OR_RETURN(kernels.chunk[size],
+                            library.Compile(BuildAttentionChunk(spec, rows, codegen::HostTarget())));
+    std::fill(kernels.chunk + size, kernels.chunk + kAttentionRowSizes, kernels.chunk[size]);
   }
+  VIVACE_ASSIGN_OR_RETURN(kernels.merge, library.Compile(BuildAttentionMerge(spec)));
+  VIVACE_ASSIGN_OR_RETURN(kernels.finish, library.Compile(BuildAttentionFinish(spec)));
   return kernels;
 }
 
 PagedAttentionCode Resolve(const PagedAttentionKernels& kernels, const codegen::KernelLibrary& library) {
-  PagedAttentionCode code;
-  for (int i = 0; i < kAttentionTileRows; ++i) code.tile[i] = library.Get(kernels.tile[i]);
+  PagedAttentionCode code = {};
+  for (int size = 0; size < kAttentionRowSizes; ++size) code.chunk[size] = library.Get(kernels.chunk[size]);
+  code.merge = library.Get(kernels.merge);
+  code.finish = library.Get(kernels.finish);
   return code;
+}
+
+std::size_t AttentionSplitBytes(const PagedAttentionSpec& spec, int threads, int max_positions) {
+  const auto heads = static_cast<std::size_t>(MostSplitHeads(threads));
+  const std::size_t chunks = max_positions / KvLayout::kChunkTokens + 1;
+  const std::size_t partial = static_cast<std::size_t>(Group(spec)) * AttentionQueryBytes(spec);
+  return heads * kCounterBytes + std::min(kMostSplitBytes, heads * chunks * partial);
 }
 
 TaskKernel PagedAttentionKernel() {

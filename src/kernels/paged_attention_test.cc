@@ -22,25 +22,37 @@ using tensor::DType;
 
 constexpr unsigned kFlushDenormals = 0x8040;  // FTZ and DAZ, as the workers have them
 
+constexpr int kTileRows = 4;
+
+constexpr int kMerge = kAttentionRowSizes, kFinish = kMerge + 1, kKernels = kFinish + 1;
+
 /// The functions that the interpreted kernels run; set by InterpretedCode.
-codegen::Function interpreted[kAttentionTileRows];
+codegen::Function interpreted[kKernels];
 template <int kIndex>
 void Interpreted(const std::int64_t* arguments) {
-  codegen::Interpret(interpreted[kIndex], {arguments, kAttentionArguments});
+  constexpr int kArguments[] = {kChunkArguments, kMergeArguments, kFinishArguments};
+  codegen::Interpret(interpreted[kIndex],
+                     {arguments, static_cast<std::size_t>(kArguments[std::max(0, kIndex - kMerge + 1)])});
 }
 
 PagedAttentionSpec SpecOf(const AttentionFixture& fixture) {
   return {.heads = fixture.heads(), .kv = fixture.layout(), .scale = 0.125f};
 }
 
-PagedAttentionCode InterpretedCode(const PagedAttentionSpec& spec) {
-  static_assert(kAttentionTileRows == 2);
-  for (int i = 0; i < kAttentionTileRows; ++i) {
-    interpreted[i] = BuildAttentionTile(spec, i + 1);
-    const Status status = codegen::Verify(interpreted[i]);
+PagedAttentionCode InterpretedCode(const PagedAttentionSpec& spec,
+                                   const codegen::Target& target = codegen::HostTarget()) {
+  for (int i = 0; i < kAttentionRowSizes; ++i) {
+    interpreted[i] = BuildAttentionChunk(spec, std::max(1, AttentionKernelRows(spec, i)), target);
+  }
+  interpreted[kMerge] = BuildAttentionMerge(spec);
+  interpreted[kFinish] = BuildAttentionFinish(spec);
+  for (const codegen::Function& function : interpreted) {
+    const Status status = codegen::Verify(function);
     EXPECT_TRUE(status.ok()) << status.message();
   }
-  return {{Interpreted<0>, Interpreted<1>}};
+  return {{Interpreted<0>, Interpreted<1>, Interpreted<2>, Interpreted<3>},
+          Interpreted<kMerge>,
+          Interpreted<kFinish>};
 }
 
 /// Output rows of a step, as bytes.
@@ -120,7 +132,7 @@ TEST_F(PagedAttention, InterpretedMatchesSoftmaxInDouble) {
 /// Rows of floats, for a portable phase that follows.
 void ExpectFloatsMatchSoftmax(const AttentionFixture& fixture, PagedAttentionSpec spec,
                               const PagedAttentionCode& code) {
-  const AttentionStep step = fixture.Step({{0, 0, fixture.length(0)}}, kAttentionTileRows);
+  const AttentionStep step = fixture.Step({{0, 0, fixture.length(0)}}, kTileRows);
   std::vector<float> out(static_cast<std::size_t>(step.view.rows * fixture.width()));
   const PagedAttentionArgs args = {spec, code, step.q.data(), fixture.layer(),
                                    reinterpret_cast<std::byte*>(out.data())};
@@ -146,13 +158,11 @@ void ExpectSameBits(const AttentionFixture& fixture, const PagedAttentionCode& c
                     const std::vector<int>& chunks) {
   const std::size_t stride = tensor::QuantizedRows{fixture.width()}.row_stride();
   const int length = fixture.length(0);
-  const std::vector<std::byte> whole =
-      Attend(fixture, code, {{0, first, length - first}}, kAttentionTileRows);
+  const std::vector<std::byte> whole = Attend(fixture, code, {{0, first, length - first}}, kTileRows);
   for (const int chunk : chunks) {
     for (int position = first; position < length; position += chunk) {
       const int rows = std::min(chunk, length - position);
-      const std::vector<std::byte> part =
-          Attend(fixture, code, {{0, position, rows}}, 1 + chunk % kAttentionTileRows);
+      const std::vector<std::byte> part = Attend(fixture, code, {{0, position, rows}}, 1 + chunk % kTileRows);
       ASSERT_EQ(0, std::memcmp(part.data(), whole.data() + (position - first) * stride, part.size()))
           << "heads " << fixture.heads() << " chunk " << chunk << " at " << position;
     }
@@ -161,7 +171,7 @@ void ExpectSameBits(const AttentionFixture& fixture, const PagedAttentionCode& c
 
 void ExpectSameBitsInABatch(const PagedAttentionCode& code, const AttentionFixture& fixture) {
   const std::vector<SequencePart> parts = {{2, 252, 18}, {0, 29, 1}, {3, 0, 1}, {1, 0, 3}, {2, 0, 7}};
-  const std::vector<std::byte> together = Attend(fixture, code, parts, kAttentionTileRows);
+  const std::vector<std::byte> together = Attend(fixture, code, parts, kTileRows);
   std::vector<std::byte> alone;
   for (const SequencePart& part : parts) {
     const std::vector<std::byte> out = Attend(fixture, code, {part}, 1);
@@ -258,10 +268,10 @@ TEST(PagedAttentionSpec, RefusesShapesThatItDoesNotKnow) {
   codegen::KernelLibrary library;
   const tensor::KvLayout kv = {.layers = 1, .kv_heads = 2, .head_dim = 64, .type = DType::kF16, .blocks = 1};
   tensor::KvLayout narrow = kv, bytes = kv;
-  narrow.head_dim = 48;
+  narrow.head_dim = 40;
   bytes.type = DType::kQ8_0;
   EXPECT_THAT(CompilePagedAttention({4, narrow, 1}, library).status().message(),
-              testing::HasSubstr("head_dim 48"));
+              testing::HasSubstr("head_dim 40"));
   EXPECT_THAT(CompilePagedAttention({3, kv, 1}, library).status().message(),
               testing::HasSubstr("3 heads over 2 KV heads"));
   EXPECT_THAT(CompilePagedAttention({4, bytes, 1}, library).status().message(), testing::HasSubstr("q8_0"));

@@ -25,6 +25,7 @@ namespace vivace::tensor {
 #define VIVACE_DTYPES(X)  \
   VIVACE_WEIGHT_DTYPES(X) \
   X(I32, "i32", 26, 1, 4) \
+  X(I8, "i8", -1, 1, 1)   \
   X(U8Group32, "u8g32", -1, 32, 44) /* activations: see quantized_rows.h; 32 u8 + scale, zero point, sum */
 
 enum class DType : std::uint8_t {

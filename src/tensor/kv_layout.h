@@ -2,6 +2,8 @@
 // starts at base + l * layer_stride + b * block_stride.
 //   K of a block: [kv_heads][head_dim][16 positions]   (positions in the vector lanes)
 //   V of a block: [kv_heads][16 positions][head_dim], from v_offset on
+// With 8-bit elements each head's K and each head's V of a block is followed by 16 float scales, one a
+// position: element = scale[position] * s8, symmetric (-127 .. 127).
 #pragma once
 
 #include <cstddef>
@@ -15,7 +17,7 @@ struct KvLayout {
   int layers = 0;
   int kv_heads = 0;
   int head_dim = 0;          // multiple of 8
-  DType type = DType::kF16;  // kF16 or kF32
+  DType type = DType::kF16;  // kF16, kBF16, kF32 or kI8
   int blocks = 0;            // in the pool
 
   static constexpr int kBlockTokens = 16;
@@ -23,9 +25,15 @@ struct KvLayout {
   /// (design.md section 8).
   static constexpr int kChunkTokens = 256;
 
-  constexpr int element_bytes() const { return type == DType::kF32 ? 4 : 2; }
-  constexpr std::size_t head_bytes() const {
+  constexpr int element_bytes() const { return type == DType::kF32 ? 4 : type == DType::kI8 ? 1 : 2; }
+  constexpr bool has_scales() const { return type == DType::kI8; }
+  /// Elements of one head's K, or V, of a block.
+  constexpr std::size_t codes_bytes() const {
     return static_cast<std::size_t>(head_dim) * kBlockTokens * element_bytes();
+  }
+  /// The same with the scales.
+  constexpr std::size_t head_bytes() const {
+    return codes_bytes() + (has_scales() ? kBlockTokens * sizeof(float) : 0);
   }
   constexpr std::size_t v_offset() const { return kv_heads * head_bytes(); }
   constexpr std::size_t block_stride() const { return 2 * v_offset(); }
@@ -38,6 +46,13 @@ struct KvLayout {
   constexpr std::size_t v_element_offset(int head, int slot, int dim) const {
     return v_offset() + head * head_bytes() +
            (static_cast<std::size_t>(slot) * head_dim + dim) * element_bytes();
+  }
+  /// Byte offsets of the scales of position `slot`; only with has_scales().
+  constexpr std::size_t k_scale_offset(int head, int slot) const {
+    return head * head_bytes() + codes_bytes() + static_cast<std::size_t>(slot) * sizeof(float);
+  }
+  constexpr std::size_t v_scale_offset(int head, int slot) const {
+    return v_offset() + k_scale_offset(head, slot);
   }
 };
 

@@ -12,7 +12,7 @@ namespace vivace::tensor {
 namespace {
 
 TEST(KvLayout, ElementsOfABlockFillItWithoutOverlap) {
-  for (const DType type : {DType::kF16, DType::kF32}) {
+  for (const DType type : {DType::kF16, DType::kBF16, DType::kF32, DType::kI8}) {
     const KvLayout layout{.layers = 2, .kv_heads = 3, .head_dim = 16, .type = type, .blocks = 5};
     std::set<std::size_t> places;
     for (int head = 0; head < layout.kv_heads; ++head) {
@@ -25,10 +25,23 @@ TEST(KvLayout, ElementsOfABlockFillItWithoutOverlap) {
         }
       }
     }
-    EXPECT_EQ(places.size() * static_cast<std::size_t>(layout.element_bytes()), layout.block_stride());
+    const std::size_t scale_bytes = layout.has_scales() ? 2 * 3 * 16 * sizeof(float) : 0;
+    EXPECT_EQ(places.size() * static_cast<std::size_t>(layout.element_bytes()) + scale_bytes,
+              layout.block_stride());
     EXPECT_EQ(layout.bytes(), 2 * 5 * layout.block_stride());
     EXPECT_EQ(layout.k_offset(0, 0, 1) - layout.k_offset(0, 0, 0),
               static_cast<std::size_t>(layout.element_bytes()));
+  }
+}
+
+TEST(KvLayout, ScalesFollowTheCodesOfTheirHead) {
+  const KvLayout layout{.layers = 1, .kv_heads = 3, .head_dim = 80, .type = DType::kI8, .blocks = 2};
+  EXPECT_EQ(layout.block_stride(), std::size_t{2 * 3 * 16 * (80 + 4)});
+  for (int head = 0; head < layout.kv_heads; ++head) {
+    EXPECT_EQ(layout.k_scale_offset(head, 0), layout.k_offset(head, 79, 15) + 1);
+    EXPECT_EQ(layout.v_scale_offset(head, 0), layout.v_element_offset(head, 15, 79) + 1);
+    EXPECT_EQ(layout.k_scale_offset(head, 15) + 4, (head + 1) * layout.head_bytes());
+    EXPECT_EQ(layout.k_scale_offset(head, 0) % 64, 0u);
   }
 }
 
