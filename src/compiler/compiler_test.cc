@@ -170,8 +170,7 @@ INSTANTIATE_TEST_SUITE_P(
                          "'layer', %gate.raw (linear): belongs to no complete fused phase",
                          6, 6},
                     Part{"heads = 2, head_dim = 32, theta", "heads = 4, head_dim = 16, theta",
-                         "-O2: q4_1 linears (6 of 15) and attention (2 of 2) run on portable kernels; the "
-                         "first reason: body "
+                         "-O2: q4_1 linears (6 of 15) run on portable kernels; the first reason: body "
                          "'layer', %q_rope (rope): panels take only heads of a multiple of 32, not 16",
                          6, 8}));
 
@@ -257,8 +256,6 @@ TEST(Compile, FusedPhasesAreNotTakenForOtherAttributes) {
   using Change = void (*)(graph::Node&);
   const std::pair<const char*, Change> cases[] = {
       {"half", [](graph::Node& n) { n.attributes.half = n.op == graph::Op::kRope; }},
-      {"window", [](graph::Node& n) { n.attributes.window = n.op == graph::Op::kAttention ? 8 : 0; }},
-      {"softcap", [](graph::Node& n) { n.attributes.softcap = n.op == graph::Op::kAttention ? 50 : 0; }},
       {"offset", [](graph::Node& n) { n.attributes.offset = n.op == graph::Op::kRmsNorm; }},
       {"gelu", [](graph::Node& n) { n.op = n.op == graph::Op::kSiluMul ? graph::Op::kGeluMul : n.op; }},
   };
@@ -272,13 +269,31 @@ TEST(Compile, FusedPhasesAreNotTakenForOtherAttributes) {
     EXPECT_NE(text.find(attribute), std::string::npos) << name << "\n" << text;
     for (const program::Phase& phase : program->bodies[1].phases) {
       const bool half = phase.kind == program::PhaseKind::kQkv;
-      const bool window = phase.kind == program::PhaseKind::kPagedAttention;
       const bool gate = phase.kind == program::PhaseKind::kGateUp;
       EXPECT_FALSE(half && std::string(name) == "half");
-      EXPECT_FALSE(window && (std::string(name) == "window" || std::string(name) == "softcap"));
       EXPECT_FALSE(gate && std::string(name) == "gelu");
     }
   }
+}
+
+TEST(Compile, PagedAttentionKeepsWindowAndSoftcap) {
+  graph::Graph graph = Tiny();
+  for (graph::Node& node : graph.bodies[1].nodes) {
+    if (node.op != graph::Op::kAttention) continue;
+    node.attributes.window = 8;
+    node.attributes.softcap = 50;
+  }
+  const auto program = Compile(graph, {.level = 2, .machine_code = false});
+  ASSERT_TRUE(program.ok()) << program.status().message();
+  int found = 0;
+  for (const program::Phase& phase : program->bodies[1].phases) {
+    if (phase.kind != program::PhaseKind::kPagedAttention) continue;
+    const auto& spec = std::get<kernels::PagedAttentionSpec>(phase.spec);
+    EXPECT_EQ(spec.window, 8);
+    EXPECT_EQ(spec.softcap, 50);
+    ++found;
+  }
+  EXPECT_GT(found, 0);
 }
 
 TEST(Compile, DumpsWhatIsAsked) {

@@ -108,6 +108,8 @@ Status FusedBody::PagedAttention(const Group& group, NodeId attention) {
   phase.heads = node.attributes.heads;
   phase.head_dim = node.attributes.head_dim;
   phase.scale = node.attributes.scale;
+  phase.window = node.attributes.window;
+  phase.softcap = node.attributes.softcap;
   VIVACE_ASSIGN_OR_RETURN(const BufferId q, Read(attention, node.inputs[0]));
   phase.reads = {q};
   phase.writes = {nodes_.PutInScratch(body_.node(*quantize).output)};

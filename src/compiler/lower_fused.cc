@@ -72,8 +72,7 @@ std::vector<int> FusedBody::EmitAt() const {
 
 bool FusedBody::AttentionFits(NodeId attention) const {
   const graph::Attributes& a = body_.node(attention).attributes;
-  if (a.window != 0 || a.softcap != 0) return false;
-  const kernels::PagedAttentionSpec spec{a.heads, frame_.program().kv, a.scale, false};
+  const kernels::PagedAttentionSpec spec{a.heads, frame_.program().kv, a.scale, false, a.window, a.softcap};
   return kernels::CheckPagedAttention(spec).ok();
 }
 
@@ -167,6 +166,8 @@ Status FusedBody::FloatAttention(NodeId id) {
   phase.heads = node.attributes.heads;
   phase.head_dim = node.attributes.head_dim;
   phase.scale = node.attributes.scale;
+  phase.window = node.attributes.window;
+  phase.softcap = node.attributes.softcap;
   VIVACE_ASSIGN_OR_RETURN(const BufferId q, Read(id, node.inputs[0]));
   phase.reads = {q};
   VIVACE_RETURN_IF_ERROR(nodes_.PlaceOutput(static_cast<std::size_t>(id.value)));
@@ -270,14 +271,24 @@ std::set<std::string> NamesOf(const graph::Graph& graph, const std::vector<const
   return names;
 }
 
+/// Rows of an attention tile: the best for the model's heads. Phases take tiles of any size.
+int TileRows(const graph::Graph& graph, const tensor::KvLayout& kv) {
+  for (const graph::Body& body : graph.bodies) {
+    for (const graph::Node& node : body.nodes) {
+      if (node.op == Op::kAttention && kv.kv_heads > 0 && node.attributes.heads >= kv.kv_heads)
+        return kernels::AttentionTileRows({node.attributes.heads, kv, 1});
+    }
+  }
+  return 1;
+}
+
 }  // namespace
 
 Result<program::Program> LowerFused(graph::Graph& graph, tensor::DType kv_type,
                                     std::vector<RejectedWeight>& rejected) {
   ProgramFrame frame(graph, 2);
   VIVACE_RETURN_IF_ERROR(frame.ReadFacts(kv_type));
-  frame.program().attention_tile_rows =
-      std::min(kernels::kAttentionTileRows, kernels::kPortableAttentionRows);
+  frame.program().attention_tile_rows = TileRows(graph, frame.program().kv);
   const std::vector<graph::Layer*> order = LayersInOrder(graph);
   const std::vector<const graph::Layer*> layers(order.begin(), order.end());
   const std::set<std::string> plain = PlainSources(graph, layers);

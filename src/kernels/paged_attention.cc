@@ -270,7 +270,7 @@ Status CheckPagedAttention(const PagedAttentionSpec& spec) {
   VIVACE_RETURN_IF_ERROR(CheckShape(spec));
   if (!IsKvType(spec.kv.type)) {
     return Unsupported("attention over a KV cache of type " + std::string(Row(spec.kv.type).name) +
-                       "; use float16 or float32");
+                       "; use float16, bfloat16, float32 or int8");
   }
   if (spec.window < 0 || !(spec.softcap >= 0)) {
     return Unsupported("attention with window " + std::to_string(spec.window) + " and soft-cap " +
@@ -290,7 +290,7 @@ Result<PagedAttentionKernels> CompilePagedAttention(const PagedAttentionSpec& sp
   for (int size = 0; size < kAttentionRowSizes && AttentionKernelRows(spec, size) > 0; ++size) {
     const int rows = AttentionKernelRows(spec, size);
     VIVACE_ASSIGN_OR_RETURN(kernels.chunk[size],
-                            library.Compile(BuildAttentionChunk(spec, rows, codegen::HostTarget())));
+                            library.Compile(BuildAttentionChunk(spec, rows, library.target())));
     std::fill(kernels.chunk + size, kernels.chunk + kAttentionRowSizes, kernels.chunk[size]);
   }
   VIVACE_ASSIGN_OR_RETURN(kernels.merge, library.Compile(BuildAttentionMerge(spec)));

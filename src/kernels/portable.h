@@ -138,7 +138,7 @@ TaskKernel LinearKernel(tensor::DType type);
 TaskKernel RmsNormKernel();
 TaskKernel RopeKernel();
 TaskKernel KvAppendKernel();
-/// The runtime fills step.attention_tiles with tiles of at most kPortableAttentionRows rows.
+/// Tiles of step.attention_tiles may have any number of rows; kPortableAttentionRows are computed at once.
 TaskKernel AttentionKernel();
 inline constexpr int kPortableAttentionRows = 4;
 TaskKernel AddKernel();

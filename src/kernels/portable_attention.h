@@ -267,8 +267,8 @@ void AttendTile(const AttentionArgs& args, const tensor::AttentionTile& tile, in
 }
 
 template <class Element>
-void Attend(const AttentionArgs& args, const tensor::AttentionTile& tile, int head,
-            const TaskContext& context) {
+void AttendRows(const AttentionArgs& args, const tensor::AttentionTile& tile, int head,
+                const TaskContext& context) {
   static_assert(kPortableAttentionRows == 4);
   if (tile.rows == 1) return AttendTile<Element, 1>(args, tile, head, context);
   if (args.window > 0 && args.window < kPortableAttentionRows) {
@@ -279,6 +279,19 @@ void Attend(const AttentionArgs& args, const tensor::AttentionTile& tile, int he
     return;
   }
   AttendTile<Element, 4>(args, tile, head, context);
+}
+
+/// Tiles of any size, a few rows at a time.
+template <class Element>
+void Attend(const AttentionArgs& args, const tensor::AttentionTile& tile, int head,
+            const TaskContext& context) {
+  for (int r = 0; r < tile.rows; r += kPortableAttentionRows) {
+    const int rest = tile.rows - r;
+    AttendRows<Element>(
+        args,
+        {tile.sequence, tile.first_row + r, rest < kPortableAttentionRows ? rest : kPortableAttentionRows},
+        head, context);
+  }
 }
 
 /// Task = tile * heads + head.

@@ -68,8 +68,9 @@ void SetSpec(const Program& program, Phase& phase) {
       break;
     case PhaseKind::kPagedAttention:
     case PhaseKind::kPagedAttentionF32:
-      phase.spec = kernels::PagedAttentionSpec{phase.heads, program.kv, phase.scale,
-                                               phase.kind == PhaseKind::kPagedAttentionF32};
+      phase.spec = kernels::PagedAttentionSpec{phase.heads,  program.kv,
+                                               phase.scale,  phase.kind == PhaseKind::kPagedAttentionF32,
+                                               phase.window, phase.softcap};
       break;
     default:
       phase.spec = std::monostate{};

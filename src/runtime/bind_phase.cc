@@ -205,6 +205,7 @@ BoundPhase BindPagedAttention(const Operands& operands) {
   arguments.q = operands.read_floats(0);
   arguments.kv_layer = operands.kv_layer();
   arguments.output = operands.write(0);
+  arguments.splits = context.attention_splits;
   return Bound(kernels::PagedAttentionKernel(), std::move(arguments));
 }
 

@@ -45,6 +45,7 @@ struct BindContext {
   WidenedVectors& widened;
   tensor::KvLayout kv;  // with the number of blocks
   std::byte* kv_base = nullptr;
+  kernels::AttentionSplits attention_splits = {};
 };
 
 /// kDataLoss: a weight is smaller than the phase reads, or of another type. Anything else wrong with the

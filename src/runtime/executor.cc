@@ -50,6 +50,10 @@ Status Executor::Allocate() {
   offsets.push_back(bytes.value().value_or(0));
   bytes = bytes +
           base::SafeSize(kernels::kScratchBytes) * base::SafeSize(static_cast<std::uint64_t>(team_.size()));
+  const std::uint64_t splits_offset = bytes.value().value_or(0);
+  splits_.threads = team_.size();
+  splits_.bytes = SplitBytes();
+  bytes = bytes + base::SafeSize(splits_.bytes);
   if (!bytes.valid()) return InvalidArgument("the activations of a step would not fit any memory");
   VIVACE_ASSIGN_OR_RETURN(workspace_,
                           AnonymousMemory::Map(*bytes.value(), PageHint::kSmall, "the activations"));
@@ -57,6 +61,7 @@ Status Executor::Allocate() {
     buffers_.push_back(workspace_.data() + offsets[i]);
   }
   scratch_ = workspace_.data() + offsets.back();
+  if (splits_.bytes > 0) splits_.memory = workspace_.data() + splits_offset;
   VIVACE_ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::Map(kv_.bytes(), PageHint::kSmall, "the KV cache"));
   for (const tensor::RopeSpec& spec : program_.ropes) {
     VIVACE_ASSIGN_OR_RETURN(RopeTable table, RopeTable::Create(config_.max_positions, spec));
@@ -66,10 +71,24 @@ Status Executor::Allocate() {
   return Status::Ok();
 }
 
+std::size_t Executor::SplitBytes() const {
+  std::size_t bytes = 0;
+  if (team_.size() == 1) return bytes;
+  for (const program::Body& body : program_.bodies) {
+    for (const program::Phase& phase : body.phases) {
+      const auto* spec = std::get_if<kernels::PagedAttentionSpec>(&phase.spec);
+      if (spec == nullptr) continue;
+      bytes = std::max(bytes, kernels::AttentionSplitBytes(*spec, team_.size(), config_.max_positions));
+    }
+  }
+  return bytes;
+}
+
 Status Executor::Bind(const WeightStore& weights) {
   std::vector<const float*> rope_tables;
   for (const RopeTable& table : ropes_) rope_tables.push_back(table.data());
-  const BindContext context{program_, weights, buffers_, rope_tables, widened_, kv_, kv_memory_.data()};
+  const BindContext context{program_, weights, buffers_,          rope_tables,
+                            widened_, kv_,     kv_memory_.data(), splits_};
   VIVACE_CHECK(!program_.layers.empty());
   for (const program::Layer& layer : program_.layers) {
     epilogue_ = phases_.size();

@@ -58,6 +58,7 @@ class Executor {
  private:
   Executor(const program::Program& program, base::WorkerTeam& team, const ExecutorConfig& config);
   Status Allocate();
+  std::size_t SplitBytes() const;
   Status Bind(const WeightStore& weights);
   void Capture();
   void FillTiles(const tensor::StepView& step);
@@ -72,10 +73,11 @@ class Executor {
   tensor::KvLayout kv_;
   std::vector<RopeTable> ropes_;  // by Program::ropes
   WidenedVectors widened_;
-  AnonymousMemory workspace_;  // buffers, then one scratch area per worker
+  AnonymousMemory workspace_;  // buffers, then one scratch area per worker, then what attention splits need
   AnonymousMemory kv_memory_;
-  std::vector<std::byte*> buffers_;         // by BufferId
-  std::byte* scratch_ = nullptr;            // [workers][kScratchBytes]
+  std::vector<std::byte*> buffers_;  // by BufferId
+  std::byte* scratch_ = nullptr;     // [workers][kScratchBytes]
+  kernels::AttentionSplits splits_;
   std::vector<BoundPhase> phases_;          // of all layers, in execution order
   std::size_t epilogue_ = 0;                // first phase of the last layer
   std::vector<CapturedPlan> decode_plans_;  // [rows - 1]
