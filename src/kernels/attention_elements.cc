@@ -21,17 +21,4 @@ Vec LoadKvElements(Builder& b, DType type, Mem m) {
   return codes;
 }
 
-SoftCapConstants MakeSoftCapConstants(Builder& b, float cap) {
-  return {MakeExpConstants(b), b.Const(2.0f / cap), b.Const(cap), b.Const(2.0f)};
-}
-
-Vec SoftCap(Builder& b, const SoftCapConstants& k, Vec x) {
-  const Vec exponential = Exp(b, k.exp, b.Mul(x, k.two_over_cap));
-  const Vec fraction = b.Div(k.two, b.Add(exponential, k.exp.one));
-  const Vec capped = b.NewVec();
-  b.MoveTo(capped, k.cap);
-  b.Fnma(capped, fraction, k.cap);
-  return capped;
-}
-
 }  // namespace vivace::kernels
