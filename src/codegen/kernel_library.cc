@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/cpu_features.h"
 #include "base/status_macros.h"
+#include "codegen/disassembly.h"
 #include "codegen/emitter.h"
 #include "codegen/register_allocation.h"
 
@@ -50,19 +51,12 @@ std::uint64_t Hash(const Function& function) {
   return hash;
 }
 
-void AppendHex(std::span<const std::byte> bytes, std::size_t offset, std::string_view line,
-               std::string& out) {
-  constexpr std::size_t kBytesARow = 12;
-  for (std::size_t at = 0; at < bytes.size() || at == 0; at += kBytesARow) {
-    std::string hex;
-    for (const std::byte byte : bytes.subspan(at, std::min(kBytesARow, bytes.size() - at))) {
-      fmt::format_to(std::back_inserter(hex), "{:02x} ", std::to_integer<int>(byte));
-    }
-    fmt::format_to(std::back_inserter(out), "{:05x}  {:<36}", offset + at, hex);
-    if (at == 0 && !line.empty()) fmt::format_to(std::back_inserter(out), " ; {}", line);
-    while (out.back() == ' ') out.pop_back();
-    out += '\n';
-  }
+// One row of a dump: what lies at the offset, and beside it the line that it came from.
+void AppendRow(std::size_t offset, std::string_view text, std::string_view line, std::string& out) {
+  fmt::format_to(std::back_inserter(out), "{:05x}  {:<52}", offset, text);
+  if (!line.empty()) fmt::format_to(std::back_inserter(out), " ; {}", line);
+  while (out.back() == ' ') out.pop_back();
+  out += '\n';
 }
 
 }  // namespace
@@ -194,14 +188,22 @@ std::string KernelLibrary::Dump(KernelId id) const {
       "kernel {} for {}: {} bytes, {} vector and {} scalar registers, compiled in {:.1f} us\n", about.name,
       impl_->target.name, about.code_bytes, about.vectors_used, about.scalars_used, about.compile_us);
   const auto part = [&](std::size_t begin, std::size_t end, std::string_view line) {
-    if (begin < end) AppendHex(bytes.subspan(begin, end - begin), begin, line, out);
+    for (const AssemblyLine& row : Disassemble(bytes.subspan(begin, end - begin), begin)) {
+      AppendRow(row.offset, row.text, row.offset == begin ? line : std::string_view{}, out);
+    }
   };
   part(0, kernel.line_start[0], "save registers");
   for (std::size_t i = 0; i < kernel.function.code.size(); ++i) {
-    part(kernel.line_start[i], kernel.line_start[i + 1], PrintLine(kernel.function.code[i]));
+    const std::string line = PrintLine(kernel.function.code[i]);
+    if (kernel.line_start[i] == kernel.line_start[i + 1]) AppendRow(kernel.line_start[i], "", line, out);
+    part(kernel.line_start[i], kernel.line_start[i + 1], line);
   }
   part(kernel.line_start.back(), kernel.constants_start, "return");
-  part(kernel.constants_start, bytes.size(), "constants");
+  for (std::size_t at = kernel.constants_start; at < bytes.size(); at += sizeof(std::uint32_t)) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, bytes.data() + at, std::min(sizeof(word), bytes.size() - at));
+    AppendRow(at, fmt::format("dd {:#010x}", word), at == kernel.constants_start ? "constants" : "", out);
+  }
   return out;
 }
 

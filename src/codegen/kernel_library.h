@@ -54,7 +54,8 @@ class KernelLibrary {
   std::vector<std::byte> CodeBytes(KernelId id) const;
   /// The kernel's vector IR as text.
   std::string Text(KernelId id) const;
-  /// The kernel's machine code: offset and bytes in hexadecimal, and the IR instruction that they came from.
+  /// The kernel's machine code: offset, assembly (destination first), and the IR instruction that it came from
+  /// beside its first row; last the constants.
   std::string Dump(KernelId id) const;
 
  private:

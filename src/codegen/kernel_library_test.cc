@@ -134,7 +134,7 @@ TEST(KernelLibrary, AThousandKernelsComeAndGoWithoutGrowth) {
 #endif
 }
 
-TEST(KernelLibrary, DumpShowsBytesBesideTheInstructions) {
+TEST(KernelLibrary, DumpShowsAssemblyBesideTheIr) {
   KernelLibrary library;
   Builder builder("dumped");
   const Scalar out = builder.Arg(1);
@@ -147,13 +147,38 @@ TEST(KernelLibrary, DumpShowsBytesBesideTheInstructions) {
 )");
   std::string dump = library.Dump(id);
   dump.erase(0, dump.find('\n') + 1);  // the line with the time
-  EXPECT_EQ(dump, R"(00000  48 8b 47 08                          ; s0 = arg 1
-00004  62 f2 7d 48 18 05 0e 00 00 00        ; v0 = const 0x3f800000
-0000e  62 f1 7c 48 11 40 01                 ; st [s0 + 64], v0
-00015  c5 f8 77 c3 cc cc cc                 ; return
-0001c  00 00 80 3f                          ; constants
+  EXPECT_EQ(dump, R"(00000  mov rax, [rdi+0x8]                                   ; s0 = arg 1
+00004  vbroadcastss zmm0, dword ptr [0x1C]                  ; v0 = const 0x3f800000
+0000e  vmovups zmmword ptr [rax+0x40], zmm0                 ; st [s0 + 64], v0
+00015  vzeroupper                                           ; return
+00018  ret
+00019  int3
+0001a  int3
+0001b  int3
+0001c  dd 0x3f800000                                        ; constants
 )");
   EXPECT_EQ(library.CodeBytes(id).size(), library.info(id).code_bytes);
+}
+
+TEST(KernelLibrary, DumpNamesEveryLineOnceAlsoWhereItHasNoCode) {
+  KernelLibrary library;
+  Builder builder("loop");
+  const Scalar out = builder.Arg(0);
+  const Vec v = builder.Iota();
+  builder.Loop(7);
+  builder.Bump(out, 64);
+  builder.MoveTo(v, v);  // no instruction
+  builder.End();
+  builder.Store({out}, v);
+  const Function function = builder.Take();
+  const std::string dump = library.Dump(*library.Compile(function));
+  for (const Instruction& instruction : function.code) {
+    const std::string line = "; " + PrintLine(instruction) + "\n";
+    const std::size_t at = dump.find(line);
+    ASSERT_NE(at, std::string::npos) << line << dump;
+    EXPECT_EQ(dump.find(line, at + 1), std::string::npos) << line << dump;
+  }
+  EXPECT_NE(dump.find("jnz 0x"), std::string::npos) << dump;
 }
 
 }  // namespace

@@ -305,6 +305,8 @@ TEST(Compile, DumpsWhatIsAsked) {
   EXPECT_EQ(report.phase_text, program::Print(program));
   EXPECT_EQ(report.vir_text.empty(), report.kernels == 0);
   EXPECT_EQ(report.assembly_text.empty(), report.kernels == 0);
+  // Each line of the vector IR stands in the assembly, beside its instructions.
+  EXPECT_EQ(report.kernels == 0, report.assembly_text.find(" ; s0 = arg 0\n") == std::string::npos);
   CompileOrDie(Tiny(), {.level = 0}, report);
   EXPECT_TRUE(report.graph_text.empty() && report.phase_text.empty());
 }
