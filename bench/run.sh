@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./dev bench [NAME] [ARGUMENTS]: 'llama' compares with llama.cpp, 'tokenizers' with Hugging Face tokenizers; any other name is a binary of bench/; none runs all binaries.
+# ./dev bench [NAME] [ARGUMENTS]: 'llama' compares with llama.cpp, 'tokenizers' with Hugging Face tokenizers, 'onednn' with oneDNN; any other name is a binary of bench/; none runs all binaries but oneDNN's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 name=${1:-}
@@ -29,9 +29,24 @@ if [[ $name == tokenizers ]]; then
   exec "$venv/bin/python" bench/tokenizer_bench.py --binary build/release/tokenizer_bench "$@"
 fi
 
+if [[ $name == onednn ]]; then
+  venv=$PWD/.cache/onednn
+  if [[ ! -f $venv/.ready ]]; then
+    echo "== installing oneDNN 3.13 from its Python package (2 GB with its runtime)" >&2
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q onednn-devel==2026.1.0
+    touch "$venv/.ready"
+  fi
+  ./dev build release -DVIVACE_BENCH=ON -DVIVACE_ONEDNN="$venv"
+  # Its threads come from a SYCL device, which an OpenCL driver of the same package provides.
+  driver=$(find "$venv/lib" -name 'libintelocl.so.*' -print -quit)
+  OCL_ICD_FILENAMES=$driver LD_LIBRARY_PATH=$venv/lib ONEDNN_VERBOSE=none exec build/release/onednn_bench "$@"
+fi
+
 ./dev build release >/dev/null
 cmake --preset release -DVIVACE_BENCH=ON >/dev/null
 cmake --build build/release >&2
 for binary in build/release/*_bench; do
+  [[ $binary != */onednn_bench ]] || continue
   [[ -z $name || $(basename "$binary") == "${name}_bench" ]] && "$binary" "$@"
 done
