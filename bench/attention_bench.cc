@@ -76,7 +76,8 @@ int Run() {
   const kernels::PagedAttentionSpec spec = {kHeads, s.layout, 0.125f};
   const auto kernels = kernels::CompilePagedAttention(spec, library);
   if (!kernels.ok() || !library.Seal().ok()) return 1;
-  for (const codegen::KernelId id : {kernels->chunk[0], kernels->chunk[1], kernels->chunk[2], kernels->merge, kernels->finish}) {
+  for (const codegen::KernelId id :
+       {kernels->chunk[0], kernels->chunk[1], kernels->chunk[2], kernels->merge, kernels->finish}) {
     const codegen::KernelInfo& info = library.info(id);
     std::printf("%s: %zu bytes, %d vector and %d scalar registers, compiled in %.0f us\n", info.name.c_str(),
                 info.code_bytes, info.vectors_used, info.scalars_used, info.compile_us);
@@ -91,7 +92,8 @@ int Run() {
   }
   Print("portable", 0, 512,
         s.Time(kernels::AttentionKernel(), &portable, 0, 512, kernels::kPortableAttentionRows));
-  Print("-O2", 0, 512, s.Time(kernels::PagedAttentionKernel(), &paged, 0, 512, kernels::AttentionTileRows(spec)));
+  Print("-O2", 0, 512,
+        s.Time(kernels::PagedAttentionKernel(), &paged, 0, 512, kernels::AttentionTileRows(spec)));
   return 0;
 }
 
