@@ -1,146 +1,128 @@
-// PackPanels: checkpoint rows to packed units, exactly. Four rows at a time: their 32-bit words are
-// transposed in registers, so that four columns of 4 bytes come out side by side. See panel.h and
-// tensor/packed_panel.h. Pure; any range of panels may be packed on any thread.
-#include <smmintrin.h>
+// PackPanels: which source row each column takes, and the packer of a unit by class.
+#include "kernels/pack_panels.h"
 
-#include <array>
-#include <cstring>
-#include <vector>
+#include <algorithm>
 
 #include "base/check.h"
-#include "kernels/panel.h"
+#include "kernels/pack_units.h"
+#include "tensor/dequantize.h"
 
 namespace vivace::kernels {
 
 using tensor::ColumnOrder;
 using tensor::PanelLayout;
-using tensor::WeightClass;
 
 namespace {
 
-constexpr int kUnit = PanelLayout::kUnitColumns;
-constexpr int kQ4Block = 20;  // f16 scale, f16 minimum, 16 bytes
-constexpr int kQ8Block = 34;  // f16 scale, 32 bytes
+constexpr PackUnit* kPackers[] = {
+#define VIVACE_X(id, ...) PackUnit##id,
+    VIVACE_WEIGHT_CLASSES(VIVACE_X)
+#undef VIVACE_X
+};
 
-// First byte of the checkpoint row of each column of a unit.
-using UnitRows = std::array<const std::byte*, kUnit>;
+struct Columns {
+  const PanelLayout& layout;
+  ColumnOrder order;
+  const std::vector<PackSource>& sources;
+  int rope_rows, head_dim;
+};
 
-__m128i LoadWords(const std::byte* source) {
-  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(source));
-}
-void StoreWords(std::byte* target, __m128i words) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(target), words);
-}
-
-// Word i of row r -> word r of row i.
-void Transpose(__m128i (&rows)[4]) {
-  const __m128i low01 = _mm_unpacklo_epi32(rows[0], rows[1]), high01 = _mm_unpackhi_epi32(rows[0], rows[1]);
-  const __m128i low23 = _mm_unpacklo_epi32(rows[2], rows[3]), high23 = _mm_unpackhi_epi32(rows[2], rows[3]);
-  rows[0] = _mm_unpacklo_epi64(low01, low23);
-  rows[1] = _mm_unpackhi_epi64(low01, low23);
-  rows[2] = _mm_unpacklo_epi64(high01, high23);
-  rows[3] = _mm_unpackhi_epi64(high01, high23);
-}
-
-// Four columns of one group: words w0 .. w3 of each block hold k = 4i .. 4i+3 in low and k = 16+4i .. in high
-// nibbles.
-void PackNibbles(const std::byte* const* blocks, std::size_t offset, std::byte* target) {
-  __m128i w[4];
-  for (int r = 0; r < 4; ++r) w[r] = LoadWords(blocks[r] + offset + 4);
-  Transpose(w);
-  const __m128i low = _mm_set1_epi8(0x0f), high = _mm_set1_epi8(static_cast<char>(0xf0));
-  for (int i = 0; i < 2; ++i) {
-    const __m128i even = w[2 * i], odd = w[2 * i + 1];
-    StoreWords(target + i * 128,
-               _mm_or_si128(_mm_and_si128(even, low), _mm_and_si128(_mm_slli_epi16(odd, 4), high)));
-    StoreWords(target + (i + 2) * 128,
-               _mm_or_si128(_mm_and_si128(_mm_srli_epi16(even, 4), low), _mm_and_si128(odd, high)));
+void Check(const Columns& columns) {
+  const auto& [layout, order, sources, rope_rows, head_dim] = columns;
+  const bool rope = order == ColumnOrder::kRopePairs || order == ColumnOrder::kRopeHalves;
+  VIVACE_CHECK(layout.k % 32 == 0 && layout.k % layout.row().block_k == 0);
+  VIVACE_CHECK(!rope || (head_dim % kUnitColumns == 0 && rope_rows % head_dim == 0));
+  VIVACE_CHECK(
+      order != ColumnOrder::kGateUpPairs ||
+      (sources.size() == 2 && sources[0].rows == sources[1].rows && sources[0].rows % kUnitColumns == 0));
+  for (const PackSource& source : sources) {
+    VIVACE_CHECK(tensor::DTypeOf(layout.type) || source.scales != nullptr);
+    VIVACE_CHECK(layout.type < tensor::WeightClass::kInt4Group64 ||
+                 layout.row().scales != tensor::WeightScale::kF16Minimum || source.minimums != nullptr);
   }
 }
 
-// Scales and minimums of four columns: blocks start with both, as two halves.
-void PackScales(const std::byte* const* blocks, std::size_t offset, std::byte* scales, std::byte* minimums) {
-  for (int r = 0; r < 4; ++r) {
-    std::memcpy(scales + 2 * r, blocks[r] + offset, 2);
-    std::memcpy(minimums + 2 * r, blocks[r] + offset + 2, 2);
+// Which row, counted over all sources, a column takes.
+int RowOf(const Columns& columns, int column) {
+  const int unit = column / kUnitColumns, lane = column % kUnitColumns;
+  if (columns.order == ColumnOrder::kGateUpPairs)
+    return unit / 2 * kUnitColumns + lane + (unit % 2 == 0 ? 0 : columns.sources[0].rows);
+  if (column >= columns.rope_rows) return column;
+  if (columns.order == ColumnOrder::kRopePairs) return unit * kUnitColumns + lane % 16 * 2 + lane / 16;
+  if (columns.order == ColumnOrder::kRopeHalves) {
+    const int head = column / columns.head_dim, unit_of_head = column % columns.head_dim / kUnitColumns;
+    return head * columns.head_dim + lane / 16 * (columns.head_dim / 2) + unit_of_head * 16 + lane % 16;
   }
-}
-
-void PackQ4Unit(const UnitRows& rows, int groups, std::byte* unit) {
-  for (int g = 0; g < groups; ++g, unit += 640) {
-    const std::size_t offset = static_cast<std::size_t>(g) * kQ4Block;
-    for (int c = 0; c < kUnit; c += 4) {
-      PackNibbles(&rows[c], offset, unit + c * 4);
-      PackScales(&rows[c], offset, unit + 512 + c * 2, unit + 576 + c * 2);
-    }
-  }
-}
-
-void PackQ8Unit(const UnitRows& rows, int groups, std::byte* unit) {
-  for (int g = 0; g < groups; ++g, unit += 1088) {
-    const std::size_t offset = static_cast<std::size_t>(g) * kQ8Block;
-    for (int c = 0; c < kUnit; c += 4) {
-      for (int half = 0; half < 2; ++half) {
-        __m128i w[4];
-        for (int r = 0; r < 4; ++r) w[r] = LoadWords(rows[c + r] + offset + 2 + half * 16);
-        Transpose(w);
-        for (int i = 0; i < 4; ++i) StoreWords(unit + (4 * half + i) * 128 + c * 4, w[i]);
-      }
-      for (int r = 0; r < 4; ++r) std::memcpy(unit + 1024 + 2 * (c + r), rows[c + r] + offset, 2);
-    }
-  }
-}
-
-// Which checkpoint row, counted over all sources, a column takes.
-int SourceRow(ColumnOrder order, int column, int rope_rows, int first_source_rows) {
-  const int unit = column / kUnit, lane = column % kUnit;
-  if (order == ColumnOrder::kGateUpPairs)
-    return unit / 2 * kUnit + lane + (unit % 2 == 0 ? 0 : first_source_rows);
-  if (order == ColumnOrder::kRopePairs && column < rope_rows) return unit * kUnit + lane % 16 * 2 + lane / 16;
   return column;
 }
 
-struct RowFinder {
-  const std::vector<PackSource>& sources;
-  std::size_t row_bytes;
-
-  const std::byte* Find(int row) const {
-    for (const PackSource& source : sources) {
-      if (row < source.rows) return source.data + static_cast<std::size_t>(row) * row_bytes;
-      row -= source.rows;
-    }
-    return nullptr;
-  }
+struct Found {
+  std::size_t source;
+  int row;
 };
+Found Find(const Columns& columns, int column) {
+  int row = RowOf(columns, column);
+  for (std::size_t i = 0; i < columns.sources.size(); ++i) {
+    if (row < columns.sources[i].rows) return {i, row};
+    row -= columns.sources[i].rows;
+  }
+  VIVACE_CHECK(false);
+  return {};
+}
+
+// Bytes of a row of scales or minimums.
+std::size_t ScaleRowBytes(const PanelLayout& layout) {
+  if (layout.row().scale_group == 0) return sizeof(float);
+  return static_cast<std::size_t>(layout.k / layout.row().scale_group) * 2;
+}
 
 }  // namespace
 
+std::size_t SourceRowBytes(const PanelLayout& layout) {
+  const auto type = tensor::DTypeOf(layout.type);
+  return type ? tensor::RowBytes(*type, layout.k) : static_cast<std::size_t>(layout.k);
+}
+
 void PackPanels(const PanelLayout& layout, ColumnOrder order, const std::vector<PackSource>& sources,
                 int rope_rows, int head_dim, int first_panel, int last_panel, std::byte* panels) {
-  VIVACE_CHECK(layout.type == WeightClass::kQ4_1 || layout.type == WeightClass::kQ8_0);
-  VIVACE_CHECK(order != ColumnOrder::kRopePairs || (head_dim % kUnit == 0 && rope_rows % head_dim == 0));
-  VIVACE_CHECK(order != ColumnOrder::kGateUpPairs ||
-               (sources.size() == 2 && sources[0].rows == sources[1].rows && sources[0].rows % kUnit == 0));
-  const std::size_t row_bytes =
-      static_cast<std::size_t>(layout.blocks()) * (layout.type == WeightClass::kQ4_1 ? kQ4Block : kQ8Block);
-  const RowFinder finder{sources, row_bytes};
+  const Columns columns{layout, order, sources, rope_rows, head_dim};
+  Check(columns);
+  const std::size_t row_bytes = SourceRowBytes(layout), scale_bytes = ScaleRowBytes(layout);
   // Columns past N read a row of zeros.
-  const std::vector<std::byte> zeros(
-      last_panel == layout.panels() && layout.n % PanelLayout::kColumns != 0 ? row_bytes : 0);
+  const bool padded = last_panel == layout.panels() && layout.n % PanelLayout::kColumns != 0;
+  const std::vector<std::byte> zeros(padded ? std::max(row_bytes, scale_bytes) : 0);
+  PackUnit* const pack = kPackers[static_cast<std::size_t>(layout.type)];
   for (int u = 2 * first_panel; u < 2 * last_panel; ++u) {
-    UnitRows rows;
-    for (int lane = 0; lane < kUnit; ++lane) {
-      const int column = u * kUnit + lane;
-      rows[lane] = column < layout.n ? finder.Find(SourceRow(order, column, rope_rows, sources[0].rows))
-                                     : zeros.data();
+    UnitRows rows{};
+    for (std::size_t lane = 0; lane < kUnitColumns; ++lane) {
+      const int column = u * kUnitColumns + static_cast<int>(lane);
+      rows.data[lane] = rows.scales[lane] = rows.minimums[lane] = zeros.data();
+      if (column >= layout.n) continue;
+      const Found found = Find(columns, column);
+      const PackSource& source = sources[found.source];
+      const auto row = static_cast<std::size_t>(found.row);
+      rows.data[lane] = source.data + row * row_bytes;
+      if (source.scales != nullptr) rows.scales[lane] = source.scales + row * scale_bytes;
+      if (source.minimums != nullptr) rows.minimums[lane] = source.minimums + row * scale_bytes;
     }
-    std::byte* unit = panels + u * layout.unit_bytes();
-    if (layout.type == WeightClass::kQ4_1) {
-      PackQ4Unit(rows, layout.blocks(), unit);
-    } else {
-      PackQ8Unit(rows, layout.blocks(), unit);
-    }
+    pack(rows, layout.k, panels + static_cast<std::size_t>(u) * layout.unit_bytes());
   }
+}
+
+std::vector<SourceRows> RowsOfPanels(const PanelLayout& layout, ColumnOrder order,
+                                     const std::vector<PackSource>& sources, int rope_rows, int head_dim,
+                                     int first_panel, int last_panel) {
+  const Columns columns{layout, order, sources, rope_rows, head_dim};
+  std::vector<SourceRows> all(sources.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {i, sources[i].rows, 0};
+  const int end = std::min(last_panel * PanelLayout::kColumns, layout.n);
+  for (int column = first_panel * PanelLayout::kColumns; column < end; ++column) {
+    const Found found = Find(columns, column);
+    all[found.source].first = std::min(all[found.source].first, found.row);
+    all[found.source].last = std::max(all[found.source].last, found.row + 1);
+  }
+  std::erase_if(all, [](const SourceRows& rows) { return rows.first >= rows.last; });
+  return all;
 }
 
 }  // namespace vivace::kernels

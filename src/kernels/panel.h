@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "codegen/kernel_library.h"
+#include "kernels/pack_panels.h"
 #include "kernels/task.h"
 #include "tensor/kv_layout.h"
 #include "tensor/packed_panel.h"
@@ -106,16 +107,5 @@ struct PanelEmbedArgs {
 /// epilogue.
 Result<codegen::KernelId> CompileResidualQuantize(int hidden, codegen::KernelLibrary& library);
 TaskKernel PanelEmbedKernel();
-
-/// Packs `sources` (checkpoint rows of layout.type, each [n_i, k], sum of n_i = layout.n) into `panels`
-/// (layout.bytes()), panel range [first_panel, last_panel) only, so that workers share the work. kRopePairs
-/// applies to the first rope_rows rows (Q and K), heads of head_dim; the rest are plain.
-struct PackSource {
-  const std::byte* data;
-  int rows;
-};
-void PackPanels(const tensor::PanelLayout& layout, tensor::ColumnOrder order,
-                const std::vector<PackSource>& sources, int rope_rows, int head_dim, int first_panel,
-                int last_panel, std::byte* panels);
 
 }  // namespace vivace::kernels

@@ -6,6 +6,7 @@
 #include <xmmintrin.h>
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <random>
@@ -96,12 +97,27 @@ struct CheckpointRows {
         bytes(tensor::RowBytes(type, std::int64_t{rows} * k)) {
     for (std::byte& b : bytes) b = static_cast<std::byte>(random() & 255u);
     const int block = tensor::Row(type).block_bytes;
-    for (std::size_t at = 0; at < bytes.size(); at += block) {
-      const std::uint16_t scale = tensor::F32ToF16(Uniform(random, 0.001f, 0.004f));
-      const std::uint16_t minimum = tensor::F32ToF16(Uniform(random, -0.03f, 0.0f));
-      std::memcpy(&bytes[at], &scale, 2);
-      if (type == tensor::DType::kQ4_1) std::memcpy(&bytes[at + 2], &minimum, 2);
+    for (std::size_t at = 0; at < bytes.size(); at += block) Tame(random, &bytes[at]);
+  }
+  // Gives a block of random bytes scales that make values of about -0.06 .. 0.06.
+  void Tame(Random& random, std::byte* block) const {
+    using tensor::DType;
+    if (tensor::Row(type).block_elements == 1) {
+      const float value = Uniform(random, -0.06f, 0.06f);
+      const auto bits = std::bit_cast<std::uint32_t>(value);
+      const std::uint16_t half =
+          type == DType::kF16 ? tensor::F32ToF16(value) : static_cast<std::uint16_t>(bits >> 16);
+      if (type == DType::kF32) std::memcpy(block, &value, sizeof(value));
+      if (type != DType::kF32) std::memcpy(block, &half, sizeof(half));
+      return;
     }
+    const bool pairs = type == DType::kQ4_K || type == DType::kQ5_K;  // with a factor of up to 63 each
+    float scale = Uniform(random, 0.001f, 0.004f), minimum = Uniform(random, -0.03f, 0.0f);
+    if (pairs) scale /= 32, minimum /= -32;
+    if (type == DType::kQ6_K) scale /= 64;
+    const std::uint16_t scale_bits = tensor::F32ToF16(scale), minimum_bits = tensor::F32ToF16(minimum);
+    std::memcpy(block + (type == DType::kQ6_K ? 208 : 0), &scale_bits, 2);
+    if (pairs || type == DType::kQ4_1 || type == DType::kQ5_1) std::memcpy(block + 2, &minimum_bits, 2);
   }
   std::vector<float> Values(int row) const {
     std::vector<float> values(k);
