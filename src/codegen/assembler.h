@@ -25,12 +25,6 @@
 
 namespace vivace::codegen {
 
-inline constexpr int kOpCount = 0
-#define VIR_OP(id, text, pattern) +1
-#include "codegen/vir_ops.def"
-#undef VIR_OP
-    ;
-
 /// The scalar registers that kernels may use, the caller-saved ones first.
 inline constexpr int kScalarRegisterCount = 15;
 inline constexpr int kArgumentsScalar = 8;  // rdi

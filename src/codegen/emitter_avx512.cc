@@ -28,6 +28,8 @@ class Avx512Assembler final : public Assembler {
 
   Zmm V(int i) const { return Zmm(PhysicalVector(i)); }
   Address BroadcastMemory(int i) const { return ptr_b[S(i) + Immediate()]; }
+  Xbyak::Tmm T(int i) const { return Xbyak::Tmm(Id(i)); }
+  Address Rows(int base, int stride) const { return ptr[S(base) + S(stride) + Immediate()]; }
   std::uint8_t Shift() const { return static_cast<std::uint8_t>(Immediate()); }
 
   void Constant();
@@ -45,6 +47,7 @@ class Avx512Assembler final : public Assembler {
   bool EmitVector() override;
 
  private:
+  bool TargetHas(Op op) const;
   void StoreBf16ByIntegers();
   void DotBf16ByFma();
   void ReduceStep(const Xmm& d, const Xmm& a, const Xmm& b);
@@ -125,9 +128,24 @@ constexpr VectorTable<A> kTable = {
     {Op::kDot2Broadcast, [](A& a) { a.vpdpwssd(a.V(0), a.V(1), a.BroadcastMemory(2)); }},
     {Op::kDotBf16, [](A& a) { a.DotBf16(); }},
     {Op::kDotBf16Broadcast, [](A& a) { a.DotBf16(); }},
+    // Tiles; a scalar register is the index of the address and so the stride
+    {Op::kTileConfigure, [](A& a) { a.ldtilecfg(a.Memory(0)); }},
+    {Op::kTileRelease, [](A& a) { a.tilerelease(); }},
+    {Op::kTileZero, [](A& a) { a.tilezero(a.T(0)); }},
+    {Op::kTileLoad, [](A& a) { a.tileloadd(a.T(0), a.Rows(1, 2)); }},
+    {Op::kTileStore, [](A& a) { a.tilestored(a.Rows(0, 2), a.T(1)); }},
+    {Op::kTileDot4, [](A& a) { a.tdpbusd(a.T(0), a.T(1), a.T(2)); }},
+    {Op::kTileDotBf16, [](A& a) { a.tdpbf16ps(a.T(0), a.T(1), a.T(2)); }},
 };
 
+bool Avx512Assembler::TargetHas(Op op) const {
+  if (op == Op::kTileDot4) return target().amx_int8;
+  if (op == Op::kTileDotBf16) return target().amx_bf16;
+  return !IsTileOp(op) || target().amx_int8 || target().amx_bf16;
+}
+
 bool Avx512Assembler::EmitVector() {
+  if (!TargetHas(op())) return false;
   const auto emit = kTable[op()];
   if (emit != nullptr) emit(*this);
   return emit != nullptr;

@@ -142,6 +142,7 @@ class Allocator {
       for (const char letter : Row(instruction.op).pattern) {
         if (letter == 'i') continue;
         const std::uint16_t id = instruction.operands[operand++];
+        if (letter == 'T' || letter == 'W' || letter == 't') continue;  // numbered by the author
         const bool is_vector = letter == 'D' || letter == 'M' || letter == 'V';
         Mention((is_vector ? vectors_ : scalars_).intervals[id], i);
       }

@@ -230,6 +230,30 @@ void Builder::Dot2Broadcast(Vec d, Vec a, Mem m) {
   Append(Op::kDot2Broadcast, {d.id, a.id, m.base.id}, m.offset);
 }
 
+// Tiles
+
+void Builder::TileConfigure(Mem config) {
+  Append(Op::kTileConfigure, {config.base.id}, config.offset);
+}
+void Builder::TileRelease() {
+  Append(Op::kTileRelease, {});
+}
+void Builder::TileZero(Tile d) {
+  Append(Op::kTileZero, {d.id});
+}
+void Builder::TileLoad(Tile d, Mem m, Scalar stride) {
+  Append(Op::kTileLoad, {d.id, m.base.id, stride.id}, m.offset);
+}
+void Builder::TileStore(Mem m, Tile v, Scalar stride) {
+  Append(Op::kTileStore, {m.base.id, v.id, stride.id}, m.offset);
+}
+void Builder::TileDot4(Tile d, Tile u8, Tile s8) {
+  Append(Op::kTileDot4, {d.id, u8.id, s8.id});
+}
+void Builder::TileDotBf16(Tile d, Tile a, Tile b) {
+  Append(Op::kTileDotBf16, {d.id, a.id, b.id});
+}
+
 // Scalars
 
 Scalar Builder::Arg(int index) {

@@ -24,6 +24,15 @@ enum class Op : std::uint8_t {
 #undef VIR_OP
 };
 
+inline constexpr int kOpCount = 0
+#define VIR_OP(id, text, pattern) +1
+#include "codegen/vir_ops.def"
+#undef VIR_OP
+    ;
+inline constexpr bool IsTileOp(Op op) {
+  return op >= Op::kTileConfigure;
+}
+
 /// Name and operand pattern of an operation (see vir_ops.def).
 struct OpRow {
   Op op;
@@ -45,6 +54,24 @@ struct Mem {
   Scalar base;
   std::int32_t offset = 0;
 };
+
+/// Tile register of AMX, 0 .. 7. The author of a kernel gives the numbers; the allocator knows nothing of
+/// them.
+struct Tile {
+  std::uint16_t id = 0;
+};
+inline constexpr int kTiles = 8;
+
+/// Shapes of the tiles as kTileConfigure reads them (LDTILECFG, palette 1). A tile of no rows is not used.
+/// The operands of d += a * b: d has a's rows and b's row_bytes, a has 4 * b.rows row_bytes.
+struct TileConfig {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {};
+  std::uint8_t rows[16] = {};
+};
+static_assert(sizeof(TileConfig) == 64);
 
 /// One instruction. operands[] holds register ids in the order of the op's pattern (a memory operand
 /// contributes its base register); immediate holds the immediate or the memory offset (no op has both).
@@ -152,6 +179,15 @@ class Builder {
   /// Only where Target::bf16_dot makes it worth it; exact everywhere.
   void DotBf16(Vec d, Vec a, Vec b);
   void DotBf16Broadcast(Vec d, Vec a, Mem m);
+
+  // Tiles, where Target::amx_int8 (TileDot4) or amx_bf16 (TileDotBf16). Configure first, release last.
+  void TileConfigure(Mem config);
+  void TileRelease();
+  void TileZero(Tile d);
+  void TileLoad(Tile d, Mem m, Scalar stride);  // bytes from row to row
+  void TileStore(Mem m, Tile v, Scalar stride);
+  void TileDot4(Tile d, Tile u8, Tile s8);
+  void TileDotBf16(Tile d, Tile a, Tile b);
 
   // Scalars
   Scalar Arg(int index);

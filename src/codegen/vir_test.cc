@@ -88,6 +88,14 @@ constexpr const char* kEveryOperation = R"(kernel every vectors=4 scalars=3
       v0 = add v0, v0
     end
   end
+  t.cfg [s0 + 64]
+  t1 = t.zero
+  t2 = t.ld [s0 + 64], s1
+  t7 = t.ld [s0], s1
+  t1 = t.dp4 t2, t7
+  t1 = t.dpb t2, t7
+  t.st [s0 - 64], t1, s1
+  t.free
 )";
 
 TEST(VirText, EveryOperationReadsBackTheSame) {
@@ -95,7 +103,7 @@ TEST(VirText, EveryOperationReadsBackTheSame) {
   ASSERT_TRUE(function.ok()) << function.status().message();
   EXPECT_EQ(Print(*function), kEveryOperation);
   EXPECT_TRUE(Verify(*function).ok()) << Verify(*function).message();
-  std::vector<bool> seen(static_cast<std::size_t>(Op::kEnd) + 1);
+  std::vector<bool> seen(kOpCount);
   for (const Instruction& instruction : function->code) seen[static_cast<std::size_t>(instruction.op)] = true;
   for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_TRUE(seen[i]) << Row(static_cast<Op>(i)).text;
 }
@@ -150,6 +158,7 @@ TEST(VirText, ParseNamesTheLineAndTheMistake) {
       {"v0 = add v1, v2, v3", "too many operands: 'v3'"},
       {"v0 = add v1, s2", "'s2' is no register of the form vN"},
       {"s0 = arg x", "'x' is no integer"},
+      {"t0 = t.dp4 t1, v2", "'v2' is no register of the form tN"},
       {"v0 = ld s0", "'s0' is no address of the form [sN + OFFSET]"},
       {"v0 = ld [s0 * 4]", "'[s0 * 4]' is no address of the form [sN + OFFSET]"},
       {"v0 = ld [v0 + 4]", "'[v0 + 4]' is no address of the form [sN + OFFSET]"},
@@ -197,6 +206,13 @@ TEST(VirVerify, RefusesWithTheInstructionAndTheReason) {
       {"s0 = arg 0\nv0 = ld [s0 + 2147483648]",
        "2 (ld): offset 2147483648 is outside -2147483648 .. 2147483647"},
       {"end", "1 (end): there is no loop to end"},
+      {"t0 = t.zero", "1 (t.zero): the tiles have no shape yet (t.cfg)"},
+      {"t.free", "1 (t.free): the tiles have no shape yet (t.cfg)"},
+      {"s0 = arg 0\nt.cfg [s0]\nt8 = t.zero", "3 (t.zero): t8 is out of range, there are t0 .. t7"},
+      {"s0 = arg 0\nt.cfg [s0]\nt.st [s0], t3, s0", "3 (t.st): t3 is read before it is written"},
+      {"s0 = arg 0\nt.cfg [s0]\nt0 = t.zero\nt1 = t.zero\nt0 = t.dp4 t1, t1",
+       "5 (t.dp4): wants three different tiles"},
+      {"s0 = arg 0\nt.cfg [s0]", "3 (end of function): the tiles are not released (t.free)"},
       {"s0 = arg 0\nloop s0", "3 (end of function): 1 loop(s) without end"},
   };
   for (const Refusal& refusal : refusals) {

@@ -20,12 +20,15 @@ namespace vivace::codegen {
 namespace {
 
 bool HasResult(std::string_view pattern) {
-  return !pattern.empty() &&
-         (pattern[0] == 'D' || pattern[0] == 'M' || pattern[0] == 'd' || pattern[0] == 'm');
+  return !pattern.empty() && (pattern[0] == 'T' || pattern[0] == 'W' || pattern[0] == 'D' ||
+                              pattern[0] == 'M' || pattern[0] == 'd' || pattern[0] == 'm');
 }
 
-bool IsVectorLetter(char letter) {
-  return letter == 'D' || letter == 'M' || letter == 'V';
+// What the names of the letter's registers begin with.
+char Prefix(char letter) {
+  if (letter == 'D' || letter == 'M' || letter == 'V') return 'v';
+  if (letter == 'T' || letter == 'W' || letter == 't') return 't';
+  return 's';
 }
 
 void PrintOperand(char letter, const Instruction& instruction, std::uint16_t id, fmt::memory_buffer& out) {
@@ -43,7 +46,7 @@ void PrintOperand(char letter, const Instruction& instruction, std::uint16_t id,
   } else if (letter == 'i') {
     fmt::format_to(to, "{}", instruction.immediate);
   } else {
-    fmt::format_to(to, "{}{}", IsVectorLetter(letter) ? 'v' : 's', id);
+    fmt::format_to(to, "{}{}", Prefix(letter), id);
   }
 }
 
@@ -170,7 +173,7 @@ class Parser {
   }
 
   static std::optional<Op> FindOp(std::string_view name) {
-    for (int i = 0; i <= static_cast<int>(Op::kEnd); ++i) {
+    for (int i = 0; i < kOpCount; ++i) {
       if (Row(static_cast<Op>(i)).text == name) return static_cast<Op>(i);
     }
     return std::nullopt;
@@ -185,7 +188,7 @@ class Parser {
       return Status::Ok();
     }
     if (letter == 'a') return ParseMemory(line, text, instruction, operand);
-    const char prefix = IsVectorLetter(letter) ? 'v' : 's';
+    const char prefix = Prefix(letter);
     const std::optional<std::uint16_t> id = ParseRegister(text, prefix);
     if (!id) return Fail(line, fmt::format("'{}' is no register of the form {}N", text, prefix));
     instruction.operands[operand++] = *id;

@@ -15,7 +15,7 @@ constexpr int kMaxLoopDepth = 16;
 constexpr std::int64_t kMaxArguments = 64;
 
 bool IsKnown(Op op) {
-  return static_cast<int>(op) <= static_cast<int>(Op::kEnd);
+  return static_cast<int>(op) < kOpCount;
 }
 
 class Verifier {
@@ -33,9 +33,11 @@ class Verifier {
         return Fail(fmt::format("operation number {} does not exist", static_cast<int>(instruction.op)));
       }
       VIVACE_RETURN_IF_ERROR(CheckOperands(instruction));
+      VIVACE_RETURN_IF_ERROR(CheckTiles(instruction));
       VIVACE_RETURN_IF_ERROR(CheckImmediate(instruction));
       VIVACE_RETURN_IF_ERROR(CheckLoops(instruction));
     }
+    if (tiles_configured_) return Fail("the tiles are not released (t.free)");
     if (depth_ != 0) return Fail(fmt::format("{} loop(s) without end", depth_));
     return Status::Ok();
   }
@@ -61,13 +63,47 @@ class Verifier {
     return Status::Ok();
   }
 
+  Status CheckTile(char letter, std::uint16_t id) {
+    if (id >= kTiles) return Fail(fmt::format("t{} is out of range, there are t0 .. t{}", id, kTiles - 1));
+    if (!tiles_configured_) return Fail("the tiles have no shape yet (t.cfg)");
+    if (letter == 'T') tiles_written_ |= 1u << id;
+    if ((tiles_written_ >> id & 1) == 0) return Fail(fmt::format("t{} is read before it is written", id));
+    return Status::Ok();
+  }
+
+  // Shapes are set once for a whole stretch of tile operations; a product has three different tiles.
+  Status CheckTiles(const Instruction& instruction) {
+    const std::uint16_t* id = instruction.operands;
+    switch (instruction.op) {
+      case Op::kTileConfigure:
+        tiles_configured_ = true;
+        tiles_written_ = 0;
+        return Status::Ok();
+      case Op::kTileRelease:
+        if (!tiles_configured_) return Fail("the tiles have no shape yet (t.cfg)");
+        tiles_configured_ = false;
+        return Status::Ok();
+      case Op::kTileDot4:
+      case Op::kTileDotBf16:
+        if (id[0] == id[1] || id[0] == id[2] || id[1] == id[2]) return Fail("wants three different tiles");
+        return Status::Ok();
+      default:
+        return Status::Ok();
+    }
+  }
+
   // Reads before writes, as one instruction may read the register that it writes.
   Status CheckOperands(const Instruction& instruction) {
     const std::string_view pattern = Row(instruction.op).pattern;
     std::size_t operand = 0;
     for (const char letter : pattern) {
       if (letter == 'i') continue;
-      VIVACE_RETURN_IF_ERROR(CheckRegister(letter, instruction.operands[operand++]));
+      const std::uint16_t id = instruction.operands[operand++];
+      if (letter == 'T' || letter == 'W' || letter == 't') {
+        VIVACE_RETURN_IF_ERROR(CheckTile(letter, id));
+      } else {
+        VIVACE_RETURN_IF_ERROR(CheckRegister(letter, id));
+      }
     }
     if (!pattern.empty() && pattern[0] == 'D') vector_written_[instruction.operands[0]] = true;
     if (!pattern.empty() && pattern[0] == 'd') scalar_written_[instruction.operands[0]] = true;
@@ -125,6 +161,8 @@ class Verifier {
   std::vector<bool> scalar_written_;
   std::size_t line_ = 0;
   int depth_ = 0;
+  bool tiles_configured_ = false;
+  unsigned tiles_written_ = 0;  // bit set
 };
 
 }  // namespace
