@@ -1,317 +1,284 @@
+// The tiles: loops over a packed or an expanded unit around TileFrame. Tiles per token are in
+// gemm_tile_token.cc. Pure functions.
 #include "kernels/gemm_tile.h"
 
-#include <array>
 #include <string>
-#include <vector>
 
-#include "kernels/panel.h"
-#include "tensor/packed_panel.h"
-#include "tensor/quantized_rows.h"
+#include "kernels/gemm_tile_codes.h"
+#include "kernels/gemm_tile_frame.h"
+#include "kernels/gemm_tile_token.h"
 
 namespace vivace::kernels {
 
 using codegen::Builder;
 using codegen::Function;
 using codegen::Mem;
-using codegen::Op;
 using codegen::Scalar;
-using codegen::Vec;
-using tensor::PanelLayout;
+using codegen::Target;
+using tensor::ActivationType;
 using tensor::QuantizedRows;
 using tensor::WeightClass;
+using tensor::WeightCoding;
+using tensor::WeightScale;
 
 namespace {
 
 constexpr std::int32_t kLine = 64;
+constexpr int kBlockVectors = 2;  // vectors of columns of a unit
 
-// Offsets inside a group of an expanded unit.
-constexpr std::int32_t kExpandedScale = 1024;
-constexpr std::int32_t kExpandedMinimum = 1152;
-constexpr std::int32_t kExpandedSum = 1280;
-
-// Bytes of the codes of a group of 32.
-int CodeBytes(WeightClass type) {
-  return tensor::Row(type).coding == tensor::WeightCoding::kSignedByte ? 1024 : 512;
+int Planes(ActivationType activation) {
+  return tensor::Row(activation).planes;
 }
 
-using Pair = std::array<Vec, 2>;
-
-Pair NewPair(Builder& b) {
-  return {b.NewVec(), b.NewVec()};
+// Products of these codes with u8 fit 16 bits two at a time.
+bool IsNarrow(const GroupPlan& plan) {
+  return plan.is_unsigned();
 }
 
-std::string KernelName(const char* what, WeightClass type, int k) {
-  return std::string(what) + "_" + std::string(tensor::Row(type).name) + "_k" + std::to_string(k);
-}
-
-// Registers and addresses of a tile while it is being built. Float accumulators stay in registers over the
-// whole of K.
-struct Tile {
-  Builder& b;
-  const TileShape& shape;
-  const QuantizedRows rows{shape.k};
-  const PanelLayout layout{shape.type, shape.k, PanelLayout::kUnitColumns};
-  Scalar input{}, parameters{}, unit{};  // advance by one group
-  std::vector<Pair> integer{}, total{};  // per row
-
-  Mem Row(int r, int offset) const { return {input, r * rows.row_stride() + offset}; }
-  Mem Parameter(int r, int offset) const {
-    return {parameters, r * rows.row_stride() + offset - rows.scale_offset()};
+// Registers beyond the accumulators that a direct pass needs for each coding, per vector of columns and in
+// all: codes and their sums; broadcast, masks, and a plane of bits on its way.
+int DirectOverhead(WeightCoding coding, int width) {
+  switch (coding) {
+    case WeightCoding::kNibble:
+    case WeightCoding::kSignedByte:
+      return 2 * width + 2;
+    case WeightCoding::kNibbleBit:
+      return 2 * width + 4;
+    default:
+      return 2 * width + 5;
   }
-  bool has_minimum() const { return shape.type == WeightClass::kQ4_1; }
-  bool fills_registers() const { return shape.rows == kTileRows; }
+}
+
+// Rows whose accumulators, and totals where they are in registers, fit beside `overhead`.
+int RowsThatFit(int overhead, ActivationType activation, const Target& target) {
+  const int width = PassWidth(target);
+  const int totals = width == kBlockVectors ? 1 : 0;
+  return (target.vectors - overhead) / (width * (Planes(activation) + totals));
+}
+
+Totals TotalsOf(const Target& target) {
+  return PassWidth(target) == kBlockVectors ? Totals::kRegisters : Totals::kMemory;
+}
+
+// A direct tile with registers to spare keeps what the next quad needs of a line that it has read.
+bool IsRoomy(const TileShape& shape, const Target& target) {
+  return PassWidth(target) == kBlockVectors &&
+         shape.rows < DirectRows(shape.type, shape.activation, target);
+}
+
+// Fetches what lies ahead of `lines` lines on the weight stream, a share for each of the turn's quads.
+void PrefetchShare(Builder& b, Scalar unit, const PrefetchDistances& ahead, int lines, int quad, int quads) {
+  for (int line = lines * quad / quads; line < lines * (quad + 1) / quads; ++line) {
+    if (ahead.far_bytes != 0) b.Prefetch1({unit, ahead.far_bytes + line * kLine});
+    if (ahead.near_bytes != 0) b.Prefetch0({unit, ahead.near_bytes + line * kLine});
+  }
+}
+
+std::string Suffix(const TileShape& shape) {
+  return "_" + std::string(tensor::Row(shape.activation).name) + "_k" + std::to_string(shape.k) + "_r" +
+         std::to_string(shape.rows) + "_c" + std::to_string(shape.c_stride);
+}
+
+// One pass of a direct tile over the unit.
+class DirectPass {
+ public:
+  DirectPass(Builder& b, const TileShape& shape, const Target& target, ColumnRange range)
+      : b_(b),
+        shape_(shape),
+        plan_(PlanOf(shape.type, shape.activation)),
+        range_(range),
+        frame_(b, shape, range, TotalsOf(target)),
+        codes_(b, plan_, range, IsRoomy(shape, target)),
+        sums_(b, plan_, range) {}
+
+  void Build() {
+    frame_.input = b_.Arg(kTileInput);
+    place_.unit = b_.Arg(kTileUnit);
+    frame_.result = b_.Arg(kTileResult);
+    frame_.parameters = b_.AddImm(frame_.input, frame_.rows().scale_offset());
+    frame_.StartTotals(false);
+    if (plan_.header != 0) {
+      place_.block = b_.Copy(place_.unit);
+      b_.Loop(shape_.k / (plan_.k * plan_.turns));
+      b_.Bump(place_.unit, plan_.header);
+      PrefetchShare(b_, place_.block, shape_.prefetch, plan_.header / kLine, 0, 1);
+      b_.Loop(plan_.turns);
+      Turn();
+      b_.End();
+      b_.Bump(place_.block, plan_.weights.block_bytes);
+      b_.End();
+    } else {
+      b_.Loop(shape_.k / plan_.k);
+      Turn();
+      b_.End();
+    }
+    const Mem trailer{place_.unit, 0};
+    frame_.Finish(plan_.weights.scales == WeightScale::kChannel ? &trailer : nullptr);
+  }
+
+ private:
+  void Turn() {
+    for (int step = 0; step < plan_.steps(); ++step) Step(step);
+    b_.Bump(frame_.input, plan_.k);
+    b_.Bump(frame_.parameters, 4 * (plan_.k / plan_.x_group));
+    b_.Bump(place_.unit, plan_.bytes);
+  }
+  void Step(int step) {
+    const int group = step * plan_.step / plan_.x_group;
+    frame_.StartStep();
+    sums_.Start();
+    for (int q = 0; q < plan_.quads(); ++q) {
+      const int quad = step * plan_.quads() + q;
+      if (range_.first == 0) PrefetchShare(b_, place_.unit, shape_.prefetch, plan_.lines(), quad, plan_.k / 4);
+      const Columns codes = codes_.Read(place_, quad);
+      sums_.Add(codes, q == 0);
+      frame_.DotQuad(4 * quad, codes, IsNarrow(plan_));
+    }
+    frame_.AddWords(group, sums_.Words());
+    frame_.AddScaled(group, ReadScales(b_, plan_, range_, place_, step));
+    if (plan_.has_minimum()) frame_.AddMinimums(group, ReadMinimums(b_, plan_, range_, place_));
+  }
+
+  Builder& b_;
+  const TileShape& shape_;
+  const GroupPlan plan_;
+  const ColumnRange range_;
+  TileFrame frame_;
+  CodeReader codes_;
+  CodeSums sums_;
+  PackedPlace place_{};
 };
 
-// Adds to every row the products of 4 activations [row][k .. k+3] with the weights' 4 values.
-void DotQuad(Tile& t, int k, const Pair& weights) {
-  for (int r = 0; r < t.shape.rows; ++r) {
-    const Vec a = t.b.Broadcast(t.Row(r, k));
-    for (int v = 0; v < 2; ++v) t.b.Dot4(t.integer[r][v], a, weights[v]);
-  }
+Columns LoadColumns(Builder& b, Scalar base, std::int32_t offset, ColumnRange range) {
+  Columns columns{};
+  for (int v = range.first; v < range.end(); ++v) columns[v] = b.Load({base, offset + v * kLine});
+  return columns;
 }
 
-// Completes the group's integer part by the zero points.
-void SubtractZeroPoints(Tile& t, const Pair& weight_sums) {
-  for (int r = 0; r < t.shape.rows; ++r) {
-    for (int v = 0; v < 2; ++v) {
-      t.b.Dot2Broadcast(t.integer[r][v], weight_sums[v], t.Parameter(r, t.rows.word_offset()));
+void StoreColumns(Builder& b, Scalar base, std::int32_t offset, ColumnRange range, const Columns& columns) {
+  for (int v = range.first; v < range.end(); ++v) b.Store({base, offset + v * kLine}, columns[v]);
+}
+
+// Steps in one turn of an expanded tile's loop: those of one group of activations.
+int StepsPerGroup(const ExpandedUnit& unit) {
+  return tensor::Row(unit.activation).group / unit.step();
+}
+
+void ExpandedPass(Builder& b, const TileShape& shape, const Target& target, ColumnRange range) {
+  const ExpandedUnit layout{shape.type, shape.activation};
+  const bool narrow = IsNarrow(PlanOf(shape.type, shape.activation));
+  TileFrame frame(b, shape, range, TotalsOf(target));
+  frame.input = b.Arg(kTileInput);
+  const Scalar unit = b.Arg(kTileUnit);
+  frame.result = b.Arg(kTileResult);
+  frame.parameters = b.Arg(kTileParameters);
+  const Scalar groups = b.Arg(kTileGroups);
+  frame.StartTotals(true);
+  b.Loop(groups);
+  for (int step = 0; step < StepsPerGroup(layout); ++step) {
+    const int base = step * layout.step_bytes();
+    frame.StartStep();
+    for (int q = 0; q < layout.step() / 4; ++q) {
+      frame.DotQuad(step * layout.step() + 4 * q, LoadColumns(b, unit, base + 2 * q * kLine, range), narrow);
     }
+    frame.AddWords(0, LoadColumns(b, unit, base + layout.word_offset(), range));
+    frame.AddScaled(0, LoadColumns(b, unit, base + layout.scale_offset(), range));
+    if (layout.has_minimum()) frame.AddMinimums(0, LoadColumns(b, unit, base + layout.minimum_offset(), range));
   }
-}
-
-// Adds the group to the totals: float(i) * weight scale * activation scale.
-void AddScaled(Tile& t, const Pair& scales) {
-  for (int r = 0; r < t.shape.rows; ++r) {
-    for (int v = 0; v < 2; ++v) {
-      const Vec i = t.integer[r][v];
-      t.b.UnaryTo(Op::kToFloat, i, i);
-      t.b.BinaryTo(Op::kMul, i, i, scales[v]);
-      t.b.FmaBroadcast(t.total[r][v], i, t.Parameter(r, t.rows.scale_offset()));
-    }
-  }
-}
-
-// Adds minimum * sum of the group's activations. The last of the three, so that no two need registers at
-// once.
-void AddMinimums(Tile& t, const Pair& minimums) {
-  for (int r = 0; r < t.shape.rows; ++r) {
-    for (int v = 0; v < 2; ++v) {
-      t.b.FmaBroadcast(t.total[r][v], minimums[v], t.Parameter(r, t.rows.sum_offset()));
-    }
-  }
-}
-
-// Fetches line `line` of the group that lies ahead on the weight stream.
-void PrefetchLine(Tile& t, int line) {
-  const PrefetchDistances& ahead = t.shape.prefetch;
-  if (ahead.far_bytes != 0) t.b.Prefetch1({t.unit, ahead.far_bytes + line * kLine});
-  if (ahead.near_bytes != 0) t.b.Prefetch0({t.unit, ahead.near_bytes + line * kLine});
-}
-
-// Low (or high) nibbles of the j-th pair of vectors of the group, one a byte.
-Pair LoadNibbles(Builder& b, Scalar unit, int j, bool high, Vec mask) {
-  Pair nibbles = NewPair(b);
-  for (int v = 0; v < 2; ++v) {
-    b.LoadTo(nibbles[v], {unit, (2 * j + v) * kLine});
-    if (high) b.ShiftRightTo(nibbles[v], nibbles[v], 4);
-    b.BinaryTo(Op::kAnd, nibbles[v], nibbles[v], mask);
-  }
-  return nibbles;
-}
-
-// Both halves at once, when registers allow: {low, high}.
-std::array<Pair, 2> SplitNibbles(Builder& b, Scalar unit, int j, Vec mask) {
-  std::array<Pair, 2> halves = {NewPair(b), NewPair(b)};
-  for (int v = 0; v < 2; ++v) {
-    b.LoadTo(halves[0][v], {unit, (2 * j + v) * kLine});
-    b.ShiftRightTo(halves[1][v], halves[0][v], 4);
-    for (int h = 0; h < 2; ++h) b.BinaryTo(Op::kAnd, halves[h][v], halves[h][v], mask);
-  }
-  return halves;
-}
-
-// Keeps bytewise sums of nibbles: 8 values of at most 15 fit a signed byte.
-void AddBytes(Builder& b, Pair& sums, const Pair& nibbles, bool first) {
-  for (int v = 0; v < 2; ++v) {
-    if (first) {
-      b.MoveTo(sums[v], nibbles[v]);
-    } else {
-      b.BinaryTo(Op::kAddInt, sums[v], sums[v], nibbles[v]);
-    }
-  }
-}
-
-// i32 sums of the 4 bytes of each lane.
-Pair SumBytes(Builder& b, const Pair& bytes) {
-  const Vec ones = b.ConstInt(0x01010101);
-  const Pair sums = NewPair(b);
-  for (int v = 0; v < 2; ++v) {
-    b.ZeroTo(sums[v]);
-    b.Dot4(sums[v], ones, bytes[v]);
-  }
-  return sums;
-}
-
-Pair LoadPairF16(Builder& b, Scalar base, std::int32_t offset) {
-  return {b.LoadF16({base, offset}), b.LoadF16({base, offset + 32})};
-}
-
-Pair LoadPair(Builder& b, Scalar base, std::int32_t offset) {
-  return {b.Load({base, offset}), b.Load({base, offset + kLine})};
-}
-
-void DirectNibbleGroup(Tile& t, Vec mask) {
-  Builder& b = t.b;
-  Pair byte_sums = NewPair(b);
-  for (int j = 0; j < 4; ++j) {
-    PrefetchLine(t, 2 * j);
-    PrefetchLine(t, 2 * j + 1);
-    std::array<Pair, 2> halves{};
-    if (!t.fills_registers()) halves = SplitNibbles(b, t.unit, j, mask);
-    for (int h = 0; h < 2; ++h) {
-      const Pair nibbles = t.fills_registers() ? LoadNibbles(b, t.unit, j, h == 1, mask) : halves[h];
-      AddBytes(b, byte_sums, nibbles, j == 0 && h == 0);
-      DotQuad(t, 8 * j + 4 * h, nibbles);
-    }
-  }
-  PrefetchLine(t, 8);
-  PrefetchLine(t, 9);
-  SubtractZeroPoints(t, SumBytes(b, byte_sums));
-  const std::int32_t scale = CodeBytes(t.shape.type);
-  AddScaled(t, LoadPairF16(b, t.unit, scale));
-  AddMinimums(t, LoadPairF16(b, t.unit, scale + kLine));
-}
-
-// Clears the upper halves of i32 sums that may be negative: they are for the offset of a class.
-void KeepLowHalves(Builder& b, const Pair& sums) {
-  const Vec mask = b.ConstInt(0xffff);
-  for (int v = 0; v < 2; ++v) b.BinaryTo(Op::kAnd, sums[v], sums[v], mask);
-}
-
-void DirectByteGroup(Tile& t, Vec ones) {
-  Builder& b = t.b;
-  const Pair sums = NewPair(b);
-  for (const Vec sum : sums) b.ZeroTo(sum);
-  for (int q = 0; q < 8; ++q) {
-    PrefetchLine(t, 2 * q);
-    PrefetchLine(t, 2 * q + 1);
-    const Pair weights = LoadPair(b, t.unit, 2 * q * kLine);
-    for (int v = 0; v < 2; ++v) b.Dot4(sums[v], ones, weights[v]);
-    DotQuad(t, 4 * q, weights);
-  }
-  PrefetchLine(t, 16);
-  KeepLowHalves(b, sums);
-  SubtractZeroPoints(t, sums);
-  AddScaled(t, LoadPairF16(b, t.unit, CodeBytes(t.shape.type)));
-}
-
-void ExpandedGroup(Tile& t) {
-  Builder& b = t.b;
-  for (int q = 0; q < 8; ++q) DotQuad(t, 4 * q, LoadPair(b, t.unit, 2 * q * kLine));
-  SubtractZeroPoints(t, LoadPair(b, t.unit, kExpandedSum));
-  AddScaled(t, LoadPair(b, t.unit, kExpandedScale));
-  if (t.has_minimum()) AddMinimums(t, LoadPair(b, t.unit, kExpandedMinimum));
-}
-
-// The frame that all tiles share: loop over groups around `group`, then the stores.
-template <class GroupBody>
-Function BuildTile(const char* what, const TileShape& shape, int unit_group_bytes, GroupBody group) {
-  Builder b(KernelName(what, shape.type, shape.k) + "_r" + std::to_string(shape.rows) + "_c" +
-            std::to_string(shape.c_stride));
-  Tile t{b, shape};
-  t.input = b.Arg(kTileInput);
-  t.unit = b.Arg(kTileUnit);
-  t.parameters = b.AddImm(t.input, t.rows.scale_offset());
-  for (int r = 0; r < shape.rows; ++r) {
-    t.total.push_back(NewPair(b));
-    for (const Vec v : t.total.back()) b.ZeroTo(v);
-  }
-  // One constant of the group's body: the nibble mask, or ones for the weights' sums.
-  const Vec constant = b.ConstInt(shape.type == WeightClass::kQ4_1 ? 0x0f0f0f0f : 0x01010101);
-  b.Loop(t.rows.groups());
-  t.integer.clear();
-  for (int r = 0; r < shape.rows; ++r) {
-    t.integer.push_back(NewPair(b));
-    for (const Vec v : t.integer.back()) b.ZeroTo(v);
-  }
-  group(t, constant);
-  b.Bump(t.input, QuantizedRows::kGroup);
-  b.Bump(t.parameters, 4);
-  b.Bump(t.unit, unit_group_bytes);
+  b.Bump(frame.input, tensor::Row(shape.activation).group);
+  b.Bump(frame.parameters, 4);
+  b.Bump(unit, StepsPerGroup(layout) * layout.step_bytes());
   b.End();
-  const Scalar result = b.Arg(kTileResult);
-  for (int r = 0; r < shape.rows; ++r) {
-    for (int v = 0; v < 2; ++v) b.Store({result, r * shape.c_stride + v * kLine}, t.total[r][v]);
-  }
-  return b.Take();
+  frame.Finish(nullptr);
 }
 
 }  // namespace
 
-Function BuildDirectTile(const TileShape& shape) {
-  const PanelLayout layout{shape.type, shape.k, PanelLayout::kUnitColumns};
-  return BuildTile("gemm_tile", shape, layout.row().block_bytes, [](Tile& t, Vec constant) {
-    if (t.shape.type == WeightClass::kQ4_1) {
-      DirectNibbleGroup(t, constant);
-    } else {
-      DirectByteGroup(t, constant);
-    }
-  });
+bool HasIntegerTiles(WeightClass type, ActivationType activation) {
+  const tensor::WeightClassRow& row = tensor::Row(type);
+  const tensor::ActivationRow& x = tensor::Row(activation);
+  if (row.coding <= WeightCoding::kBF16 || x.element_bytes != 1) return false;
+  if (row.scales == WeightScale::kChannel) return true;
+  return x.group != 0 && x.group <= (row.scale_group < 32 ? 32 : row.scale_group);
 }
 
-Function BuildExpandedTile(const TileShape& shape) {
-  return BuildTile("gemm_expanded", shape, ExpandedUnit::kGroupBytes, [](Tile& t, Vec) { ExpandedGroup(t); });
+int DirectRows(WeightClass type, ActivationType activation, const Target& target) {
+  if (activation == ActivationType::kU8Token) return TokenRows(target);
+  return RowsThatFit(DirectOverhead(tensor::Row(type).coding, PassWidth(target)), activation, target);
+}
+
+int ExpandedRows(WeightClass type, ActivationType activation, const Target& target) {
+  if (tensor::Row(type).scales == WeightScale::kChannel) return 0;
+  return RowsThatFit(PassWidth(target) + 1, activation, target);
+}
+
+Function BuildDirectTile(const TileShape& shape, const Target& target) {
+  if (shape.activation == ActivationType::kU8Token) return BuildTokenTile(shape, target);
+  Builder b("gemm_tile_" + std::string(tensor::Row(shape.type).name) + Suffix(shape));
+  const int width = PassWidth(target);
+  for (int v = 0; v < kBlockVectors; v += width) DirectPass(b, shape, target, {v, width}).Build();
+  return b.Take();
+}
+
+// Classes with the same steps share a tile: its name does not tell the class.
+Function BuildExpandedTile(const TileShape& shape, const Target& target) {
+  const ExpandedUnit unit{shape.type, shape.activation};
+  Builder b("gemm_expanded_" + std::to_string(unit.step()) + (unit.has_minimum() ? "m" : "") + Suffix(shape));
+  const int width = PassWidth(target);
+  for (int v = 0; v < kBlockVectors; v += width) ExpandedPass(b, shape, target, {v, width});
+  return b.Take();
 }
 
 namespace {
 
-void StorePair(Builder& b, Scalar base, std::int32_t offset, const Pair& pair) {
-  for (int v = 0; v < 2; ++v) b.Store({base, offset + v * kLine}, pair[v]);
-}
-
-// Weights of one group to signed bytes in order of k; gives their sums.
-Pair ExpandNibbles(Builder& b, Scalar unit, Scalar result, Vec mask) {
-  Pair byte_sums = NewPair(b);
-  for (int j = 0; j < 4; ++j) {
-    const std::array<Pair, 2> halves = SplitNibbles(b, unit, j, mask);
-    for (int h = 0; h < 2; ++h) {
-      AddBytes(b, byte_sums, halves[h], j == 0 && h == 0);
-      StorePair(b, result, 2 * (2 * j + h) * kLine, halves[h]);
+void ExpandTurn(Builder& b, const GroupPlan& plan, ColumnRange range, const PackedPlace& place, Scalar result,
+                const ExpandedUnit& layout, CodeReader& reader, CodeSums& sums, const Target& target) {
+  for (int step = 0; step < plan.steps(); ++step) {
+    const int base = step * layout.step_bytes();
+    sums.Start();
+    for (int q = 0; q < plan.quads(); ++q) {
+      const int quad = step * plan.quads() + q;
+      if (range.first == 0) PrefetchShare(b, place.unit, target.prefetch_rows, plan.lines(), quad, plan.k / 4);
+      const Columns codes = reader.Read(place, quad);
+      sums.Add(codes, q == 0);
+      StoreColumns(b, result, base + 2 * q * kLine, range, codes);
     }
+    StoreColumns(b, result, base + layout.word_offset(), range, sums.Words());
+    StoreColumns(b, result, base + layout.scale_offset(), range, ReadScales(b, plan, range, place, step));
+    if (layout.has_minimum())
+      StoreColumns(b, result, base + layout.minimum_offset(), range, ReadMinimums(b, plan, range, place));
   }
-  return SumBytes(b, byte_sums);
-}
-
-Pair ExpandBytes(Builder& b, Scalar unit, Scalar result, Vec ones) {
-  const Pair sums = NewPair(b);
-  for (const Vec sum : sums) b.ZeroTo(sum);
-  for (int q = 0; q < 8; ++q) {
-    const Pair weights = LoadPair(b, unit, 2 * q * kLine);
-    for (int v = 0; v < 2; ++v) b.Dot4(sums[v], ones, weights[v]);
-    StorePair(b, result, 2 * q * kLine, weights);
-  }
-  KeepLowHalves(b, sums);
-  return sums;
+  b.Bump(place.unit, plan.bytes);
+  b.Bump(result, plan.steps() * layout.step_bytes());
 }
 
 }  // namespace
 
-Function BuildExpand(WeightClass type, int k) {
-  Builder b(KernelName("gemm_expand", type, k));
-  const PanelLayout layout{type, k, PanelLayout::kUnitColumns};
-  const Scalar unit = b.Arg(kExpandUnit);
-  const Scalar result = b.Arg(kExpandResult);
-  const bool nibbles = type == WeightClass::kQ4_1;
-  const Vec constant = b.ConstInt(nibbles ? 0x0f0f0f0f : 0x01010101);
-  b.Loop(layout.blocks());
-  StorePair(b, result, kExpandedSum,
-            nibbles ? ExpandNibbles(b, unit, result, constant) : ExpandBytes(b, unit, result, constant));
-  const std::int32_t scale = CodeBytes(type);
-  StorePair(b, result, kExpandedScale, LoadPairF16(b, unit, scale));
-  if (nibbles) StorePair(b, result, kExpandedMinimum, LoadPairF16(b, unit, scale + kLine));
-  b.Bump(unit, layout.row().block_bytes);
-  b.Bump(result, ExpandedUnit::kGroupBytes);
-  b.End();
+Function BuildExpand(WeightClass type, ActivationType activation, const Target& target) {
+  Builder b("gemm_expand_" + std::string(tensor::Row(type).name) + "_" +
+            std::string(tensor::Row(activation).name));
+  const GroupPlan plan = PlanOf(type, activation);
+  const ExpandedUnit layout{type, activation};
+  const int width = PassWidth(target);
+  for (int v = 0; v < kBlockVectors; v += width) {
+    const ColumnRange range{v, width};
+    CodeReader reader(b, plan, range, width == kBlockVectors);
+    CodeSums sums(b, plan, range);
+    PackedPlace place{.unit = b.Arg(kExpandUnit), .block = {}};
+    const Scalar result = b.Arg(kExpandResult);
+    place.block = b.Copy(place.unit);
+    b.Loop(b.Arg(kExpandBlocks));
+    if (plan.header != 0) {
+      b.Bump(place.unit, plan.header);
+      b.Loop(plan.turns);
+      ExpandTurn(b, plan, range, place, result, layout, reader, sums, target);
+      b.End();
+      b.Bump(place.block, plan.weights.block_bytes);
+    } else {
+      ExpandTurn(b, plan, range, place, result, layout, reader, sums, target);
+    }
+    b.End();
+  }
   return b.Take();
 }
 
