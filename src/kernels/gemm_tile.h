@@ -9,6 +9,7 @@
 
 #include "codegen/target.h"
 #include "codegen/vir.h"
+#include "kernels/panel.h"
 #include "tensor/packed_panel.h"
 #include "tensor/quantized_rows.h"
 
@@ -22,9 +23,6 @@ enum TileArgument { kTileInput, kTileUnit, kTileResult, kTileParameters, kTileGr
 /// Arguments of an expand kernel: the packed unit at the start of a block, where the expanded slice goes, and
 /// how many blocks of the class it has.
 enum ExpandArgument { kExpandUnit, kExpandResult, kExpandBlocks, kExpandArguments };
-
-/// Rows of the largest tile of any kind.
-inline constexpr int kMaximumTileRows = 12;
 
 /// A unit that was expanded for prefill, in a worker's scratch: per step along k, in sequence, s8
 /// [q = 0 .. step/4 - 1][2 vectors][16][4], f32 scale[32], f32 minimum[32] when the class has minimums, i32

@@ -1,5 +1,5 @@
 // The fused phases of -O2: a contraction over packed panels with its prologue and epilogue, made of machine
-// code from the vector IR (tile_builders.h) called from a small driver. Bits: a tile's result does not depend
+// code from the vector IR (gemm_tile.h) called from a small driver. Bits: a tile's result does not depend
 // on the number of rows, on whether nibbles are read directly or expanded first, or on the task split.
 // Arithmetic of one output, for groups g in order:
 //   integer  i = sum_k u8[k] * w[k] - zero[g] * weight_sum[g]      (exact)
@@ -39,16 +39,21 @@ enum class Epilogue : std::uint8_t {
   kLogits,  // * rs -> f32 [logit rows][n]                                    (input rows are step.logit_rows)
 };
 
-/// What one GEMM phase is made of. tile[r-1] takes exactly r rows (1..6) of one unit of 32 columns, reading
-/// packed weights; expanded[r-1] the same from an expanded unit; expand makes one. row_scale makes rs of
-/// rows, once per task (kResidualQuant has no use for it and repeats its epilogue there). kQkvRopeAppend has
-/// three epilogues, of units of q, k and v; the others use the first.
-inline constexpr int kTileRows = 6;
+/// Rows of the largest tile of any kind.
+inline constexpr int kMaximumTileRows = 12;
+
+/// What one GEMM phase is made of. tile[r-1] takes exactly r rows (1 .. direct_rows) of one unit of 32
+/// columns, reading packed weights; expanded[r-1] (1 .. expanded_rows, which may be none) the same from a slice
+/// of an expanded unit; expand makes one. row_scale makes rs of rows, once per task (kResidualQuant has no use
+/// for it and repeats its epilogue there). kQkvRopeAppend has three epilogues, of units of q, k and v; the
+/// others use the first. Members past the counts, and expand without expanded tiles, are not used.
 inline constexpr int kEpilogueParts = 3;
 template <class T>
 struct PanelGemmSet {
-  T tile[kTileRows];
-  T expanded[kTileRows];
+  int direct_rows = 0;
+  int expanded_rows = 0;
+  T tile[kMaximumTileRows];
+  T expanded[kMaximumTileRows];
   T expand;
   T row_scale;
   T epilogue[kEpilogueParts];
@@ -68,6 +73,7 @@ struct PanelGemmSpec {
   int heads = 0;          // kQkvRopeAppend
   tensor::KvLayout kv{};  // kQkvRopeAppend: kv_heads, head_dim, type (blocks and layers are not used)
   int output_k = 0;       // width of the quantised output rows, if any
+  tensor::ActivationType activation = tensor::Row(type).activation;  // of the input rows
 };
 Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, codegen::KernelLibrary& library);
 
@@ -78,7 +84,7 @@ struct PanelGemmArgs {
   PanelGemmSpec spec;
   PanelGemmCode code;
   const std::byte* weights;  // PanelLayout{spec.type, spec.k, spec.n}
-  const std::byte* input;    // QuantizedRows{spec.k} rows
+  const std::byte* input;    // QuantizedRows{spec.k, spec.activation} rows
   const float* squares_in;   // partials for rs
   float* residual;           // x, kResidualQuant
   const float* norm_weight;  // kResidualQuant: of the norm that follows

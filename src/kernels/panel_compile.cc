@@ -1,4 +1,6 @@
 // Which kernels a phase needs: BuildPanelGemm, CompilePanelGemm, CompileResidualQuantize. See panel.h.
+#include <algorithm>
+#include <numeric>
 #include <string>
 
 #include "base/status_macros.h"
@@ -17,13 +19,16 @@ namespace {
 constexpr int kUnit = tensor::PanelLayout::kUnitColumns;
 
 Status CheckShape(const PanelGemmSpec& spec) {
-  if (spec.type != tensor::WeightClass::kQ4_1 && spec.type != tensor::WeightClass::kQ8_0) {
-    return Unsupported("weights of type " + std::string(tensor::Row(spec.type).name) +
-                       " have no packed layout; run with -O0");
+  if (!HasIntegerTiles(spec.type, spec.activation)) {
+    return Unsupported("weights of type " + std::string(tensor::Row(spec.type).name) + " with activations " +
+                       std::string(tensor::Row(spec.activation).name) + " have no kernels; run with -O0");
   }
-  if (spec.k <= 0 || spec.k % kUnit != 0 || spec.n <= 0) {
+  const int unit = std::lcm(kUnit, std::lcm(tensor::Row(spec.type).block_k,
+                                            std::max(1, tensor::Row(spec.activation).group)));
+  if (spec.k <= 0 || spec.k % unit != 0 || spec.n <= 0) {
     return Unsupported("a weight of " + std::to_string(spec.n) + " x " + std::to_string(spec.k) +
-                       " cannot be packed: the width must be a multiple of 32; run with -O0");
+                       " cannot be packed: the width must be a multiple of " + std::to_string(unit) +
+                       "; run with -O0");
   }
   if (spec.epilogue == Epilogue::kQkvRopeAppend && spec.kv.head_dim % kUnit != 0) {
     return Unsupported("head size " + std::to_string(spec.kv.head_dim) +
@@ -41,9 +46,18 @@ Status CheckShape(const PanelGemmSpec& spec) {
   return Status::Ok();
 }
 
-PrefetchDistances TargetPrefetch(int rows) {
-  const codegen::Target& target = codegen::HostTarget();
-  return rows == 1 ? target.prefetch_single_row : target.prefetch_rows;
+// The contraction's part of the set.
+void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelGemmSet<Function>& functions) {
+  functions.direct_rows = DirectRows(spec.type, spec.activation, target);
+  functions.expanded_rows = ExpandedRows(spec.type, spec.activation, target);
+  TileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec.epilogue)};
+  for (shape.rows = 1; shape.rows <= functions.expanded_rows; ++shape.rows)
+    functions.expanded[shape.rows - 1] = BuildExpandedTile(shape, target);
+  for (shape.rows = 1; shape.rows <= functions.direct_rows; ++shape.rows) {
+    shape.prefetch = shape.rows == 1 ? target.prefetch_single_row : target.prefetch_rows;
+    functions.tile[shape.rows - 1] = BuildDirectTile(shape, target);
+  }
+  if (functions.expanded_rows > 0) functions.expand = BuildExpand(spec.type, spec.activation, target);
 }
 
 Function BuildEpilogue(const PanelGemmSpec& spec, int part) {
@@ -62,15 +76,10 @@ Function BuildEpilogue(const PanelGemmSpec& spec, int part) {
 
 }  // namespace
 
-Result<PanelGemmSet<Function>> BuildPanelGemm(const PanelGemmSpec& spec) {
+Result<PanelGemmSet<Function>> BuildPanelGemm(const PanelGemmSpec& spec, const codegen::Target& target) {
   VIVACE_RETURN_IF_ERROR(CheckShape(spec));
   PanelGemmSet<Function> functions;
-  for (int r = 1; r <= kTileRows; ++r) {
-    const TileShape shape{spec.type, spec.k, r, ResultStride(spec.epilogue), TargetPrefetch(r)};
-    functions.tile[r - 1] = BuildDirectTile(shape);
-    functions.expanded[r - 1] = BuildExpandedTile(shape);
-  }
-  functions.expand = BuildExpand(spec.type, spec.k);
+  BuildTiles(spec, target, functions);
   for (int part = 0; part < kEpilogueParts; ++part) functions.epilogue[part] = BuildEpilogue(spec, part);
   const bool has_norm = spec.epilogue != Epilogue::kResidualQuant;
   functions.row_scale = has_norm ? BuildRowScale(spec.hidden, spec.eps) : functions.epilogue[0];
@@ -78,7 +87,7 @@ Result<PanelGemmSet<Function>> BuildPanelGemm(const PanelGemmSpec& spec) {
 }
 
 Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, KernelLibrary& library) {
-  VIVACE_ASSIGN_OR_RETURN(const PanelGemmSet<Function> functions, BuildPanelGemm(spec));
+  VIVACE_ASSIGN_OR_RETURN(const PanelGemmSet<Function> functions, BuildPanelGemm(spec, codegen::HostTarget()));
   PanelGemmKernels kernels{};
   Status status;
   ForEachMember(functions, kernels, [&](const Function& function, KernelId& id) {

@@ -19,20 +19,15 @@ using tensor::StepView;
 namespace {
 
 constexpr int kUnit = PanelLayout::kUnitColumns;
-// Up to here tiles read packed weights; with more rows a unit is expanded first (both measured: equal at
-// about 50 rows).
-constexpr int kDirectRows = 8 * kTileRows;
+// Up to so many direct tiles read packed weights; with more rows a unit is expanded first.
+constexpr int kDirectTiles = 2;
 // Rows of one task at most: they should stay in the second cache level.
-constexpr int kRowBlock = 86 * kTileRows;
+constexpr int kRowBlock = 516;
 // With many columns a task takes several units.
 constexpr int kManyColumns = 8192;
 constexpr int kUnitsPerTask = 8;
-
-// Scratch of a task: results of a tile | lanes | row scales | expanded units | gathered rows and squares
-// (logits).
-constexpr std::size_t kLaneOffset = kTileRows * 2 * kUnit * sizeof(float);
-constexpr std::size_t kRowScaleOffset = kLaneOffset + kLaneBytes;
-constexpr std::size_t kExpandedOffset = (kRowScaleOffset + (kRowBlock + 16) * sizeof(float) + 63) / 64 * 64;
+// Of the expanded unit, at most so many k at once; a multiple of every class's block.
+constexpr int kSliceK = 2048;
 
 std::int64_t Address(const void* pointer) {
   return reinterpret_cast<std::int64_t>(pointer);
@@ -59,27 +54,46 @@ int ColumnTasks(const PanelGemmSpec& spec) {
   return (UnitCount(spec) + TaskUnits(spec) - 1) / TaskUnits(spec);
 }
 
-std::size_t ExpandedBytes(const PanelGemmSpec& spec) {
-  return TileUnits(spec) * ExpandedUnit{spec.type, spec.k}.bytes();
+int Slices(const PanelGemmSpec& spec) {
+  return (spec.k + kSliceK - 1) / kSliceK;
 }
 
-bool ExpandedFits(const PanelGemmSpec& spec) {
-  return kExpandedOffset + ExpandedBytes(spec) <= kScratchBytes;
+constexpr std::size_t Lines(std::size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+// Scratch of a task: lanes | row scales | results of a tile, of all rows where k is cut into slices | a slice
+// of the expanded units | gathered rows and squares (logits).
+constexpr std::size_t kRowScaleOffset = Lines(kLaneBytes);
+constexpr std::size_t kResultOffset = kRowScaleOffset + Lines((kRowBlock + 16) * sizeof(float));
+
+std::size_t ResultBytes(const PanelGemmSpec& spec) {
+  return static_cast<std::size_t>(Slices(spec) > 1 ? kRowBlock : kMaximumTileRows) * ResultStride(spec.epilogue);
+}
+
+std::size_t ExpandedOffset(const PanelGemmSpec& spec) {
+  return kResultOffset + ResultBytes(spec);
+}
+
+QuantizedRows InputLayout(const PanelGemmSpec& spec) {
+  return {spec.k, spec.activation};
 }
 
 // Bytes of one gathered row: its activations and its partial squares.
 std::size_t GatheredRowBytes(const PanelGemmSpec& spec) {
-  return static_cast<std::size_t>(QuantizedRows{spec.k}.row_stride()) +
-         SquareStride(spec.hidden) * sizeof(float);
+  return static_cast<std::size_t>(InputLayout(spec).row_stride()) + SquareStride(spec.hidden) * sizeof(float);
 }
 
-std::size_t GatherOffset(const PanelGemmSpec& spec) {
-  return kExpandedOffset + (ExpandedFits(spec) ? ExpandedBytes(spec) : 0);
+std::size_t GatherOffset(const PanelGemmArgs& args) {
+  const PanelGemmSpec& spec = args.spec;
+  if (args.code.expanded_rows == 0) return ExpandedOffset(spec);
+  const std::size_t slice = ExpandedUnit{spec.type, spec.activation}.bytes(std::min(spec.k, kSliceK));
+  return ExpandedOffset(spec) + TileUnits(spec) * slice;
 }
 
-int MaximumBlockRows(const PanelGemmSpec& spec) {
-  if (spec.epilogue != Epilogue::kLogits) return kRowBlock;
-  const std::size_t room = (kScratchBytes - GatherOffset(spec)) / GatheredRowBytes(spec);
+int MaximumBlockRows(const PanelGemmArgs& args) {
+  if (args.spec.epilogue != Epilogue::kLogits) return kRowBlock;
+  const std::size_t room = (kScratchBytes - GatherOffset(args)) / GatheredRowBytes(args.spec);
   return static_cast<int>(std::clamp<std::size_t>(room, 1, kRowBlock));
 }
 
@@ -87,8 +101,8 @@ int InputRows(const PanelGemmSpec& spec, const StepView& step) {
   return spec.epilogue == Epilogue::kLogits ? step.logit_count : step.rows;
 }
 
-int RowBlocks(const PanelGemmSpec& spec, int rows) {
-  const int maximum = MaximumBlockRows(spec);
+int RowBlocks(const PanelGemmArgs& args, int rows) {
+  const int maximum = MaximumBlockRows(args);
   return (rows + maximum - 1) / maximum;
 }
 
@@ -114,8 +128,8 @@ struct TileRows {
 
 // Splits `rows` into as few tiles as can be, of sizes that differ by one at most.
 template <class Body>
-void ForEachTile(int rows, Body body) {
-  const int tiles = (rows + kTileRows - 1) / kTileRows;
+void ForEachTile(int rows, int largest, Body body) {
+  const int tiles = (rows + largest - 1) / largest;
   for (int i = 0, first = 0; i < tiles; ++i) {
     const int count = rows / tiles + (i < rows % tiles ? 1 : 0);
     body(TileRows{first, count});
@@ -131,56 +145,100 @@ void MakeRowScales(const Task& task) {
   task.args.code.row_scale(a.data());
 }
 
+void Finish(const Task& task, int unit, const TileRows& tile, const std::byte* values) {
+  std::byte* scratch = task.context.scratch;
+  FinishTile({.args = task.args,
+              .context = task.context,
+              .first_row = task.block.first + tile.first,
+              .rows = tile.rows,
+              .values = reinterpret_cast<const float*>(values),
+              .row_scale = reinterpret_cast<const float*>(scratch + kRowScaleOffset) + tile.first,
+              .lanes = scratch},
+             unit);
+}
+
 // The task's rows times units unit .. unit + TileUnits - 1, tile by tile.
-void RunUnit(const Task& task, int unit) {
+void RunDirect(const Task& task, int unit) {
   const PanelGemmArgs& args = task.args;
-  const PanelLayout layout = Layout(args.spec);
-  const ExpandedUnit expanded_unit{args.spec.type, args.spec.k};
-  const int tile_units = TileUnits(args.spec);
-  const bool expands = task.block.rows > kDirectRows && ExpandedFits(args.spec);
-  const std::byte* weights = args.weights + unit * layout.unit_bytes();
-  std::size_t weight_stride = layout.unit_bytes();
-  if (expands) {
-    std::byte* expanded = task.context.scratch + kExpandedOffset;
-    for (int i = 0; i < tile_units; ++i) {
-      const std::int64_t a[kExpandArguments] = {Address(weights + i * weight_stride),
-                                                Address(expanded + i * expanded_unit.bytes())};
-      args.code.expand(a);
-    }
-    weights = expanded;
-    weight_stride = expanded_unit.bytes();
-  }
-  const codegen::KernelFn* kernels = expands ? args.code.expanded : args.code.tile;
-  const std::ptrdiff_t row_stride = QuantizedRows{args.spec.k}.row_stride();
-  ForEachTile(task.block.rows, [&](const TileRows& tile) {
-    for (int i = 0; i < tile_units; ++i) {
+  const std::size_t unit_bytes = Layout(args.spec).unit_bytes();
+  const std::ptrdiff_t row_stride = InputLayout(args.spec).row_stride();
+  std::byte* values = task.context.scratch + kResultOffset;
+  ForEachTile(task.block.rows, args.code.direct_rows, [&](const TileRows& tile) {
+    for (int i = 0; i < TileUnits(args.spec); ++i) {
       const std::int64_t a[kTileArguments] = {Address(task.block.input + tile.first * row_stride),
-                                              Address(weights + i * weight_stride),
-                                              Address(task.context.scratch + i * kUnit * sizeof(float))};
-      kernels[tile.rows - 1](a);
+                                              Address(args.weights + (unit + i) * unit_bytes),
+                                              Address(values + i * kUnit * sizeof(float))};
+      args.code.tile[tile.rows - 1](a);
     }
-    FinishTile(
-        {.args = args,
-         .context = task.context,
-         .first_row = task.block.first + tile.first,
-         .rows = tile.rows,
-         .values = reinterpret_cast<const float*>(task.context.scratch),
-         .row_scale = reinterpret_cast<const float*>(task.context.scratch + kRowScaleOffset) + tile.first,
-         .lanes = task.context.scratch + kLaneOffset},
-        unit);
+    Finish(task, unit, tile, values);
   });
+}
+
+// The columns of a slice of k: expands them.
+void ExpandSlice(const Task& task, int unit, int first_k, int slice_k) {
+  const PanelGemmSpec& spec = task.args.spec;
+  const tensor::WeightClassRow& row = tensor::Row(spec.type);
+  const std::size_t expanded_bytes = ExpandedUnit{spec.type, spec.activation}.bytes(slice_k);
+  for (int i = 0; i < TileUnits(spec); ++i) {
+    const std::byte* packed = task.args.weights + (unit + i) * Layout(spec).unit_bytes();
+    const std::int64_t a[kExpandArguments] = {
+        Address(packed + static_cast<std::ptrdiff_t>(first_k / row.block_k) * row.block_bytes),
+        Address(task.context.scratch + ExpandedOffset(spec) + i * expanded_bytes), slice_k / row.block_k};
+    task.args.code.expand(a);
+  }
+}
+
+// Adds a tile's products with the expanded slice to its values.
+void RunExpandedTile(const Task& task, const TileRows& tile, int first_k, int slice_k, std::byte* values) {
+  const PanelGemmSpec& spec = task.args.spec;
+  const QuantizedRows rows = InputLayout(spec);
+  const std::size_t expanded_bytes = ExpandedUnit{spec.type, spec.activation}.bytes(slice_k);
+  const std::byte* input =
+      task.block.input + static_cast<std::ptrdiff_t>(tile.first) * rows.row_stride();
+  for (int i = 0; i < TileUnits(spec); ++i) {
+    const std::int64_t a[kTileArguments] = {
+        Address(input + first_k),
+        Address(task.context.scratch + ExpandedOffset(spec) + i * expanded_bytes),
+        Address(values + i * kUnit * sizeof(float)),
+        Address(input + rows.scale_offset() + first_k / rows.group() * sizeof(float)),
+        slice_k / rows.group()};
+    task.args.code.expanded[tile.rows - 1](a);
+  }
+}
+
+// As RunDirect, from units that are expanded once for all rows.
+void RunExpanded(const Task& task, int unit) {
+  const PanelGemmSpec& spec = task.args.spec;
+  const int stride = ResultStride(spec.epilogue);
+  for (int first_k = 0; first_k < spec.k; first_k += kSliceK) {
+    const int slice_k = std::min(spec.k - first_k, kSliceK);
+    ExpandSlice(task, unit, first_k, slice_k);
+    ForEachTile(task.block.rows, task.args.code.expanded_rows, [&](const TileRows& tile) {
+      std::byte* values = task.context.scratch + kResultOffset;
+      if (Slices(spec) > 1) values += static_cast<std::ptrdiff_t>(tile.first) * stride;
+      if (first_k == 0) std::memset(values, 0, static_cast<std::size_t>(tile.rows) * stride);
+      RunExpandedTile(task, tile, first_k, slice_k, values);
+      if (first_k + slice_k == spec.k) Finish(task, unit, tile, values);
+    });
+  }
+}
+
+void RunUnit(const Task& task, int unit) {
+  const PanelGemmCode& code = task.args.code;
+  const bool expands = code.expanded_rows > 0 && task.block.rows > kDirectTiles * code.direct_rows;
+  expands ? RunExpanded(task, unit) : RunDirect(task, unit);
 }
 
 // Logit rows need not be neighbours: copies them together, unless they are.
 RowBlock LogitBlock(const PanelGemmArgs& args, const TaskContext& context, int first, int rows) {
-  const std::ptrdiff_t row_stride = QuantizedRows{args.spec.k}.row_stride();
+  const std::ptrdiff_t row_stride = InputLayout(args.spec).row_stride();
   const std::ptrdiff_t square_stride = SquareStride(args.spec.hidden);
   const std::int32_t* wanted = context.step.logit_rows + first;
   const std::ptrdiff_t start = wanted[0];
   if (wanted[rows - 1] - start == rows - 1) {
     return {args.input + start * row_stride, args.squares_in + start * square_stride, first, rows};
   }
-  std::byte* input = context.scratch + GatherOffset(args.spec);
+  std::byte* input = context.scratch + GatherOffset(args);
   float* squares = reinterpret_cast<float*>(input + rows * row_stride);
   for (int r = 0; r < rows; ++r) {
     std::memcpy(input + r * row_stride, args.input + wanted[r] * row_stride, row_stride);
@@ -192,19 +250,19 @@ RowBlock LogitBlock(const PanelGemmArgs& args, const TaskContext& context, int f
 
 RowBlock BlockOf(const PanelGemmArgs& args, const TaskContext& context, int index) {
   const int rows = InputRows(args.spec, context.step);
-  const int blocks = RowBlocks(args.spec, rows);
+  const int blocks = RowBlocks(args, rows);
   const int first = static_cast<int>(static_cast<std::int64_t>(rows) * index / blocks);
   const int end = static_cast<int>(static_cast<std::int64_t>(rows) * (index + 1) / blocks);
   if (args.spec.epilogue == Epilogue::kLogits) return LogitBlock(args, context, first, end - first);
-  const std::ptrdiff_t row_stride = QuantizedRows{args.spec.k}.row_stride();
+  const std::ptrdiff_t row_stride = InputLayout(args.spec).row_stride();
   const float* squares = args.squares_in;
   if (squares != nullptr) squares += static_cast<std::ptrdiff_t>(first) * SquareStride(args.spec.hidden);
   return {args.input + first * row_stride, squares, first, end - first};
 }
 
 int Grid(const void* arguments, const StepView& step) {
-  const PanelGemmSpec& spec = static_cast<const PanelGemmArgs*>(arguments)->spec;
-  return ColumnTasks(spec) * RowBlocks(spec, InputRows(spec, step));
+  const auto& args = *static_cast<const PanelGemmArgs*>(arguments);
+  return ColumnTasks(args.spec) * RowBlocks(args, InputRows(args.spec, step));
 }
 
 void Run(const void* arguments, int index, const TaskContext& context) {
