@@ -87,7 +87,7 @@ Result<PanelGemmSet<Function>> BuildPanelGemm(const PanelGemmSpec& spec, const c
 }
 
 Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, KernelLibrary& library) {
-  VIVACE_ASSIGN_OR_RETURN(const PanelGemmSet<Function> functions, BuildPanelGemm(spec, codegen::HostTarget()));
+  VIVACE_ASSIGN_OR_RETURN(const PanelGemmSet<Function> functions, BuildPanelGemm(spec, library.target()));
   PanelGemmKernels kernels{};
   Status status;
   ForEachMember(functions, kernels, [&](const Function& function, KernelId& id) {

@@ -202,7 +202,7 @@ class InterpretedKernels {
     return Thunks(std::make_index_sequence<kCapacity>())[functions.size() - 1];
   }
   static PanelGemmCode Resolve(const PanelGemmSpec& spec) {
-    const auto functions = BuildPanelGemm(spec);
+    const auto functions = BuildPanelGemm(spec, codegen::HostTarget());
     EXPECT_TRUE(functions.ok()) << functions.status().message();
     PanelGemmCode code{};
     ForEachMember(*functions, code,

@@ -412,7 +412,7 @@ TEST_P(PanelGemmTest, TheEmbeddingIsReadBackFromThePanelAndQuantisedLikeTheResid
 
 TEST(PanelGemm, WhatCannotBePackedIsRefused) {
   const auto message = [](const PanelGemmSpec& spec) {
-    const auto functions = BuildPanelGemm(spec);
+    const auto functions = BuildPanelGemm(spec, codegen::HostTarget());
     EXPECT_FALSE(functions.ok());
     EXPECT_EQ(functions.status().code(), StatusCode::kUnsupported);
     return functions.status().message();
