@@ -35,18 +35,13 @@ bool IsNarrow(const GroupPlan& plan) {
   return plan.is_unsigned();
 }
 
-// Registers beyond the accumulators that a direct pass needs for each coding, per vector of columns and in
-// all: codes and their sums; broadcast, masks, and a plane of bits on its way.
+// Registers beyond the accumulators that a direct pass needs for each coding: codes and their sums, the
+// broadcast, masks, and a plane of bits on its way. Passes over one vector make masks when they need them,
+// and the broadcast takes their place.
 int DirectOverhead(WeightCoding coding, int width) {
-  switch (coding) {
-    case WeightCoding::kNibble:
-    case WeightCoding::kSignedByte:
-      return 2 * width + 2;
-    case WeightCoding::kNibbleBit:
-      return 2 * width + 4;
-    default:
-      return 2 * width + 5;
-  }
+  const bool has_bits = coding == WeightCoding::kNibbleBit || coding == WeightCoding::kSixBits;
+  if (width == 1) return has_bits ? 4 : 3;
+  return coding == WeightCoding::kSixBits ? 9 : has_bits ? 8 : 6;
 }
 
 // Rows whose accumulators, and totals where they are in registers, fit beside `overhead`.
@@ -62,8 +57,7 @@ Totals TotalsOf(const Target& target) {
 
 // A direct tile with registers to spare keeps what the next quad needs of a line that it has read.
 bool IsRoomy(const TileShape& shape, const Target& target) {
-  return PassWidth(target) == kBlockVectors &&
-         shape.rows < DirectRows(shape.type, shape.activation, target);
+  return PassWidth(target) == kBlockVectors && shape.rows < DirectRows(shape.type, shape.activation, target);
 }
 
 // Fetches what lies ahead of `lines` lines on the weight stream, a share for each of the turn's quads.
@@ -129,7 +123,8 @@ class DirectPass {
     sums_.Start();
     for (int q = 0; q < plan_.quads(); ++q) {
       const int quad = step * plan_.quads() + q;
-      if (range_.first == 0) PrefetchShare(b_, place_.unit, shape_.prefetch, plan_.lines(), quad, plan_.k / 4);
+      if (range_.first == 0)
+        PrefetchShare(b_, place_.unit, shape_.prefetch, plan_.lines(), quad, plan_.k / 4);
       const Columns codes = codes_.Read(place_, quad);
       sums_.Add(codes, q == 0);
       frame_.DotQuad(4 * quad, codes, IsNarrow(plan_));
@@ -183,7 +178,8 @@ void ExpandedPass(Builder& b, const TileShape& shape, const Target& target, Colu
     }
     frame.AddWords(0, LoadColumns(b, unit, base + layout.word_offset(), range));
     frame.AddScaled(0, LoadColumns(b, unit, base + layout.scale_offset(), range));
-    if (layout.has_minimum()) frame.AddMinimums(0, LoadColumns(b, unit, base + layout.minimum_offset(), range));
+    if (layout.has_minimum())
+      frame.AddMinimums(0, LoadColumns(b, unit, base + layout.minimum_offset(), range));
   }
   b.Bump(frame.input, tensor::Row(shape.activation).group);
   b.Bump(frame.parameters, 4);
@@ -238,7 +234,8 @@ void ExpandTurn(Builder& b, const GroupPlan& plan, ColumnRange range, const Pack
     sums.Start();
     for (int q = 0; q < plan.quads(); ++q) {
       const int quad = step * plan.quads() + q;
-      if (range.first == 0) PrefetchShare(b, place.unit, target.prefetch_rows, plan.lines(), quad, plan.k / 4);
+      if (range.first == 0)
+        PrefetchShare(b, place.unit, target.prefetch_rows, plan.lines(), quad, plan.k / 4);
       const Columns codes = reader.Read(place, quad);
       sums.Add(codes, q == 0);
       StoreColumns(b, result, base + 2 * q * kLine, range, codes);

@@ -27,11 +27,6 @@ int HeaderBytes(WeightScale scales) {
   return scales == WeightScale::kSuperMinimum ? 128 : scales == WeightScale::kSuper ? 64 : 0;
 }
 
-// code |= bits & mask
-void OrAnd(Builder& b, Vec code, Vec bits, Vec mask) {
-  b.OrAnd(code, bits, mask);
-}
-
 // Positive: to the left.
 Vec Shifted(Builder& b, Vec v, int bits) {
   if (bits > 0) return b.ShiftLeft(v, bits);
@@ -62,40 +57,39 @@ GroupPlan PlanOf(tensor::WeightClass type, tensor::ActivationType activation) {
   return plan;
 }
 
-CodeReader::CodeReader(Builder& b, const GroupPlan& plan, ColumnRange range, bool roomy)
-    : b_(b), plan_(plan), range_(range), roomy_(roomy) {
-  switch (plan.weights.coding) {
-    case WeightCoding::kNibble:
-      mask_ = b.ConstBits(0x0f0f0f0f);
-      break;
-    case WeightCoding::kNibbleBit:
-      mask_ = b.ConstBits(0x0f0f0f0f);
-      bit_mask_ = b.ConstBits(0x10101010);
-      break;
-    case WeightCoding::kSixBits:
-      mask_ = b.ConstBits(0xf0f0f0f0);
-      bit_mask_ = b.ConstBits(0x0c0c0c0c);
-      break;
-    default:
-      break;
-  }
+Constant::Constant(Builder& b, std::uint32_t bits, bool kept) : b_(b), bits_(bits), kept_(kept) {
+  if (kept) vec_ = b.ConstBits(bits);
 }
+
+Vec Constant::Get() const {
+  return kept_ ? vec_ : b_.ConstBits(bits_);
+}
+
+CodeReader::CodeReader(Builder& b, const GroupPlan& plan, ColumnRange range, bool roomy)
+    : b_(b),
+      plan_(plan),
+      range_(range),
+      roomy_(roomy),
+      mask_(b, plan.weights.coding == WeightCoding::kSixBits ? 0xf0f0f0f0 : 0x0f0f0f0f,
+            range.width > 1 && plan.weights.coding != WeightCoding::kSignedByte),
+      bit_mask_(b, plan.weights.coding == WeightCoding::kSixBits ? 0x0c0c0c0c : 0x10101010,
+                range.width > 1 && BitBytes(plan.weights.coding) != 0) {}
 
 // The quad's nibbles in the half of the byte that the coding wants: six bits have their upper four there.
 Vec CodeReader::Nibbles(const PackedPlace& place, int quad, int v) {
   const bool high = quad % 2 == 1, upper = plan_.weights.coding == WeightCoding::kSixBits;
   if (!high || !roomy_) raw_[v] = b_.Load({place.unit, (quad / 2 * 2 + v) * kLine});
   const int shift = high == upper ? 0 : upper ? 4 : -4;
-  return b_.And(Shifted(b_, raw_[v], shift), mask_);
+  return b_.And(Shifted(b_, raw_[v], shift), mask_.Get());
 }
 
 void CodeReader::AddBits(Vec code, const PackedPlace& place, int quad, int v) {
   if (plan_.weights.coding == WeightCoding::kNibbleBit) {
     const Vec bits = b_.Load({place.unit, plan_.bits_offset + v * kLine});
-    OrAnd(b_, code, Shifted(b_, bits, 4 - quad), bit_mask_);
+    b_.OrAnd(code, Shifted(b_, bits, 4 - quad), bit_mask_.Get());
   } else if (plan_.weights.coding == WeightCoding::kSixBits) {
     const Vec bits = b_.Load({place.unit, plan_.bits_offset + (quad / 4 * 2 + v) * kLine});
-    OrAnd(b_, code, Shifted(b_, bits, 2 - 2 * (quad % 4)), bit_mask_);
+    b_.OrAnd(code, Shifted(b_, bits, 2 - 2 * (quad % 4)), bit_mask_.Get());
   }
 }
 
@@ -113,9 +107,7 @@ Columns CodeReader::Read(const PackedPlace& place, int quad) {
 }
 
 CodeSums::CodeSums(Builder& b, const GroupPlan& plan, ColumnRange range)
-    : b_(b), plan_(plan), range_(range) {
-  if (!plan.is_unsigned()) ones_ = b.ConstBits(0x01010101);
-}
+    : b_(b), plan_(plan), range_(range), ones_(b, 0x01010101, range.width > 1 && !plan.is_unsigned()) {}
 
 void CodeSums::Start() {
   for (int v = range_.first; v < range_.end(); ++v) {
@@ -128,7 +120,7 @@ void CodeSums::Start() {
 void CodeSums::Add(const Columns& codes, bool first) {
   for (int v = range_.first; v < range_.end(); ++v) {
     if (!plan_.is_unsigned()) {
-      b_.Dot4(sums_[v], ones_, codes[v]);
+      b_.Dot4(sums_[v], ones_.Get(), codes[v]);
     } else if (first) {
       b_.MoveTo(sums_[v], codes[v]);
     } else {

@@ -25,14 +25,14 @@ int PassWidth(const codegen::Target& target);
 /// One turn of the loop over a unit's k.
 struct GroupPlan {
   tensor::WeightClassRow weights;
-  int k;            // that it covers
-  int bytes;        // packed
-  int turns;        // per block: more than one where a block has a header
-  int header;       // bytes
-  int step;         // k of one integer sum
-  int x_group;      // k of a group of activations
-  int bits_offset;  // of the plane of single bits, or of the lower two
-  int scale_offset;
+  int k = 0;            // that it covers
+  int bytes = 0;        // packed
+  int turns = 1;        // per block: more than one where a block has a header
+  int header = 0;       // bytes
+  int step = 0;         // k of one integer sum
+  int x_group = 0;      // k of a group of activations
+  int bits_offset = 0;  // of the plane of single bits, or of the lower two
+  int scale_offset = 0;
 
   int steps() const { return k / step; }
   int quads() const { return step / 4; }
@@ -54,6 +54,19 @@ struct PackedPlace {
   codegen::Scalar block;
 };
 
+/// A constant of a pass: kept in a register, or, where registers are few, made at every use.
+class Constant {
+ public:
+  Constant(codegen::Builder& b, std::uint32_t bits, bool kept);
+  codegen::Vec Get() const;
+
+ private:
+  codegen::Builder& b_;
+  const std::uint32_t bits_;
+  const bool kept_;
+  codegen::Vec vec_{};
+};
+
 /// Codes as signed bytes, four k a lane. kSixBits gives 4 times the code.
 class CodeReader {
  public:
@@ -70,7 +83,7 @@ class CodeReader {
   const GroupPlan& plan_;
   const ColumnRange range_;
   const bool roomy_;
-  codegen::Vec mask_{}, bit_mask_{};
+  const Constant mask_, bit_mask_;
   Columns raw_{};  // roomy: both nibbles of a pair of quads
 };
 
@@ -87,7 +100,7 @@ class CodeSums {
   codegen::Builder& b_;
   const GroupPlan& plan_;
   const ColumnRange range_;
-  codegen::Vec ones_{};
+  const Constant ones_;
   Columns sums_{};
 };
 

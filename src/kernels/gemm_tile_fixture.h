@@ -1,5 +1,6 @@
 // For tests of the integer contraction: random packed units and activation rows of every type, with the
-// values that the layouts of packed_panel.h and quantized_rows.h give them, read independently of the kernels.
+// values that the layouts of packed_panel.h and quantized_rows.h give them, read independently of the
+// kernels.
 #pragma once
 
 #include <cstring>
@@ -69,12 +70,12 @@ struct RandomUnit {
   }
   int Header() const {
     const tensor::WeightScale scales = layout.row().scales;
-    return scales == tensor::WeightScale::kSuperMinimum ? 128 : scales == tensor::WeightScale::kSuper ? 64 : 0;
+    return scales == tensor::WeightScale::kSuperMinimum ? 128
+           : scales == tensor::WeightScale::kSuper      ? 64
+                                                        : 0;
   }
   int GroupK() const { return Header() != 0 ? 32 : layout.row().block_k; }
-  int GroupBytes() const {
-    return (layout.row().block_bytes - Header()) / (layout.row().block_k / GroupK());
-  }
+  int GroupBytes() const { return (layout.row().block_bytes - Header()) / (layout.row().block_k / GroupK()); }
   int ScaleBytes() const {
     constexpr int kBytes[] = {0, 64, 128, 64, 64, 0};
     return kBytes[static_cast<int>(layout.row().scales)];
@@ -168,7 +169,8 @@ struct RandomRows {
     for (int p = 0; p < layout.planes(); ++p) {
       const int zero = UniformInt(random, 0, 255);
       int plane_sum = 0;
-      for (int i = 0; i < layout.group(); ++i) plane_sum += Byte(row, p * layout.k + g * layout.group() + i) - zero;
+      for (int i = 0; i < layout.group(); ++i)
+        plane_sum += Byte(row, p * layout.k + g * layout.group() + i) - zero;
       const std::uint32_t word =
           (static_cast<std::uint32_t>(-zero) & 0xffffu) | static_cast<std::uint32_t>(plane_sum) << 16;
       std::memcpy(row + layout.word_offset(p) + 4 * g, &word, 4);

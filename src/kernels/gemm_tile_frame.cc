@@ -80,7 +80,8 @@ void TileFrame::AddScaled(int group, const Columns& scales) {
       const Vec i = Sum(r, v);
       b_.UnaryTo(Op::kToFloat, i, i);
       // Codes that have a scale per column only get it at the end.
-      if (tensor::Row(shape_.type).scales != tensor::WeightScale::kChannel) b_.BinaryTo(Op::kMul, i, i, scales[v]);
+      if (tensor::Row(shape_.type).scales != tensor::WeightScale::kChannel)
+        b_.BinaryTo(Op::kMul, i, i, scales[v]);
       FmaTotal(r, v, i, Parameter(r, rows_.scale_offset(), group));
     }
   }

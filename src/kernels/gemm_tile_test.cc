@@ -34,7 +34,11 @@ struct Problem {
   RandomRows input;
 
   Problem(Random& random, WeightClass weights, ActivationType activations, int width, int rows)
-      : type(weights), activation(activations), k(width), unit(random, weights, width), input(random, activations, width, rows) {}
+      : type(weights),
+        activation(activations),
+        k(width),
+        unit(random, weights, width),
+        input(random, activations, width, rows) {}
 
   static void Call(const Function& function, std::initializer_list<const void*> pointers,
                    std::initializer_list<std::int64_t> numbers = {}) {
@@ -59,7 +63,8 @@ struct Problem {
       const int length = std::min(slice_k, k - at);
       Guarded<std::byte> expanded(ExpandedUnit{type, activation}.bytes(length));
       Call(BuildExpand(type, activation, target),
-           {unit.bytes.data() + static_cast<std::ptrdiff_t>(at / row.block_k) * row.block_bytes, expanded.data()},
+           {unit.bytes.data() + static_cast<std::ptrdiff_t>(at / row.block_k) * row.block_bytes,
+            expanded.data()},
            {length / row.block_k});
       EXPECT_TRUE(expanded.Intact());
       const std::byte* x = input.Row(first);
@@ -82,7 +87,7 @@ struct Problem {
         power += expected * expected;
       }
     }
-    return error / power;
+    return error == 0 ? 0 : error / power;
   }
 };
 
@@ -145,7 +150,8 @@ TEST_P(GemmTileTest, AgreesWithDoublePrecisionOfTheDequantisedOperands) {
 TEST_P(GemmTileTest, ARowHasTheSameBitsInEveryTileAndExpandedInSlices) {
   Random random(2);
   const int slice = ShortK(), k = 3 * slice;
-  const int most = std::max(DirectRows(type(), activation(), kWide), ExpandedRows(type(), activation(), kWide));
+  const int most =
+      std::max(DirectRows(type(), activation(), kWide), ExpandedRows(type(), activation(), kWide));
   const Problem problem(random, type(), activation(), k, most);
   std::vector<Guarded<float>> alone;
   for (int r = 0; r < most; ++r) alone.push_back(problem.Direct(kWide, r, 1));
@@ -160,7 +166,8 @@ TEST_P(GemmTileTest, ARowHasTheSameBitsInEveryTileAndExpandedInSlices) {
       expect_same(problem.Direct(target, most - rows, rows), most - rows, rows);
     for (int rows = 1; rows <= ExpandedRows(type(), activation(), target); ++rows)
       expect_same(problem.Expanded(target, most - rows, rows, rows % 2 == 0 ? k : slice), most - rows, rows);
-    expect_same(problem.Expanded(target, 0, 1, 2 * slice), 0, 1);
+    if (ExpandedRows(type(), activation(), target) > 0)
+      expect_same(problem.Expanded(target, 0, 1, 2 * slice), 0, 1);
   }
 }
 
@@ -169,7 +176,8 @@ TEST_P(GemmTileTest, RowsOfTheResultAreApartByTheStride) {
   const Problem problem(random, type(), activation(), ShortK(), 2);
   for (const Target& target : {kWide, kNarrow}) {
     const int rows = std::min(2, DirectRows(type(), activation(), target));
-    const Guarded<float> dense = problem.Direct(target, 0, rows), apart = problem.Direct(target, 0, rows, 2 * kUnit);
+    const Guarded<float> dense = problem.Direct(target, 0, rows),
+                         apart = problem.Direct(target, 0, rows, 2 * kUnit);
     for (int r = 0; r < rows; ++r)
       EXPECT_EQ(std::memcmp(dense.data() + r * kUnit, apart.data() + 2 * r * kUnit, kUnit * 4), 0);
     for (int c = kUnit; rows == 2 && c < 2 * kUnit; ++c) EXPECT_EQ(apart[c], 0.0f);

@@ -1,5 +1,5 @@
-// Tiles of activation rows with one scale and zero point each (kU8Token) with weights of one scale per column:
-// integers all the way, so a tile can take many rows. Pure functions.
+// Tiles of activation rows with one scale and zero point each (kU8Token) with weights of one scale per
+// column: integers all the way, so a tile can take many rows. Pure functions.
 #pragma once
 
 #include "kernels/gemm_tile.h"

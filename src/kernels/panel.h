@@ -43,10 +43,10 @@ enum class Epilogue : std::uint8_t {
 inline constexpr int kMaximumTileRows = 12;
 
 /// What one GEMM phase is made of. tile[r-1] takes exactly r rows (1 .. direct_rows) of one unit of 32
-/// columns, reading packed weights; expanded[r-1] (1 .. expanded_rows, which may be none) the same from a slice
-/// of an expanded unit; expand makes one. row_scale makes rs of rows, once per task (kResidualQuant has no use
-/// for it and repeats its epilogue there). kQkvRopeAppend has three epilogues, of units of q, k and v; the
-/// others use the first. Members past the counts, and expand without expanded tiles, are not used.
+/// columns, reading packed weights; expanded[r-1] (1 .. expanded_rows, which may be none) the same from a
+/// slice of an expanded unit; expand makes one. row_scale makes rs of rows, once per task (kResidualQuant has
+/// no use for it and repeats its epilogue there). kQkvRopeAppend has three epilogues, of units of q, k and v;
+/// the others use the first. Members past the counts, and expand without expanded tiles, are not used.
 inline constexpr int kEpilogueParts = 3;
 template <class T>
 struct PanelGemmSet {

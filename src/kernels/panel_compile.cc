@@ -23,8 +23,8 @@ Status CheckShape(const PanelGemmSpec& spec) {
     return Unsupported("weights of type " + std::string(tensor::Row(spec.type).name) + " with activations " +
                        std::string(tensor::Row(spec.activation).name) + " have no kernels; run with -O0");
   }
-  const int unit = std::lcm(kUnit, std::lcm(tensor::Row(spec.type).block_k,
-                                            std::max(1, tensor::Row(spec.activation).group)));
+  const int unit = std::lcm(
+      kUnit, std::lcm(tensor::Row(spec.type).block_k, std::max(1, tensor::Row(spec.activation).group)));
   if (spec.k <= 0 || spec.k % unit != 0 || spec.n <= 0) {
     return Unsupported("a weight of " + std::to_string(spec.n) + " x " + std::to_string(spec.k) +
                        " cannot be packed: the width must be a multiple of " + std::to_string(unit) +

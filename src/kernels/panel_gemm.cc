@@ -68,7 +68,8 @@ constexpr std::size_t kRowScaleOffset = Lines(kLaneBytes);
 constexpr std::size_t kResultOffset = kRowScaleOffset + Lines((kRowBlock + 16) * sizeof(float));
 
 std::size_t ResultBytes(const PanelGemmSpec& spec) {
-  return static_cast<std::size_t>(Slices(spec) > 1 ? kRowBlock : kMaximumTileRows) * ResultStride(spec.epilogue);
+  return static_cast<std::size_t>(Slices(spec) > 1 ? kRowBlock : kMaximumTileRows) *
+         ResultStride(spec.epilogue);
 }
 
 std::size_t ExpandedOffset(const PanelGemmSpec& spec) {
@@ -193,12 +194,10 @@ void RunExpandedTile(const Task& task, const TileRows& tile, int first_k, int sl
   const PanelGemmSpec& spec = task.args.spec;
   const QuantizedRows rows = InputLayout(spec);
   const std::size_t expanded_bytes = ExpandedUnit{spec.type, spec.activation}.bytes(slice_k);
-  const std::byte* input =
-      task.block.input + static_cast<std::ptrdiff_t>(tile.first) * rows.row_stride();
+  const std::byte* input = task.block.input + static_cast<std::ptrdiff_t>(tile.first) * rows.row_stride();
   for (int i = 0; i < TileUnits(spec); ++i) {
     const std::int64_t a[kTileArguments] = {
-        Address(input + first_k),
-        Address(task.context.scratch + ExpandedOffset(spec) + i * expanded_bytes),
+        Address(input + first_k), Address(task.context.scratch + ExpandedOffset(spec) + i * expanded_bytes),
         Address(values + i * kUnit * sizeof(float)),
         Address(input + rows.scale_offset() + first_k / rows.group() * sizeof(float)),
         slice_k / rows.group()};
