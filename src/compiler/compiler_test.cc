@@ -325,7 +325,7 @@ TEST(Compile, MakesMachineCodeWhereTheCpuRunsIt) {
     EXPECT_EQ(report.notes.size(), 1u);
     GTEST_SKIP() << report.notes[0];
   }
-  EXPECT_EQ(program.level, 2);
+  EXPECT_EQ(program.level, 2) << (report.notes.empty() ? "" : report.notes[0]);
   ASSERT_NE(program.library, nullptr);
   EXPECT_GT(report.kernels, 10);
   EXPECT_GT(report.code_bytes, 1000u);

@@ -18,6 +18,7 @@ constexpr KindRow kKinds[] = {
 kernels::PanelGemmSpec GemmSpec(const Program& program, const Phase& phase, kernels::Epilogue epilogue) {
   kernels::PanelGemmSpec spec{};
   spec.type = tensor::ClassOf(phase.type);
+  spec.activation = tensor::Row(spec.type).activation;
   spec.k = phase.k;
   spec.n = phase.n;
   spec.epilogue = epilogue;
