@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "codegen/assembler.h"
 
@@ -41,11 +42,7 @@ void Emitter::Reserve(std::size_t bytes) {
 }
 
 Result<MachineCode> Emitter::Emit(const Function& function, const Allocation& allocation) {
-  if (target_.isa == InstructionSet::kNone) {
-    return Unsupported(fmt::format(
-        "kernel '{}': there is no machine code for this CPU (it needs AVX2, FMA and F16C); use -O0",
-        function.name));
-  }
+  VIVACE_CHECK(target_.CanRun());
   const std::size_t per_instruction =
       target_.isa == InstructionSet::kAvx512 ? kAvx512BytesPerInstruction : kAvx2BytesPerInstruction;
   Reserve(function.code.size() * per_instruction + kFixedBytes);

@@ -26,6 +26,7 @@ class Assembler;
 
 class Emitter {
  public:
+  /// For any target; Emit only for one that CanRun().
   explicit Emitter(const Target& target);
   ~Emitter();
   Emitter(const Emitter&) = delete;
@@ -36,7 +37,7 @@ class Emitter {
   const RegisterFile& registers() const { return registers_; }
 
   /// `function` must pass Verify and `allocation` be its allocation to registers(). kUnsupported, naming
-  /// kernel, instruction and target, when an operation has no code there, and for a target of kNone.
+  /// kernel, instruction and target, when an operation has no code there.
   Result<MachineCode> Emit(const Function& function, const Allocation& allocation);
 
  private:

@@ -109,6 +109,11 @@ Result<KernelId> KernelLibrary::Compile(const Function& function) {
       return KernelId{it->second};
   }
   VIVACE_RETURN_IF_ERROR(Verify(function));
+  if (!impl_->target.CanRun()) {
+    return Unsupported(fmt::format(
+        "kernel '{}': there is no machine code for this CPU (AVX2, FMA and F16C at least); use -O0",
+        function.name));
+  }
   VIVACE_ASSIGN_OR_RETURN(const Allocation allocation,
                           AllocateRegisters(function, impl_->emitter.registers()));
   VIVACE_ASSIGN_OR_RETURN(const MachineCode code, impl_->emitter.Emit(function, allocation));

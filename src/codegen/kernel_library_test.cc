@@ -11,6 +11,7 @@
 #include <string>
 
 #include "codegen/random_program.h"
+#include "codegen/target_fixture.h"
 
 namespace vivace::codegen {
 namespace {
@@ -74,7 +75,7 @@ TEST(KernelLibrary, CompiledKernelsRunAfterSeal) {
 }
 
 TEST(KernelLibrary, TheSameTextGivesTheSameKernel) {
-  KernelLibrary library;
+  KernelLibrary library(TargetsUnderTest().front());
   const KernelId first = *library.Compile(StoreConstant("a", 1));
   EXPECT_EQ(*library.Compile(StoreConstant("a", 1)), first);
   EXPECT_NE(*library.Compile(StoreConstant("a", 2)), first);
@@ -91,6 +92,25 @@ TEST(KernelLibrary, AnInvalidFunctionIsRefused) {
   ASSERT_FALSE(id.ok());
   EXPECT_EQ(id.status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(library.size(), 0);
+}
+
+TEST(KernelLibrary, CodeForAnotherCpuIsMadeButNotSealed) {
+  Target target = PlainAvx512();
+  target.amx_int8 = target.fp16 = true;
+  if (KernelLibrary::Supported(target)) GTEST_SKIP() << "this CPU has everything";
+  target.name = "another";
+  KernelLibrary library(target);
+  EXPECT_EQ(library.target().name, "another");
+  EXPECT_TRUE(library.Compile(StoreConstant("a", 1)).ok());
+  EXPECT_EQ(library.Seal().message(),
+            "this CPU cannot run kernels made for target another; make them for another one, or use -O0");
+}
+
+TEST(KernelLibrary, WithoutMachineCodeACompileIsRefused) {
+  KernelLibrary library(TargetFor({}));
+  const Result<KernelId> id = library.Compile(StoreConstant("a", 1));
+  ASSERT_FALSE(id.ok());
+  EXPECT_EQ(id.status().code(), StatusCode::kUnsupported);
 }
 
 TEST(KernelLibrary, NoPageIsEverWritableAndExecutable) {
@@ -111,18 +131,19 @@ TEST(KernelLibrary, NoPageIsEverWritableAndExecutable) {
 
 TEST(KernelLibrary, AThousandKernelsComeAndGoWithoutGrowth) {
   const auto round = [](int base) {
-    KernelLibrary library;
+    const Target& target =
+        TargetsUnderTest()[static_cast<std::size_t>(base / 100) % TargetsUnderTest().size()];
+    KernelLibrary library(target);
     for (int i = 0; i < 100; ++i) {
       const Result<KernelId> id =
-          library.Compile(MakeRandomProgram(static_cast<std::uint64_t>(base + i), 60));
+          library.Compile(MakeRandomProgram(static_cast<std::uint64_t>(base + i), 60, target.vectors));
       ASSERT_TRUE(id.ok()) << id.status().message();
     }
-    if (KernelLibrary::Supported()) {
+    if (KernelLibrary::Supported(target)) {
       ASSERT_TRUE(library.Seal().ok());
     }
   };
-  round(0);
-  round(100);
+  for (int i = 0; i < 5; ++i) round(100 * i);
   const std::size_t mappings = Mappings().size();
   const std::size_t pages = ResidentPages();
   for (int i = 0; i < 10; ++i) round(100 * i);
@@ -135,7 +156,7 @@ TEST(KernelLibrary, AThousandKernelsComeAndGoWithoutGrowth) {
 }
 
 TEST(KernelLibrary, DumpShowsAssemblyBesideTheIr) {
-  KernelLibrary library;
+  KernelLibrary library(PlainAvx512());
   Builder builder("dumped");
   const Scalar out = builder.Arg(1);
   builder.Store({out, 64}, builder.Const(1.0f));
@@ -161,7 +182,7 @@ TEST(KernelLibrary, DumpShowsAssemblyBesideTheIr) {
 }
 
 TEST(KernelLibrary, DumpNamesEveryLineOnceAlsoWhereItHasNoCode) {
-  KernelLibrary library;
+  KernelLibrary library(PlainAvx512());
   Builder builder("loop");
   const Scalar out = builder.Arg(0);
   const Vec v = builder.Iota();
