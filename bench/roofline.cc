@@ -135,8 +135,8 @@ void FillNumbers(std::byte* data, std::size_t bytes) {
   }
 }
 
-std::vector<double> InterleavedMedians(const std::vector<std::function<void()>>& bodies,
-                                       const Rounds& rounds) {
+std::vector<std::vector<double>> InterleavedTimes(const std::vector<std::function<void()>>& bodies,
+                                                  const Rounds& rounds) {
   std::vector<std::vector<double>> times(bodies.size());
   double end = 0;
   for (int round = 0; round <= rounds.least || (round <= rounds.most && Seconds() < end); ++round) {
@@ -147,12 +147,30 @@ std::vector<double> InterleavedMedians(const std::vector<std::function<void()>>&
       if (round > 0) times[i].push_back(Seconds() - start);
     }
   }
+  return times;
+}
+
+std::vector<double> InterleavedMedians(const std::vector<std::function<void()>>& bodies,
+                                       const Rounds& rounds) {
   std::vector<double> medians;
-  for (std::vector<double>& t : times) {
-    std::sort(t.begin(), t.end());
-    medians.push_back(t[t.size() / 2]);
-  }
+  for (const std::vector<double>& times : InterleavedTimes(bodies, rounds)) medians.push_back(Median(times));
   return medians;
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+double MedianRatio(const std::vector<double>& numerator, const std::vector<double>& denominator) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < numerator.size(); ++i) ratios.push_back(numerator[i] / denominator[i]);
+  return Median(std::move(ratios));
+}
+
+double Spread(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() * 3 / 4] / values[values.size() / 4];
 }
 
 Workers::Workers(int count)

@@ -50,9 +50,17 @@ struct Rounds {
   int most = 41;
   double seconds = 0.1;
 };
-/// Median seconds of each body; the bodies take turns.
+/// Seconds of each body in each round; the bodies take turns.
+std::vector<std::vector<double>> InterleavedTimes(const std::vector<std::function<void()>>& bodies,
+                                                  const Rounds& rounds);
+/// Median seconds of each body.
 std::vector<double> InterleavedMedians(const std::vector<std::function<void()>>& bodies,
                                        const Rounds& rounds);
+double Median(std::vector<double> values);
+/// Median over rounds of one body's time by another's in the same round: what drifts slowly cancels.
+double MedianRatio(const std::vector<double>& numerator, const std::vector<double>& denominator);
+/// Third quartile by first: 1 where the machine was left alone.
+double Spread(std::vector<double> values);
 
 /// A worker team whose workers stay on one core each, with scratch for kernels.
 class Workers {
