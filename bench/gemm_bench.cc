@@ -1,7 +1,7 @@
 // The table of contractions: every weight class with its activation types, three shapes, eight numbers of
 // rows, two threads. Beside each figure, in turns with it, runs what bounds it: the register-only loop of its
 // arithmetic and, for one row, every plain read of the same memory. Shares are of that; figures under their
-// bar are marked and listed at the end. Weights come from memory (96 MiB of copies). From 128 rows on, the
+// bar are marked and listed at the end. Weights come from memory (128 MiB of copies). From 128 rows on, the
 // quantisation of the rows from float32 is part of the time wherever a kernel for it exists.
 // Usage: gemm_bench [part of a class or activation name, such as q4_1 or u8g64] [K, such as 4096]
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace vivace::bench {
 namespace {
 
-constexpr std::size_t kWeightBytes = std::size_t{96} << 20;
+constexpr std::size_t kWeightBytes = std::size_t{128} << 20;
 constexpr Rounds kRounds = {.least = 5, .most = 41, .seconds = 0.08};
 constexpr Rounds kReadRounds = {.least = 9, .most = 25, .seconds = 0.15};
 constexpr int kAttempts = 4;

@@ -144,12 +144,17 @@ Status GemmCase::Compile() {
     VIVACE_ASSIGN_OR_RETURN(quantise_, kernels::CompileResidualQuantize(layout_.k, library_));
   }
   VIVACE_RETURN_IF_ERROR(library_.Seal());
-  args_.spec = spec;
-  args_.code = Resolve(kernels, library_);
-  args_.input = input_.data();
-  args_.squares_in = squares_.floats();
-  args_.norm_weight = norm_.data();
-  args_.logits = output_.floats();
+  kernels::PanelGemmArgs args{};
+  args.spec = spec;
+  args.code = Resolve(kernels, library_);
+  args.input = input_.data();
+  args.squares_in = squares_.floats();
+  args.norm_weight = norm_.data();
+  args.logits = output_.floats();
+  for (int copy = 0; copy < copies_; ++copy) {
+    args.weights = weights_ + static_cast<std::size_t>(copy) * layout_.bytes();
+    args_.push_back(args);
+  }
   return Status::Ok();
 }
 
@@ -194,12 +199,11 @@ void GemmCase::RunTasks(Workers& workers, int rows, int first_copy, int copies) 
   tensor::StepView step;
   step.rows = step.logit_count = rows;
   step.positions = step.kv_slots = step.logit_rows = numbers_.data();
-  const kernels::TaskKernel kernel = PanelGemmKernel(args_.spec.epilogue);
-  const int tasks = kernel.grid(&args_, step);
+  const kernels::TaskKernel kernel = PanelGemmKernel(args_[0].spec.epilogue);
+  const int tasks = kernel.grid(args_.data(), step);
   workers.RunTasks(tasks * copies, [&](int task, int worker) {
-    kernels::PanelGemmArgs args = args_;
-    args.weights =
-        weights_ + static_cast<std::size_t>((first_copy + task / tasks) % copies_) * layout_.bytes();
+    const kernels::PanelGemmArgs& args =
+        args_[static_cast<std::size_t>((first_copy + task / tasks) % copies_)];
     kernel.run(&args, task % tasks, {step, workers.scratch(worker)});
   });
 }

@@ -74,7 +74,7 @@ class GemmCase {
   Memory floats_, input_, output_, squares_;
   std::vector<float> norm_;
   std::vector<std::int32_t> numbers_;
-  kernels::PanelGemmArgs args_{};
+  std::vector<kernels::PanelGemmArgs> args_;  // of each copy
 };
 
 }  // namespace vivace::bench

@@ -19,7 +19,7 @@ using Tag = dnnl::memory::format_tag;
 using tensor::ActivationType;
 using tensor::WeightClass;
 
-constexpr std::size_t kWeightBytes = std::size_t{96} << 20;
+constexpr std::size_t kWeightBytes = std::size_t{128} << 20;
 constexpr Rounds kRounds = {.least = 5, .most = 41, .seconds = 0.15};
 
 struct Pair {
