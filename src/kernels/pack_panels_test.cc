@@ -5,6 +5,7 @@
 
 #include "kernels/packed_value.h"
 #include "kernels/panel_fixture.h"
+#include "kernels/unpack_column.h"
 
 namespace vivace::kernels {
 namespace {
@@ -26,6 +27,18 @@ void ExpectColumn(const PanelLayout& layout, const Guarded<std::byte>& panels, i
     const float value = reader.Value(k, column);
     ASSERT_TRUE(Same(value, expected[k]))
         << value << " instead of " << expected[k] << ", k " << k << ", column " << column;
+  }
+}
+/// UnpackColumn gives the same.
+void ExpectUnpacked(const PanelLayout& layout, const Guarded<std::byte>& panels, int column,
+                    const std::vector<float>& expected) {
+  const FlushDenormals flush;  // as the workers have it
+  Guarded<float> values(layout.k);
+  UnpackColumn(layout, panels.data(), column, values.data());
+  EXPECT_TRUE(values.Intact());
+  for (int k = 0; k < layout.k; ++k) {
+    ASSERT_TRUE(Same(values[k], expected[k]))
+        << values[k] << " instead of " << expected[k] << ", k " << k << ", column " << column;
   }
 }
 void ExpectZeros(const PanelLayout& layout, const Guarded<std::byte>& panels, int column) {
@@ -82,6 +95,8 @@ TEST_P(PackPanelsTest, PlainColumnsAreTheRowsOfAllSourcesAndThePaddingIsZero) {
     const int step = k > 1000 ? 13 : 1;
     for (int c = 0; c < 70; c += step) ExpectColumn(layout, panels, c, a.Values(c));
     for (int c = 70; c < 101; c += step) ExpectColumn(layout, panels, c, b.Values(c - 70));
+    for (int c = 0; c < 70; c += step) ExpectUnpacked(layout, panels, c, a.Values(c));
+    for (int c = 70; c < 101; c += step) ExpectUnpacked(layout, panels, c, b.Values(c - 70));
     for (int c = 101; c < 128; c += step) ExpectZeros(layout, panels, c);
   }
 }
