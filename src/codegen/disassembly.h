@@ -14,8 +14,8 @@ struct AssemblyLine {
   std::string text;  // "vaddps zmm0, zmm1, zmm2"; destination first
 };
 
-/// The instructions of `code`, whose first byte has the offset `offset`; jumps and reads of constants show the
-/// offset that they lead to. A byte that begins no instruction becomes "db 0x..".
+/// The instructions of `code`, whose first byte has the offset `offset`; jumps and reads of constants show
+/// the offset that they lead to. A byte that begins no instruction becomes "db 0x..".
 std::vector<AssemblyLine> Disassemble(std::span<const std::byte> code, std::size_t offset = 0);
 
 }  // namespace vivace::codegen

@@ -174,6 +174,16 @@ const KernelInfo& KernelLibrary::info(KernelId id) const {
   return infos_[static_cast<std::size_t>(id.value)];
 }
 
+std::string KernelLibrary::PerfMap() const {
+  std::string map;
+  for (int i = 0; i < size(); ++i) {
+    const KernelId id{i};
+    fmt::format_to(std::back_inserter(map), "{:x} {:x} vivace::{}\n",
+                   reinterpret_cast<std::uintptr_t>(Get(id)), info(id).code_bytes, info(id).name);
+  }
+  return map;
+}
+
 std::vector<std::byte> KernelLibrary::CodeBytes(KernelId id) const {
   const std::span<const std::byte> bytes =
       impl_->Bytes(static_cast<std::size_t>(id.value), info(id).code_bytes);

@@ -50,12 +50,15 @@ class KernelLibrary {
   const KernelInfo& info(KernelId id) const;
   int size() const { return static_cast<int>(infos_.size()); }
 
+  /// After Seal: one line a kernel, "start size name" in hexadecimal, as perf reads it from
+  /// /tmp/perf-PID.map.
+  std::string PerfMap() const;
   /// The raw machine code, constants after the last instruction.
   std::vector<std::byte> CodeBytes(KernelId id) const;
   /// The kernel's vector IR as text.
   std::string Text(KernelId id) const;
-  /// The kernel's machine code: offset, assembly (destination first), and the IR instruction that it came from
-  /// beside its first row; last the constants.
+  /// The kernel's machine code: offset, assembly (destination first), and the IR instruction that it came
+  /// from beside its first row; last the constants.
   std::string Dump(KernelId id) const;
 
  private:

@@ -181,6 +181,28 @@ TEST(KernelLibrary, DumpShowsAssemblyBesideTheIr) {
   EXPECT_EQ(library.CodeBytes(id).size(), library.info(id).code_bytes);
 }
 
+TEST(KernelLibrary, PerfMapHasAddressSizeAndNameOfEachKernel) {
+  if (!KernelLibrary::Supported()) GTEST_SKIP() << "this CPU cannot run the machine code";
+  KernelLibrary library;
+  std::vector<KernelId> ids;
+  for (const char* name : {"first", "second"}) {
+    Builder builder(name);
+    builder.Store64({builder.Arg(0)}, builder.ScalarConst(ids.empty() ? 1 : 0x123456789ab));
+    ids.push_back(*library.Compile(builder.Take()));
+  }
+  ASSERT_TRUE(library.Seal().ok());
+  std::istringstream map(library.PerfMap());
+  for (const KernelId id : ids) {
+    std::uintptr_t start = 0;
+    std::size_t bytes = 0;
+    std::string name;
+    map >> std::hex >> start >> bytes >> name;
+    EXPECT_EQ(start, reinterpret_cast<std::uintptr_t>(library.Get(id)));
+    EXPECT_EQ(bytes, library.info(id).code_bytes);
+    EXPECT_EQ(name, "vivace::" + library.info(id).name);
+  }
+}
+
 TEST(KernelLibrary, DumpNamesEveryLineOnceAlsoWhereItHasNoCode) {
   KernelLibrary library(PlainAvx512());
   Builder builder("loop");

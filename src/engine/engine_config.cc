@@ -60,6 +60,7 @@ Result<EngineConfig> ResolveConfig(const Options& options) {
   config.seed = IfSet(options, "seed");
   VIVACE_ASSIGN_OR_RETURN(config.dumps, compiler::ParseDumpSet(options.Text("dump")));
   config.dump_dir = options.IsSet("dump-dir") ? options.Text("dump-dir") : ".";
+  config.perf_map = options.Flag("perf-map");
   config.log.level = base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo);
   config.log.json = options.Text("log-format") == "json";
   config.log_stats_s = options.Flag("disable-log-stats") ? 0 : options.Number("log-stats-interval");

@@ -33,6 +33,7 @@ struct EngineConfig {
   std::optional<std::int64_t> seed;
   compiler::DumpSet dumps;
   std::string dump_dir;
+  bool perf_map = false;  // write addresses and names of the kernels for perf
   base::LogConfig log;
   double log_stats_s = 10;                 // seconds between statistics lines; 0: none
   std::string generation_config = "auto";  // "auto", "vllm" or a folder

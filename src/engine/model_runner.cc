@@ -9,8 +9,10 @@
 
 #include "base/checked_math.h"
 #include "base/status_macros.h"
+#include "codegen/kernel_library.h"
 #include "compiler/compiler.h"
 #include "engine/kv_cache_size.h"
+#include "engine/perf_map.h"
 #include "engine/stopwatch.h"
 #include "models/model_families.h"
 
@@ -90,6 +92,7 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
       report.code_bytes));
   fingerprint_ = fmt::format("{} -O{} kv {} {}", file.name(), program_.level,
                              tensor::Row(config.kv_type).name, fmt::ptr(this));
+  if (config.perf_map && program_.library) VIVACE_RETURN_IF_ERROR(AppendPerfMap(program_.library->PerfMap()));
   return WriteDumps(config.dump_dir, report);
 }
 
