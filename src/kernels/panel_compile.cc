@@ -46,6 +46,18 @@ Status CheckShape(const PanelGemmSpec& spec) {
   return Status::Ok();
 }
 
+// Single rows: a stream that is read line after line is left to the CPU's own prefetcher, where the target
+// says so. Planes and scales apart from the codes, or more work between the lines, and it falls behind.
+PrefetchDistances SingleRowPrefetch(const PanelGemmSpec& spec, const codegen::Target& target) {
+  const tensor::WeightClassRow& row = tensor::Row(spec.type);
+  const bool one_plane =
+      row.coding == tensor::WeightCoding::kNibble || row.coding == tensor::WeightCoding::kSignedByte;
+  const bool one_step = row.scale_group <= std::max(32, tensor::Row(spec.activation).group);
+  const bool in_sequence = one_plane && one_step && row.scales != tensor::WeightScale::kSuperMinimum &&
+                           tensor::Row(spec.activation).planes == 1;
+  return in_sequence ? target.prefetch_single_row : target.prefetch_rows;
+}
+
 // The contraction's part of the set.
 void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelGemmSet<Function>& functions) {
   functions.direct_rows = DirectRows(spec.type, spec.activation, target);
@@ -54,7 +66,7 @@ void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelG
   for (shape.rows = 1; shape.rows <= functions.expanded_rows; ++shape.rows)
     functions.expanded[shape.rows - 1] = BuildExpandedTile(shape, target);
   for (shape.rows = 1; shape.rows <= functions.direct_rows; ++shape.rows) {
-    shape.prefetch = shape.rows == 1 ? target.prefetch_single_row : target.prefetch_rows;
+    shape.prefetch = shape.rows == 1 ? SingleRowPrefetch(spec, target) : target.prefetch_rows;
     functions.tile[shape.rows - 1] = BuildDirectTile(shape, target);
   }
   if (functions.expanded_rows > 0) functions.expand = BuildExpand(spec.type, spec.activation, target);

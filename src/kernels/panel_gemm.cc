@@ -26,8 +26,11 @@ constexpr int kRowBlock = 516;
 // With many columns a task takes several units.
 constexpr int kManyColumns = 8192;
 constexpr int kUnitsPerTask = 8;
-// Of the expanded unit, at most so many k at once; a multiple of every class's block.
-constexpr int kSliceK = 2048;
+// Of the expanded unit, at most so many k at once; multiples of every class's block. With few rows a slice is
+// short: while they are multiplied with it, the prefetch of its expansion brings the next one.
+constexpr int kSliceK = 1024;
+constexpr int kShortSliceK = 256;
+constexpr int kShortSliceRows = 64;
 
 std::int64_t Address(const void* pointer) {
   return reinterpret_cast<std::int64_t>(pointer);
@@ -54,22 +57,22 @@ int ColumnTasks(const PanelGemmSpec& spec) {
   return (UnitCount(spec) + TaskUnits(spec) - 1) / TaskUnits(spec);
 }
 
-int Slices(const PanelGemmSpec& spec) {
-  return (spec.k + kSliceK - 1) / kSliceK;
+int SliceK(int rows) {
+  return rows <= kShortSliceRows ? kShortSliceK : kSliceK;
 }
 
 constexpr std::size_t Lines(std::size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
-// Scratch of a task: lanes | row scales | results of a tile, of all rows where k is cut into slices | a slice
-// of the expanded units | gathered rows and squares (logits).
+// Scratch of a task: lanes | row scales | results of a tile, of all rows where k may be cut into slices | a
+// slice of the expanded units | gathered rows and squares (logits).
 constexpr std::size_t kRowScaleOffset = Lines(kLaneBytes);
 constexpr std::size_t kResultOffset = kRowScaleOffset + Lines((kRowBlock + 16) * sizeof(float));
 
 std::size_t ResultBytes(const PanelGemmSpec& spec) {
-  return static_cast<std::size_t>(Slices(spec) > 1 ? kRowBlock : kMaximumTileRows) *
-         ResultStride(spec.epilogue);
+  const int rows = spec.k > kSliceK ? kRowBlock : kShortSliceRows;
+  return static_cast<std::size_t>(rows) * ResultStride(spec.epilogue);
 }
 
 std::size_t ExpandedOffset(const PanelGemmSpec& spec) {
@@ -208,13 +211,13 @@ void RunExpandedTile(const Task& task, const TileRows& tile, int first_k, int sl
 // As RunDirect, from units that are expanded once for all rows.
 void RunExpanded(const Task& task, int unit) {
   const PanelGemmSpec& spec = task.args.spec;
-  const int stride = ResultStride(spec.epilogue);
-  for (int first_k = 0; first_k < spec.k; first_k += kSliceK) {
-    const int slice_k = std::min(spec.k - first_k, kSliceK);
+  const int stride = ResultStride(spec.epilogue), longest = SliceK(task.block.rows);
+  for (int first_k = 0; first_k < spec.k; first_k += longest) {
+    const int slice_k = std::min(spec.k - first_k, longest);
     ExpandSlice(task, unit, first_k, slice_k);
     ForEachTile(task.block.rows, task.args.code.expanded_rows, [&](const TileRows& tile) {
       std::byte* values = task.context.scratch + kResultOffset;
-      if (Slices(spec) > 1) values += static_cast<std::ptrdiff_t>(tile.first) * stride;
+      if (spec.k > longest) values += static_cast<std::ptrdiff_t>(tile.first) * stride;
       if (first_k == 0) std::memset(values, 0, static_cast<std::size_t>(tile.rows) * stride);
       RunExpandedTile(task, tile, first_k, slice_k, values);
       if (first_k + slice_k == spec.k) Finish(task, unit, tile, values);

@@ -147,7 +147,7 @@ TEST_P(PanelGemmTest, RowsHaveTheSameBitsInAnyBatch) {
   const int hidden = 64, rows = 70;
   const Phase phase(random,
                     {.type = GetParam(),
-                     .k = 96,
+                     .k = 1344,
                      .n = hidden,
                      .epilogue = Epilogue::kResidualQuant,
                      .hidden = hidden,
