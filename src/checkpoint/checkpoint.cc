@@ -103,6 +103,10 @@ Result<const TensorView*> Checkpoint::Tensor(std::string_view name) const {
 }
 
 void Checkpoint::Release(const TensorView& tensor) const {
+  Release(tensor, tensor.data);
+}
+
+void Checkpoint::Release(const TensorView& tensor, std::span<const std::byte> bytes) const {
   const auto index = FindIndex(tensor.name);
   if (!index || format_ == Format::kDummy) return;
   const auto file = static_cast<std::size_t>(tensor_files_[*index]);
@@ -110,9 +114,9 @@ void Checkpoint::Release(const TensorView& tensor) const {
   const auto is_copy = [&](const std::vector<std::byte>& copy) { return copy.data() == own.data.data(); };
   if (std::any_of(aligned_.begin(), aligned_.end(), is_copy)) return;
   if (format_ == Format::kGguf) {
-    files_[file].Release(own);
+    files_[file].Release(bytes);
   } else {
-    safetensors_[file].Release(own);
+    safetensors_[file].Release(bytes);
   }
 }
 

@@ -78,6 +78,8 @@ class Checkpoint {
   Result<const TensorView*> Tensor(std::string_view name) const;
   /// The tensor was copied elsewhere: its pages may go. Does nothing for memory that is not a mapped file.
   void Release(const TensorView& tensor) const;
+  /// The same of `bytes`, a part of the tensor's data.
+  void Release(const TensorView& tensor, std::span<const std::byte> bytes) const;
 
  private:
   friend class CheckpointOpener;

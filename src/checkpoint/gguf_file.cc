@@ -172,8 +172,8 @@ Result<const TensorView*> GgufFile::Tensor(std::string_view name) const {
   return tensor;
 }
 
-void GgufFile::Release(const TensorView& tensor) const {
-  if (file_) file_->Release(tensor.data);
+void GgufFile::Release(std::span<const std::byte> bytes) const {
+  if (file_) file_->Release(bytes);
 }
 
 }  // namespace vivace::checkpoint

@@ -70,8 +70,8 @@ class GgufFile {
   const TensorView* FindTensor(std::string_view name) const;
   /// Like FindTensor, but a missing tensor is kDataLoss and names it.
   Result<const TensorView*> Tensor(std::string_view name) const;
-  /// The tensor was copied elsewhere: its pages may go. Does nothing for Parse.
-  void Release(const TensorView& tensor) const;
+  /// These bytes of a tensor were copied elsewhere: their pages may go. Does nothing for Parse.
+  void Release(std::span<const std::byte> bytes) const;
 
  private:
   friend class GgufParser;

@@ -22,8 +22,8 @@ Result<SafetensorsFile> SafetensorsFile::Parse(std::span<const std::byte> bytes,
   return file;
 }
 
-void SafetensorsFile::Release(const TensorView& tensor) const {
-  if (file_) file_->Release(tensor.data);
+void SafetensorsFile::Release(std::span<const std::byte> bytes) const {
+  if (file_) file_->Release(bytes);
 }
 
 }  // namespace vivace::checkpoint

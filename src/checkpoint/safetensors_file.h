@@ -37,8 +37,8 @@ class SafetensorsFile {
   /// In the order of the header. The file does not promise that data is aligned for its type.
   std::span<const TensorView> tensors() const { return tensors_; }
   std::span<const ForeignTensor> foreign() const { return foreign_; }
-  /// The tensor was copied elsewhere: its pages may go. Does nothing for Parse.
-  void Release(const TensorView& tensor) const;
+  /// These bytes of a tensor were copied elsewhere: their pages may go. Does nothing for Parse.
+  void Release(std::span<const std::byte> bytes) const;
 
  private:
   friend class SafetensorsParser;

@@ -138,8 +138,9 @@ TEST_P(CompileParts, WhatFitsIsFusedAndTheRestIsPortable) {
   }
   const program::Program program = CompileOrDie(graph, {.machine_code = false}, report);
   EXPECT_EQ(report.level, 2);
-  ASSERT_EQ(report.notes.size(), 1u);
-  EXPECT_EQ(report.notes[0], GetParam().note);
+  const std::string note = report.notes.empty() ? "" : report.notes[0];
+  EXPECT_EQ(note, GetParam().note);
+  EXPECT_LE(report.notes.size(), 1u);
   EXPECT_EQ(CountPhases(program, PhaseKind::kLinear), GetParam().linears);
   int fused = 0;
   for (const PhaseKind kind : {PhaseKind::kPanelEmbed, PhaseKind::kQkv, PhaseKind::kProjectResidual,
@@ -164,8 +165,9 @@ INSTANTIATE_TEST_SUITE_P(
                          "'layer', @ffn_up is of another type than @ffn_gate, with which it would be packed",
                          4, 8},
                     Part{"q4_1", "bf16", "-O2: bf16 linears (14 of 15) run on portable kernels", 14, 2},
-                    Part{"ffn_down: q4_1", "ffn_down: q5_0",
-                         "-O2: q4_1 linears (4 of 15) and q5_0 linears (2 of 15) run on portable kernels; "
+                    Part{"ffn_down: q4_1", "ffn_down: q5_0", "", 0, 10},
+                    Part{"ffn_down: q4_1", "ffn_down: bf16",
+                         "-O2: bf16 linears (2 of 15) and q4_1 linears (4 of 15) run on portable kernels; "
                          "the first reason: body "
                          "'layer', %gate.raw (linear): belongs to no complete fused phase",
                          6, 6},

@@ -5,12 +5,13 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "kernels/gemm_tile.h"
+#include "tensor/dequantize.h"
 
 namespace vivace::compiler {
 namespace {
 
 using graph::ValueId;
-using tensor::DType;
 
 const std::string& SourceOf(const graph::Layer& layer, ValueId weight) {
   const auto found = std::find_if(layer.bindings.begin(), layer.bindings.end(),
@@ -30,12 +31,20 @@ std::string PackedName(const std::string& source, const std::string& group) {
 
 }  // namespace
 
+bool PackedSlots::Takes(const graph::Type& type) {
+  if (!tensor::CanDequantize(type.dtype)) return false;
+  const tensor::WeightClassRow& row = tensor::Row(tensor::ClassOf(type.dtype));
+  return row.activation == tensor::ActivationType::kU8Group32 &&
+         kernels::HasIntegerTiles(row.id, row.activation) &&
+         type.width % std::max(row.block_k, tensor::QuantizedRows::kGroup) == 0;
+}
+
 Status PackedSlots::CheckWeight(const graph::Body& body, ValueId weight) {
   const graph::Type& type = body.value(weight).type;
-  const bool known = type.dtype == DType::kQ4_1 || type.dtype == DType::kQ8_0;
-  if (known && type.width % 32 == 0) return Status::Ok();
+  if (Takes(type)) return Status::Ok();
   return Unsupported("body '" + body.name + "', @" + body.value(weight).name + " is " +
-                     graph::TypeText(type) + "; panels take q4_1 and q8_0 with rows of a multiple of 32");
+                     graph::TypeText(type) +
+                     "; panels take the quantised types, with rows of a multiple of their block");
 }
 
 Result<program::SlotId> PackedSlots::AddPanel(const graph::Body& body, const std::string& name,

@@ -13,6 +13,9 @@ namespace vivace::compiler {
 
 class PackedSlots {
  public:
+  /// True for the types and row lengths of weights that panels take: those whose activations are rounded to
+  /// 8 bits per 32, with kernels for them.
+  static bool Takes(const graph::Type& type);
   /// kUnsupported when panels do not take the weight's type or its row length.
   static Status CheckWeight(const graph::Body& body, graph::ValueId weight);
   /// Weights [n_i, k] of one type packed into one panel [sum of n_i, k]. `name` is empty for a single weight,

@@ -1,8 +1,9 @@
-// Makes the rounding of activations explicit: the input of each linear layer whose weights have groups of 32
+// Makes the rounding of activations explicit: the input of each linear layer whose weights panels take
 // is quantised to 8 bits with a zero point per 32, once for all linear layers that share it. Rows are
 // selected after quantisation, which gives the same bits. Weights that the context names are left out.
 
 #include "compiler/body_editor.h"
+#include "compiler/packed_slots.h"
 #include "compiler/pass_list.h"
 
 namespace vivace::compiler {
@@ -13,17 +14,13 @@ using graph::Op;
 using graph::ValueId;
 using tensor::DType;
 
-bool HasGroupsOf32(DType type) {
-  return type == DType::kQ4_1 || type == DType::kQ8_0;
-}
-
 bool TakesFloatRows(const BodyEditor& editor, const graph::Node& node, const PassContext& context) {
   if (node.op == Op::kLinear &&
       context.float_weights.count({editor.name(), editor.name(node.inputs[1])}) != 0) {
     return false;
   }
   return node.op == Op::kLinear && editor.type(node.inputs[0]).dtype == DType::kF32 &&
-         editor.type(node.inputs[0]).width % 32 == 0 && HasGroupsOf32(editor.type(node.inputs[1]).dtype);
+         PackedSlots::Takes(editor.type(node.inputs[1]));
 }
 
 ValueId InsertQuantize(BodyEditor& editor, NodeId position, ValueId value) {

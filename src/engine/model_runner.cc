@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <limits>
 #include <utility>
@@ -39,6 +40,16 @@ Status WriteDumps(const std::string& directory, const compiler::CompileReport& r
   return WriteDump(directory, "asm.txt", report.assembly_text);
 }
 
+/// One line a second while weights are packed.
+runtime::PackProgress ProgressLines(const base::Log& log) {
+  return [&log, last = std::chrono::steady_clock::now()](std::size_t done, std::size_t total) mutable {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < std::chrono::seconds(1)) return;
+    last = now;
+    log.Info(fmt::format("Packed {} of {} MB of weights", done / 1000000, total / 1000000));
+  };
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Checkpoint& file,
@@ -48,8 +59,9 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
   VIVACE_RETURN_IF_ERROR(runner->ResolveLength(config));
 
   Stopwatch watch;
-  VIVACE_ASSIGN_OR_RETURN(runtime::WeightStore weights,
-                          runtime::WeightStore::Create(runner->program_, file, runner->team_));
+  VIVACE_ASSIGN_OR_RETURN(
+      runtime::WeightStore weights,
+      runtime::WeightStore::Create(runner->program_, file, runner->team_, ProgressLines(log)));
   runner->weights_ = std::make_unique<runtime::WeightStore>(std::move(weights));
   runner->times_.weights = watch.Lap();
   const auto packed = static_cast<std::int64_t>(runner->weights_->packed_bytes());

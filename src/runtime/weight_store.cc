@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <memory>
 #include <string>
 
 #include "base/checked_math.h"
 #include "base/status_macros.h"
-#include "kernels/panel.h"
+#include "kernels/pack_panels.h"
 
 namespace vivace::runtime {
 namespace {
@@ -72,16 +71,32 @@ std::vector<PackJob> MakeJobs(const std::vector<PackItem>& items) {
   return jobs;
 }
 
-// Packs all items on all workers. Whoever packs the last panel of an item gives back the pages of those of
-// its tensors that no other item needs.
-void PackAll(const std::vector<PackItem>& items, const checkpoint::Checkpoint& file, base::WorkerTeam& team,
-             std::byte* panels) {
-  const std::vector<PackJob> jobs = MakeJobs(items);
-  std::map<const TensorView*, int> users;
-  const auto jobs_left = std::make_unique<std::atomic<int>[]>(items.size());
-  for (const PackItem& item : items) {
-    for (const TensorView* tensor : item.tensors) ++users[tensor];
+// Gives back the pages that a job has read, and what the kernel has mapped around them: neighbours that were
+// not read yet come back by themselves.
+void ReleaseRows(const PackItem& item, const PackJob& job, const checkpoint::Checkpoint& file) {
+  constexpr std::size_t kAround = std::size_t{64} << 10;
+  const program::Weight& weight = *item.weight;
+  const std::size_t row_bytes = kernels::SourceRowBytes(weight.layout);
+  for (const kernels::SourceRows& rows :
+       kernels::RowsOfPanels(weight.layout, weight.order, item.sources, weight.rope_rows, weight.head_dim,
+                             job.first_panel, job.last_panel)) {
+    const TensorView& tensor = *item.tensors[rows.source];
+    const std::size_t first = row_bytes * static_cast<std::size_t>(rows.first);
+    const std::size_t begin = first - std::min(first, kAround);
+    const std::size_t end = std::min(row_bytes * static_cast<std::size_t>(rows.last), tensor.data.size());
+    file.Release(tensor, tensor.data.subspan(begin, end - begin));
   }
+}
+
+// Packs all items on all workers. Jobs give back the pages of their own rows; whoever packs the last panel of
+// an item, those of its tensors that are left.
+void PackAll(const std::vector<PackItem>& items, const checkpoint::Checkpoint& file, base::WorkerTeam& team,
+             std::byte* panels, const PackProgress& progress) {
+  const std::vector<PackJob> jobs = MakeJobs(items);
+  const auto jobs_left = std::make_unique<std::atomic<int>[]>(items.size());
+  std::size_t total_bytes = 0;
+  std::atomic<std::size_t> done_bytes = 0;
+  for (const PackItem& item : items) total_bytes += item.weight->layout.bytes();
   for (const PackJob& job : jobs) jobs_left[job.item].fetch_add(1, std::memory_order_relaxed);
   base::TaskRanges ranges(team.size());
   ranges.Reset(static_cast<int>(jobs.size()));
@@ -91,10 +106,12 @@ void PackAll(const std::vector<PackItem>& items, const checkpoint::Checkpoint& f
       const PackItem& item = items[job.item];
       kernels::PackPanels(item.weight->layout, item.weight->order, item.sources, item.weight->rope_rows,
                           item.weight->head_dim, job.first_panel, job.last_panel, panels + item.offset);
+      ReleaseRows(item, job, file);
+      const auto count = static_cast<std::size_t>(job.last_panel - job.first_panel);
+      done_bytes.fetch_add(count * item.weight->layout.panel_bytes(), std::memory_order_relaxed);
+      if (worker == 0 && progress) progress(done_bytes.load(std::memory_order_relaxed), total_bytes);
       if (jobs_left[job.item].fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
-      for (const TensorView* tensor : item.tensors) {
-        if (users.at(tensor) == 1) file.Release(*tensor);
-      }
+      for (const TensorView* tensor : item.tensors) file.Release(*tensor);
     }
   });
 }
@@ -102,7 +119,7 @@ void PackAll(const std::vector<PackItem>& items, const checkpoint::Checkpoint& f
 }  // namespace
 
 Result<WeightStore> WeightStore::Create(const program::Program& program, const checkpoint::Checkpoint& file,
-                                        base::WorkerTeam& team) {
+                                        base::WorkerTeam& team, const PackProgress& progress) {
   WeightStore store;
   store.views_.resize(program.weights.size());
   std::vector<PackItem> items;
@@ -129,7 +146,7 @@ Result<WeightStore> WeightStore::Create(const program::Program& program, const c
     store.views_[item_weights[i]] = {store.panels_.data() + items[i].offset, layout.bytes(),
                                      *tensor::DTypeOf(layout.type), true};
   }
-  if (!items.empty()) PackAll(items, file, team, store.panels_.data());
+  if (!items.empty()) PackAll(items, file, team, store.panels_.data(), progress);
   return store;
 }
 

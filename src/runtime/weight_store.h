@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "base/worker_team.h"
@@ -22,13 +23,18 @@ struct WeightView {
   bool packed = false;
 };
 
+/// Told of packed bytes so far, and of all that there will be. Called by the thread that creates the store,
+/// many times a second.
+using PackProgress = std::function<void(std::size_t done_bytes, std::size_t total_bytes)>;
+
 class WeightStore {
  public:
-  /// Finds the tensors of program.weights and packs those that want it, on all workers; the checkpoint's
-  /// pages of a packed tensor are given back. kDataLoss: a tensor is missing or has another shape or type
-  /// than the program's.
+  /// Finds the tensors of program.weights and packs those that want it, on all workers. The checkpoint's
+  /// pages of packed rows are given back at once, so that memory holds the result and, of the source, not
+  /// much more than the rows in work (about 1 MiB a worker). kDataLoss: a tensor is missing or has another
+  /// shape or type than the program's.
   static Result<WeightStore> Create(const program::Program& program, const checkpoint::Checkpoint& file,
-                                    base::WorkerTeam& team);
+                                    base::WorkerTeam& team, const PackProgress& progress = {});
 
   const WeightView& view(program::WeightId id) const { return views_[static_cast<std::size_t>(id.value)]; }
   std::size_t packed_bytes() const { return panels_.size(); }
