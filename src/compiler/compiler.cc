@@ -89,7 +89,7 @@ Result<program::Program> CompileFused(const graph::Graph& graph, const CompileOp
 Result<std::optional<program::Program>> TryFused(const graph::Graph& graph, const CompileOptions& options,
                                                  CompileReport& report) {
   if (options.machine_code && !CanMakeKernels()) {
-    report.notes.push_back("-O2 needs a CPU with AVX-512 and VNNI; running as -O0");
+    report.notes.push_back("-O2 needs a CPU with AVX2, FMA and F16C; running as -O0");
     return std::optional<program::Program>();
   }
   Result<program::Program> program = CompileFused(graph, options, report);
