@@ -147,32 +147,39 @@ void Step(Tile& t, int step) {
   }
 }
 
-// Steps that one turn of the loop takes: enough work to hide its counter, and a divisor of 16.
-int StepsPerTurn(const FloatTileShape& shape) {
+// Blocks that one turn of the loop takes: a divisor of those in a group, enough work to hide the counter.
+int BlocksPerTurn(const FloatTileShape& shape) {
   if (shape.rows <= 2) return 16;
   return shape.rows <= 4 ? 8 : 4;
 }
 
-void Pass(Tile& t) {
+// Turns of the loop, and the totals before it.
+Scalar BeginPass(Tile& t, int turn) {
   Builder& b = t.b;
-  const int block_k = t.shape.block_k != 0 ? t.shape.block_k : t.shape.k;
-  const int steps = block_k / t.row().block_k, turn = StepsPerTurn(t.shape);
   t.input = b.Arg(kTileInput);
   t.unit = b.Arg(kTileUnit);
   t.total.assign(t.shape.rows, {});
   Scalar result{};
-  if (t.shape.continues) result = b.Arg(kTileResult);
+  if (t.shape.slice) result = b.Arg(kTileResult);
   for (int r = 0; r < t.shape.rows; ++r) {
     for (int v = 0; v < t.vectors; ++v) {
-      t.total[r][v] = t.shape.continues ? b.Load(t.Result(result, r, v)) : b.Const(0.0f);
+      t.total[r][v] = t.shape.slice ? b.Load(t.Result(result, r, v)) : b.Const(0.0f);
     }
   }
-  b.Loop(steps / turn);
-  for (int step = 0; step < turn; ++step) Step(t, step);
+  const int turn_k = turn * t.row().block_k;
+  if (t.shape.slice) return b.MulImm(b.Arg(kTileGroups), kFloatGroupK / turn_k);
+  return b.ScalarConst(t.shape.k / turn_k);
+}
+
+void Pass(Tile& t) {
+  Builder& b = t.b;
+  const int turn = BlocksPerTurn(t.shape);
+  b.Loop(BeginPass(t, turn));
+  for (int block = 0; block < turn; ++block) Step(t, block);
   b.Bump(t.input, static_cast<std::int64_t>(turn) * t.row().block_k * t.element_bytes());
   b.Bump(t.unit, static_cast<std::int64_t>(turn) * t.row().block_bytes);
   b.End();
-  result = b.Arg(kTileResult);
+  const Scalar result = b.Arg(kTileResult);
   for (int r = 0; r < t.shape.rows; ++r) {
     for (int v = 0; v < t.vectors; ++v) b.Store(t.Result(result, r, v), t.total[r][v]);
   }
@@ -182,8 +189,7 @@ std::string Name(const FloatTileShape& shape) {
   std::string name = "float_tile_" + std::string(tensor::Row(shape.type).name) + "_" +
                      std::string(tensor::Row(shape.activation).name) + "_k" + std::to_string(shape.k) + "_r" +
                      std::to_string(shape.rows) + "_c" + std::to_string(shape.c_stride);
-  if (shape.block_k != 0) name += "_b" + std::to_string(shape.block_k);
-  if (shape.continues) name += "_continues";
+  if (shape.slice) name += "_slice";
   return name;
 }
 
@@ -193,13 +199,25 @@ ActivationType FloatActivation(WeightClass type, const Target& target) {
   return type == WeightClass::kBF16 && target.bf16_dot ? ActivationType::kBF16 : ActivationType::kF32;
 }
 
+bool HasFloatTiles(WeightClass type, ActivationType activation) {
+  if (activation == ActivationType::kBF16) return type == WeightClass::kBF16;
+  const bool is_float = type == WeightClass::kF32 || type == WeightClass::kF16 || type == WeightClass::kBF16;
+  return is_float && activation == ActivationType::kF32;
+}
+
+// Few rows leave the weight stream alone, so that what suits a plain read suits them.
+codegen::PrefetchDistances FloatPrefetch(int rows, const Target& target) {
+  constexpr int kFewRows = 4;
+  return rows <= kFewRows ? target.prefetch_single_row : target.prefetch_rows;
+}
+
 int FloatTileRows(const Target& target) {
   return IsWide(target) ? kRowsWide : kRowsNarrow;
 }
 
 Function BuildFloatTile(const FloatTileShape& shape, const Target& target) {
-  VIVACE_CHECK(shape.rows >= 1 && shape.rows <= FloatTileRows(target) && shape.k % 32 == 0 &&
-               shape.block_k % 32 == 0);
+  VIVACE_CHECK(shape.rows >= 1 && shape.rows <= FloatTileRows(target) && shape.k % kFloatGroupK == 0 &&
+               HasFloatTiles(shape.type, shape.activation));
   Builder b(Name(shape));
   Tile t{b, shape, target, ArithmeticOf(shape, target), {}};
   if (t.arithmetic == Arithmetic::kExpandBf16 && IsWide(target)) t.high_half = b.ConstBits(0xffff0000u);

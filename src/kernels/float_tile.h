@@ -19,15 +19,22 @@
 namespace vivace::kernels {
 
 struct FloatTileShape {
-  tensor::WeightClass type;               // kF32, kF16 or kBF16
-  tensor::ActivationType activation;      // kF32; kBF16 goes with bf16 weights only
-  int k;                                  // of a whole activation row: makes the distance of rows
-  int rows;                               // 1 .. FloatTileRows(target)
-  int c_stride;                           // bytes from one row of the result to the next
-  int block_k = 0;                        // k of one call, a multiple of 32; 0: all of k
-  bool continues = false;                 // goes on from the totals in the result: a later block of k
-  codegen::PrefetchDistances prefetch{};  // on the weight stream
+  tensor::WeightClass type;           // kF32, kF16 or kBF16
+  tensor::ActivationType activation;  // kF32; kBF16 goes with bf16 weights only
+  int k;                              // of a whole activation row: makes the distance of rows
+  int rows;                           // 1 .. FloatTileRows(target)
+  int c_stride;                       // bytes from one row of the result to the next
+  bool slice = false;                 // a part of k, below
+  codegen::PrefetchDistances prefetch{};
 };
+
+/// True when weights and activations of these types have tiles here.
+bool HasFloatTiles(tensor::WeightClass type, tensor::ActivationType activation);
+
+/// k of a slice when many rows take the same weights: the slice of a unit stays in the caches near the core.
+inline constexpr int kFloatSliceK = 512;
+/// k that one count of kTileGroups stands for.
+inline constexpr int kFloatGroupK = 32;
 
 /// The activation type that bf16 weights take by default: bf16 where the target multiplies bf16 pairs.
 tensor::ActivationType FloatActivation(tensor::WeightClass type, const codegen::Target& target);
@@ -35,8 +42,12 @@ tensor::ActivationType FloatActivation(tensor::WeightClass type, const codegen::
 /// Most rows of one tile that the target's registers allow.
 int FloatTileRows(const codegen::Target& target);
 
-/// A block of k beyond the first is called with kTileInput and kTileUnit moved on to it: by
-/// block_k * element_bytes of the activations, and by block_k / block_k(class) * block_bytes(class).
+/// Prefetch distances of a tile of so many rows that reads weights from memory.
+codegen::PrefetchDistances FloatPrefetch(int rows, const codegen::Target& target);
+
+/// A slice goes over kTileGroups groups of kFloatGroupK: kTileInput is the first row's first element of the
+/// slice, kTileUnit the block of weights of the same k, and the result is added to; the first slice finds
+/// zeros there. kTileParameters is not used.
 codegen::Function BuildFloatTile(const FloatTileShape& shape, const codegen::Target& target);
 
 }  // namespace vivace::kernels

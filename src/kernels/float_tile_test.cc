@@ -95,12 +95,13 @@ struct Problem {
 
 // Runs a kernel in the interpreter and as machine code of `target`, and requires the same bits.
 void RunBoth(const codegen::Function& function, const Target& target, const Problem& problem, int first_row,
-             int first_k, const GuardedBuffer& result) {
+             int first_k, const GuardedBuffer& result, int slice_k = 0) {
   const tensor::WeightClassRow& row = tensor::Row(problem.type);
   const std::int64_t element = tensor::Row(problem.layout.type).element_bytes;
   const std::int64_t arguments[kTileArguments] = {
       problem.input.address() + std::int64_t{first_row} * problem.layout.row_stride() + first_k * element,
-      problem.unit.address() + std::int64_t{first_k} / row.block_k * row.block_bytes, result.address()};
+      problem.unit.address() + std::int64_t{first_k} / row.block_k * row.block_bytes, result.address(), 0,
+      slice_k / kFloatGroupK};
   const std::span<std::byte> buffers[] = {problem.input.bytes(), problem.unit.bytes(), result.bytes()};
   const Status status = codegen::CompareWithInterpreter(function, arguments, buffers, target);
   ASSERT_TRUE(status.ok()) << target.name << ": " << status.message();
@@ -175,7 +176,7 @@ TEST_P(FloatTileTest, TargetsOfOneArithmeticGiveTheSameBits) {
   }
 }
 
-TEST_P(FloatTileTest, BlocksOfKContinueTheSameSums) {
+TEST_P(FloatTileTest, SlicesOfKContinueTheSameSums) {
   Random random(4);
   for (const Target& target : codegen::RunnableTargets()) {
     const Problem problem = Make(random, 160, FloatTileRows(target));
@@ -183,9 +184,9 @@ TEST_P(FloatTileTest, BlocksOfKContinueTheSameSums) {
     const GuardedBuffer result(whole.size() * 4);
     for (int first = 0; first < problem.layout.k; first += 64) {
       FloatTileShape shape = problem.Shape(problem.rows);
-      shape.block_k = std::min(64, problem.layout.k - first);
-      shape.continues = first != 0;
-      RunBoth(BuildFloatTile(shape, target), target, problem, 0, first, result);
+      shape.slice = true;
+      const int slice_k = std::min(64, problem.layout.k - first);
+      RunBoth(BuildFloatTile(shape, target), target, problem, 0, first, result, slice_k);
     }
     EXPECT_EQ(std::memcmp(result.bytes().data(), whole.data(), whole.size() * 4), 0) << target.name;
   }

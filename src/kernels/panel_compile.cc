@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/status_macros.h"
+#include "kernels/float_tile.h"
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/panel_functions.h"
@@ -19,7 +20,7 @@ namespace {
 constexpr int kUnit = tensor::PanelLayout::kUnitColumns;
 
 Status CheckShape(const PanelGemmSpec& spec) {
-  if (!HasIntegerTiles(spec.type, spec.activation)) {
+  if (!HasIntegerTiles(spec.type, spec.activation) && !HasFloatTiles(spec.type, spec.activation)) {
     return Unsupported("weights of type " + std::string(tensor::Row(spec.type).name) + " with activations " +
                        std::string(tensor::Row(spec.activation).name) + " have no kernels; run with -O0");
   }
@@ -58,8 +59,25 @@ PrefetchDistances SingleRowPrefetch(const PanelGemmSpec& spec, const codegen::Ta
   return in_sequence ? target.prefetch_single_row : target.prefetch_rows;
 }
 
+// The tiles of float weights: slices of k stand for the expanded ones, of what lies packed.
+void BuildFloatTiles(const PanelGemmSpec& spec, const codegen::Target& target,
+                     PanelGemmSet<Function>& functions) {
+  functions.direct_rows = functions.expanded_rows = FloatTileRows(target);
+  FloatTileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec.epilogue)};
+  for (shape.rows = 1; shape.rows <= functions.direct_rows; ++shape.rows) {
+    shape.slice = true;
+    shape.prefetch = {};
+    functions.expanded[shape.rows - 1] = BuildFloatTile(shape, target);
+    shape.slice = false;
+    shape.prefetch = FloatPrefetch(shape.rows, target);
+    functions.tile[shape.rows - 1] = BuildFloatTile(shape, target);
+  }
+  functions.expand = functions.expanded[0];  // never called
+}
+
 // The contraction's part of the set.
 void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelGemmSet<Function>& functions) {
+  if (HasFloatTiles(spec.type, spec.activation)) return BuildFloatTiles(spec, target, functions);
   functions.direct_rows = DirectRows(spec.type, spec.activation, target);
   functions.expanded_rows = ExpandedRows(spec.type, spec.activation, target);
   TileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec.epilogue)};

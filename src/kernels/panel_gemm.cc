@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 
+#include "kernels/float_tile.h"
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/panel.h"
@@ -57,8 +58,19 @@ int ColumnTasks(const PanelGemmSpec& spec) {
   return (UnitCount(spec) + TaskUnits(spec) - 1) / TaskUnits(spec);
 }
 
-int SliceK(int rows) {
+// Float weights are used as they lie packed, in slices all the same.
+bool UsesPacked(const PanelGemmSpec& spec) {
+  return HasFloatTiles(spec.type, spec.activation);
+}
+
+int SliceK(const PanelGemmSpec& spec, int rows) {
+  if (UsesPacked(spec)) return kFloatSliceK;
   return rows <= kShortSliceRows ? kShortSliceK : kSliceK;
+}
+
+// Of one expanded unit, so many k of it.
+std::size_t ExpandedBytes(const PanelGemmSpec& spec, int slice_k) {
+  return UsesPacked(spec) ? 0 : ExpandedUnit{spec.type, spec.activation}.bytes(slice_k);
 }
 
 constexpr std::size_t Lines(std::size_t bytes) {
@@ -71,7 +83,7 @@ constexpr std::size_t kRowScaleOffset = Lines(kLaneBytes);
 constexpr std::size_t kResultOffset = kRowScaleOffset + Lines((kRowBlock + 16) * sizeof(float));
 
 std::size_t ResultBytes(const PanelGemmSpec& spec) {
-  const int rows = spec.k > kSliceK ? kRowBlock : kShortSliceRows;
+  const int rows = spec.k > SliceK(spec, kRowBlock) ? kRowBlock : kShortSliceRows;
   return static_cast<std::size_t>(rows) * ResultStride(spec.epilogue);
 }
 
@@ -91,8 +103,8 @@ std::size_t GatheredRowBytes(const PanelGemmSpec& spec) {
 std::size_t GatherOffset(const PanelGemmArgs& args) {
   const PanelGemmSpec& spec = args.spec;
   if (args.code.expanded_rows == 0) return ExpandedOffset(spec);
-  const std::size_t slice = ExpandedUnit{spec.type, spec.activation}.bytes(std::min(spec.k, kSliceK));
-  return ExpandedOffset(spec) + TileUnits(spec) * slice;
+  return ExpandedOffset(spec) +
+         TileUnits(spec) * ExpandedBytes(spec, std::min(spec.k, SliceK(spec, kRowBlock)));
 }
 
 int MaximumBlockRows(const PanelGemmArgs& args) {
@@ -178,48 +190,62 @@ void RunDirect(const Task& task, int unit) {
   });
 }
 
+// The packed blocks of unit `unit` from first_k on.
+const std::byte* PackedSlice(const PanelGemmArgs& args, int unit, int first_k) {
+  const tensor::WeightClassRow& row = tensor::Row(args.spec.type);
+  return args.weights + unit * Layout(args.spec).unit_bytes() +
+         static_cast<std::ptrdiff_t>(first_k / row.block_k) * row.block_bytes;
+}
+
 // The columns of a slice of k: expands them.
 void ExpandSlice(const Task& task, int unit, int first_k, int slice_k) {
   const PanelGemmSpec& spec = task.args.spec;
-  const tensor::WeightClassRow& row = tensor::Row(spec.type);
-  const std::size_t expanded_bytes = ExpandedUnit{spec.type, spec.activation}.bytes(slice_k);
   for (int i = 0; i < TileUnits(spec); ++i) {
-    const std::byte* packed = task.args.weights + (unit + i) * Layout(spec).unit_bytes();
     const std::int64_t a[kExpandArguments] = {
-        Address(packed + static_cast<std::ptrdiff_t>(first_k / row.block_k) * row.block_bytes),
-        Address(task.context.scratch + ExpandedOffset(spec) + i * expanded_bytes), slice_k / row.block_k};
+        Address(PackedSlice(task.args, unit + i, first_k)),
+        Address(task.context.scratch + ExpandedOffset(spec) + i * ExpandedBytes(spec, slice_k)),
+        slice_k / tensor::Row(spec.type).block_k};
     task.args.code.expand(a);
   }
 }
 
-// Adds a tile's products with the expanded slice to its values.
-void RunExpandedTile(const Task& task, const TileRows& tile, int first_k, int slice_k, std::byte* values) {
+// A slice of k, and the unit it is of.
+struct Slice {
+  int unit;
+  int first_k;
+  int k;
+};
+
+// Adds a tile's products with the slice to its values.
+void RunSliceTile(const Task& task, const TileRows& tile, const Slice& slice, std::byte* values) {
   const PanelGemmSpec& spec = task.args.spec;
   const QuantizedRows rows = InputLayout(spec);
-  const std::size_t expanded_bytes = ExpandedUnit{spec.type, spec.activation}.bytes(slice_k);
+  const int group = rows.is_float() ? kFloatGroupK : rows.group();
+  const std::byte* expanded = task.context.scratch + ExpandedOffset(spec);
   const std::byte* input = task.block.input + static_cast<std::ptrdiff_t>(tile.first) * rows.row_stride();
   for (int i = 0; i < TileUnits(spec); ++i) {
+    const std::byte* weights = UsesPacked(spec) ? PackedSlice(task.args, slice.unit + i, slice.first_k)
+                                                : expanded + i * ExpandedBytes(spec, slice.k);
     const std::int64_t a[kTileArguments] = {
-        Address(input + first_k), Address(task.context.scratch + ExpandedOffset(spec) + i * expanded_bytes),
+        Address(input + slice.first_k * tensor::Row(spec.activation).element_bytes), Address(weights),
         Address(values + i * kUnit * sizeof(float)),
-        Address(input + rows.scale_offset() + first_k / rows.group() * sizeof(float)),
-        slice_k / rows.group()};
+        Address(input + rows.scale_offset() + slice.first_k / group * sizeof(float)), slice.k / group};
     task.args.code.expanded[tile.rows - 1](a);
   }
 }
 
-// As RunDirect, from units that are expanded once for all rows.
-void RunExpanded(const Task& task, int unit) {
+// As RunDirect, in slices of k that are expanded once for all rows.
+void RunSlices(const Task& task, int unit) {
   const PanelGemmSpec& spec = task.args.spec;
-  const int stride = ResultStride(spec.epilogue), longest = SliceK(task.block.rows);
+  const int stride = ResultStride(spec.epilogue), longest = SliceK(spec, task.block.rows);
   for (int first_k = 0; first_k < spec.k; first_k += longest) {
     const int slice_k = std::min(spec.k - first_k, longest);
-    ExpandSlice(task, unit, first_k, slice_k);
+    if (!UsesPacked(spec)) ExpandSlice(task, unit, first_k, slice_k);
     ForEachTile(task.block.rows, task.args.code.expanded_rows, [&](const TileRows& tile) {
       std::byte* values = task.context.scratch + kResultOffset;
       if (spec.k > longest) values += static_cast<std::ptrdiff_t>(tile.first) * stride;
       if (first_k == 0) std::memset(values, 0, static_cast<std::size_t>(tile.rows) * stride);
-      RunExpandedTile(task, tile, first_k, slice_k, values);
+      RunSliceTile(task, tile, {unit, first_k, slice_k}, values);
       if (first_k + slice_k == spec.k) Finish(task, unit, tile, values);
     });
   }
@@ -228,7 +254,7 @@ void RunExpanded(const Task& task, int unit) {
 void RunUnit(const Task& task, int unit) {
   const PanelGemmCode& code = task.args.code;
   const bool expands = code.expanded_rows > 0 && task.block.rows > kDirectTiles * code.direct_rows;
-  expands ? RunExpanded(task, unit) : RunDirect(task, unit);
+  expands ? RunSlices(task, unit) : RunDirect(task, unit);
 }
 
 // Logit rows need not be neighbours: copies them together, unless they are.

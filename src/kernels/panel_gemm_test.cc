@@ -417,7 +417,11 @@ TEST(PanelGemm, WhatCannotBePackedIsRefused) {
     EXPECT_EQ(functions.status().code(), StatusCode::kUnsupported);
     return functions.status().message();
   };
-  EXPECT_THAT(message({.type = WeightClass::kF16, .k = 64, .n = 64, .epilogue = Epilogue::kLogits}),
+  EXPECT_THAT(message({.type = WeightClass::kF16,
+                       .k = 64,
+                       .n = 64,
+                       .epilogue = Epilogue::kLogits,
+                       .activation = tensor::ActivationType::kU8Group32}),
               testing::HasSubstr("f16"));
   EXPECT_THAT(message({.type = WeightClass::kQ8_0, .k = 48, .n = 64, .epilogue = Epilogue::kLogits}),
               testing::HasSubstr("64 x 48"));
