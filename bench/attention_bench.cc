@@ -1,69 +1,178 @@
-// Time of attention on the shape of the 135M model (9 heads, 3 KV heads, head_dim 64), one thread: portable
-// (-O0) and machine code (-O2), decode at several depths and a prefill of 512. Usage: attention_bench
-#include <xmmintrin.h>
-
+// Time of paged attention, two threads: decode at two depths, one sequence and eight, in share of the best
+// plain read of the same memory; prefill of 4096 positions in share of the register-only FMA loop. What is
+// compared runs in turns; figures under their bar are marked. KV comes from memory (at least 192 MiB in
+// layers). Usage: attention_bench [part of a line's name, such as decode or i8] [threads]
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <numeric>
+#include <random>
+#include <string>
 #include <vector>
 
 #include "kernels/attention_builder.h"
 #include "kernels/paged_attention.h"
-#include "kernels/portable.h"
+#include "roofline.h"
 
-namespace vivace {
+namespace vivace::bench {
 namespace {
 
-constexpr int kHeads = 9, kDim = 64, kLongest = 4096;
+using kernels::PagedAttentionSpec;
+using tensor::DType;
+using tensor::KvLayout;
 
-double Seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+constexpr std::size_t kColdBytes = std::size_t{192} << 20;
+constexpr Rounds kRounds = {.least = 5, .most = 21, .seconds = 1.0};
+constexpr double kDecodeBar = 0.80, kPrefillBar = 0.50;
 
-struct alignas(64) Scratch {
-  std::byte bytes[kernels::kScratchBytes];
+struct Shape {
+  int heads, kv_heads, dim;
 };
+constexpr Shape kShapes[] = {{9, 3, 64}, {32, 8, 64}, {32, 8, 128}};
+constexpr DType kTypes[] = {DType::kF16, DType::kBF16, DType::kI8, DType::kF32};
 
-/// One sequence whose cache is full of small numbers.
-struct Sequence {
-  tensor::KvLayout layout = {
-      .layers = 1, .kv_heads = 3, .head_dim = kDim, .type = tensor::DType::kF16, .blocks = kLongest / 16};
-  std::vector<std::byte> cache = std::vector<std::byte>(layout.bytes(), std::byte{0x11});
-  std::vector<std::int32_t> blocks;
-  std::vector<float> q = std::vector<float>(512 * kHeads * kDim, 0.01f), out = q;
-  std::vector<std::byte> quantised =
-      std::vector<std::byte>(512 * tensor::QuantizedRows{kHeads * kDim}.row_stride());
-  std::unique_ptr<Scratch> scratch = std::make_unique<Scratch>();
-
-  Sequence() {
-    for (int i = 0; i < layout.blocks; ++i) blocks.push_back((i * 37) % layout.blocks);
+/// Sequences of one length whose caches fill a pool in random order.
+class Sequences {
+ public:
+  Sequences(const Shape& shape, DType type, int count, int length, int rows, int threads, bool cold)
+      : workers_(threads), rows_(rows), count_(count) {
+    KvLayout kv = {.layers = 1, .kv_heads = shape.kv_heads, .head_dim = shape.dim, .type = type};
+    kv.blocks = count * (length / KvLayout::kBlockTokens);
+    if (cold) kv.layers = static_cast<int>(kColdBytes / kv.layer_stride()) + 1;
+    args_.spec = {shape.heads, kv, 0.125f};
+    pool_ = std::make_unique<Memory>(kv.bytes() + 4096);
+    FillNumbers(pool_->data(), kv.bytes());
+    blocks_.resize(static_cast<std::size_t>(kv.blocks));
+    std::iota(blocks_.begin(), blocks_.end(), 0);
+    std::shuffle(blocks_.begin(), blocks_.end(), std::mt19937(1));
+    const std::size_t width = static_cast<std::size_t>(shape.heads * shape.dim);
+    q_ = std::make_unique<Memory>(width * rows * count * 4);
+    out_ = std::make_unique<Memory>(width * rows * count * 8);
+    FillNumbers(q_->data(), width * rows * count * 4);
+    const std::size_t split_bytes = AttentionSplitBytes(args_.spec, threads, length);
+    splits_ = std::make_unique<Memory>(split_bytes);
+    args_.splits = {splits_->data(), split_bytes, threads};
+    args_.q = q_->floats();
+    args_.output = out_->data();
+    FillStep(length);
   }
 
-  /// Best time of all tasks of one layer for rows [first, first + rows), in microseconds.
-  double Time(const kernels::TaskKernel& kernel, const void* arguments, int first, int rows,
-              int tile_rows) const {
-    const tensor::SequenceView view = {0, rows, first, blocks.data()};
-    std::vector<tensor::AttentionTile> tiles;
-    for (int r = 0; r < rows; r += tile_rows) tiles.push_back({0, r, std::min(tile_rows, rows - r)});
-    tensor::StepView step;
-    step.rows = rows;
-    step.sequences = &view;
-    step.sequence_count = 1;
-    step.attention_tiles = tiles.data();
-    step.attention_tile_count = static_cast<int>(tiles.size());
-    double best = 1e9;
-    const double end = Seconds() + 0.2;
-    do {
-      const double start = Seconds();
-      for (int task = kernel.grid(arguments, step) - 1; task >= 0; --task)
-        kernel.run(arguments, task, {step, scratch->bytes});
-      best = std::min(best, Seconds() - start);
-    } while (Seconds() < end);
-    return best * 1e6;
+  Status Compile() {
+    const auto kernels = CompilePagedAttention(args_.spec, library_);
+    if (!kernels.ok()) return kernels.status();
+    const Status sealed = library_.Seal();
+    if (sealed.ok()) args_.code = Resolve(*kernels, library_);
+    return sealed;
   }
+
+  /// The phase once for every layer.
+  void Run() {
+    const kernels::TaskKernel kernel = kernels::PagedAttentionKernel();
+    for (int layer = 0; layer < args_.spec.kv.layers; ++layer) {
+      args_.kv_layer = pool_->data() + layer * args_.spec.kv.layer_stride();
+      workers_.RunTasks(kernel.grid(&args_, step_), [&](int task, int worker) {
+        kernel.run(&args_, task, {step_, workers_.scratch(worker)});
+      });
+    }
+  }
+
+  double products() const {
+    const double last = step_.sequences[0].first_position + rows_, first = last - rows_ + 1;
+    return (first + last) / 2 * rows_ * count_ * args_.spec.heads * args_.spec.kv.head_dim * 2 *
+           args_.spec.kv.layers;
+  }
+  std::size_t bytes() const { return args_.spec.kv.bytes() / 512 * 512; }
+  const std::byte* pool() const { return pool_->data(); }
+  Workers& workers() { return workers_; }
+  const PagedAttentionSpec& spec() const { return args_.spec; }
+
+ private:
+  void FillStep(int length) {
+    const int tile_rows = AttentionTileRows(args_.spec);
+    for (int s = 0; s < count_; ++s) {
+      views_.push_back(
+          {s * rows_, rows_, length - rows_, blocks_.data() + s * (length / KvLayout::kBlockTokens)});
+      for (int r = 0; r < rows_; r += tile_rows)
+        tiles_.push_back({s, s * rows_ + r, std::min(tile_rows, rows_ - r)});
+    }
+    step_.rows = rows_ * count_;
+    step_.sequences = views_.data();
+    step_.sequence_count = count_;
+    step_.attention_tiles = tiles_.data();
+    step_.attention_tile_count = static_cast<int>(tiles_.size());
+  }
+
+  Workers workers_;
+  int rows_, count_;
+  codegen::KernelLibrary library_;
+  kernels::PagedAttentionArgs args_ = {};
+  std::unique_ptr<Memory> pool_, q_, out_, splits_;
+  std::vector<std::int32_t> blocks_;
+  std::vector<tensor::SequenceView> views_;
+  std::vector<tensor::AttentionTile> tiles_;
+  tensor::StepView step_;
 };
 
+class Bench {
+ public:
+  Bench(std::string filter, int threads, const MachineLoops& loops)
+      : filter_(std::move(filter)), threads_(threads), loops_(loops) {}
+
+  void Decode(const Shape& shape, DType type, int count, int length) const {
+    const std::string name = Name("decode", shape, type, count, length);
+    if (name.find(filter_) == std::string::npos) return;
+    Sequences sequences(shape, type, count, length, 1, threads_, true);
+    if (!Compiled(sequences)) return;
+    std::vector<std::function<void()>> bodies = {[&] { sequences.Run(); }};
+    for (std::size_t v = 0; v < std::size(kReadVariants); ++v) {
+      bodies.push_back(
+          [&, v] { ReadOnAll(sequences.workers(), loops_, v, sequences.pool(), sequences.bytes()); });
+    }
+    const std::vector<double> t = InterleavedMedians(bodies, kRounds);
+    const double best = *std::min_element(t.begin() + 1, t.end());
+    const double bytes = static_cast<double>(sequences.bytes());
+    std::printf("%-38s %6.1f GB/s of %6.1f: %5.1f %% of the plain read%s  (%.1f us a layer)\n", name.c_str(),
+                bytes / t[0] / 1e9, bytes / best / 1e9, 100 * best / t[0],
+                best / t[0] < kDecodeBar ? " (!)" : "", 1e6 * t[0] / sequences.spec().kv.layers);
+    std::fflush(stdout);
+  }
+
+  void Prefill(const Shape& shape, DType type, int length) const {
+    const std::string name = Name("prefill", shape, type, 1, length);
+    if (name.find(filter_) == std::string::npos) return;
+    Sequences sequences(shape, type, 1, length, length, threads_, false);
+    if (!Compiled(sequences)) return;
+    const std::vector<double> t = InterleavedMedians(
+        {[&] { sequences.Run(); }, [&] { RunLoopOnAll(sequences.workers(), loops_, RegisterLoop::kFma); }},
+        kRounds);
+    const double rate = sequences.products() / t[0];
+    const double loop = loops_.Products(RegisterLoop::kFma) * threads_ / t[1];
+    std::printf("%-38s %6.1f GMAC/s of %6.1f: %5.1f %% of the FMA loop%s  (%.1f ms)\n", name.c_str(),
+                rate / 1e9, loop / 1e9, 100 * rate / loop, rate / loop < kPrefillBar ? " (!)" : "",
+                1e3 * t[0]);
+    std::fflush(stdout);
+  }
+
+ private:
+  static std::string Name(const char* what, const Shape& shape, DType type, int count, int length) {
+    return std::string(what) + " " + std::to_string(shape.heads) + "/" + std::to_string(shape.kv_heads) +
+           "/" + std::to_string(shape.dim) + " " + std::string(Row(type).name) + " " + std::to_string(count) +
+           " x " + std::to_string(length);
+  }
+  static bool Compiled(Sequences& sequences) {
+    const Status status = sequences.Compile();
+    if (!status.ok()) std::printf("%s\n", std::string(status.message()).c_str());
+    return status.ok();
+  }
+
+  std::string filter_;
+  int threads_;
+  const MachineLoops& loops_;
+};
+
+<<<<<<< HEAD
 void Print(const char* name, int first, int rows, double us) {
   const double macs = (static_cast<double>(first) + (rows + 1) / 2.0) * rows * kHeads * kDim * 2;
   std::printf("%-9s %3d rows after %4d: %9.2f us  %6.2f GMAC/s\n", name, rows, first, us, macs / us * 1e-3);
@@ -81,25 +190,38 @@ int Run() {
     const codegen::KernelInfo& info = library.info(id);
     std::printf("%s: %zu bytes, %d vector and %d scalar registers, compiled in %.0f us\n", info.name.c_str(),
                 info.code_bytes, info.vectors_used, info.scalars_used, info.compile_us);
+=======
+int Run(const std::string& filter, int threads) {
+  const auto loops = MachineLoops::Create();
+  if (!loops.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(loops.status().message()).c_str());
+    return 1;
+>>>>>>> d95aff9 (bench attention: shares of the plain read and of the FMA loop, two threads)
   }
-  const kernels::PagedAttentionArgs paged = {spec, kernels::Resolve(*kernels, library), s.q.data(),
-                                             s.cache.data(), s.quantised.data()};
-  const kernels::AttentionArgs portable = {s.q.data(),     s.out.data(), s.layout,
-                                           s.cache.data(), kHeads,       0.125f};
-  for (const int depth : {16, 128, 512, 4000}) {
-    Print("portable", depth, 1, s.Time(kernels::AttentionKernel(), &portable, depth, 1, 1));
-    Print("-O2", depth, 1, s.Time(kernels::PagedAttentionKernel(), &paged, depth, 1, 1));
+  std::printf("%d threads; (!): under the bar of %.0f %% (decode) or %.0f %% (prefill)\n", threads,
+              100 * kDecodeBar, 100 * kPrefillBar);
+  const Bench bench(filter, threads, **loops);
+  for (const Shape& shape : kShapes) {
+    for (const DType type : kTypes) {
+      for (const int length : {4096, 16384}) {
+        for (const int count : {1, 8}) bench.Decode(shape, type, count, length);
+      }
+      bench.Prefill(shape, type, 4096);
+    }
   }
+<<<<<<< HEAD
   Print("portable", 0, 512,
         s.Time(kernels::AttentionKernel(), &portable, 0, 512, kernels::kPortableAttentionRows));
   Print("-O2", 0, 512,
         s.Time(kernels::PagedAttentionKernel(), &paged, 0, 512, kernels::AttentionTileRows(spec)));
+=======
+>>>>>>> d95aff9 (bench attention: shares of the plain read and of the FMA loop, two threads)
   return 0;
 }
 
 }  // namespace
-}  // namespace vivace
+}  // namespace vivace::bench
 
-int main() {
-  return vivace::Run();
+int main(int argc, char** argv) {
+  return vivace::bench::Run(argc > 1 ? argv[1] : "", argc > 2 ? std::max(1, std::atoi(argv[2])) : 2);
 }

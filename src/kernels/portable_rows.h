@@ -160,8 +160,8 @@ struct CacheShape {
   std::size_t head, block, v_offset;
 };
 VIVACE_INLINE CacheShape ShapeOf(const tensor::KvLayout& layout) {
-  const std::size_t head = static_cast<std::size_t>(layout.head_dim) * tensor::KvLayout::kBlockTokens;
-  return {head, 2 * head * layout.kv_heads, head * layout.kv_heads};
+  const std::size_t keys = static_cast<std::size_t>(layout.head_dim) * tensor::KvLayout::kBlockTokens;
+  return {2 * keys, 2 * keys * layout.kv_heads, keys};
 }
 
 VIVACE_INLINE void StoreElement(float* p, float value) {

@@ -1,9 +1,10 @@
 // Layout of the paged KV cache. A block holds kBlockTokens positions of every layer; block b of layer l
 // starts at base + l * layer_stride + b * block_stride.
-//   K of a block: [kv_heads][head_dim][16 positions]   (positions in the vector lanes)
-//   V of a block: [kv_heads][16 positions][head_dim], from v_offset on
-// With 8-bit elements each head's K and each head's V of a block is followed by 16 float scales, one a
-// position: element = scale[position] * s8, symmetric (-127 .. 127).
+// A block is [kv_heads] x (K, V), so that what one task reads of it lies together:
+//   K of a head: [head_dim][16 positions]   (positions in the vector lanes)
+//   V of a head: [16 positions][head_dim], v_offset behind K
+// With 8-bit elements each K and each V is followed by 16 float scales, one a position: element =
+// scale[position] * s8, symmetric (-127 .. 127).
 #pragma once
 
 #include <cstddef>
@@ -31,12 +32,13 @@ struct KvLayout {
   constexpr std::size_t codes_bytes() const {
     return static_cast<std::size_t>(head_dim) * kBlockTokens * element_bytes();
   }
-  /// The same with the scales.
-  constexpr std::size_t head_bytes() const {
+  /// From a head's K to its V: the elements and their scales.
+  constexpr std::size_t v_offset() const {
     return codes_bytes() + (has_scales() ? kBlockTokens * sizeof(float) : 0);
   }
-  constexpr std::size_t v_offset() const { return kv_heads * head_bytes(); }
-  constexpr std::size_t block_stride() const { return 2 * v_offset(); }
+  /// From one head's K to the next one's.
+  constexpr std::size_t head_bytes() const { return 2 * v_offset(); }
+  constexpr std::size_t block_stride() const { return kv_heads * head_bytes(); }
   constexpr std::size_t layer_stride() const { return blocks * block_stride(); }
   constexpr std::size_t bytes() const { return layers * layer_stride(); }
   /// Byte offset of K element (position slot, dim) inside a block, head `head`.

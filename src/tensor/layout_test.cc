@@ -18,8 +18,8 @@ TEST(KvLayout, ElementsOfABlockFillItWithoutOverlap) {
     for (int head = 0; head < layout.kv_heads; ++head) {
       for (int slot = 0; slot < KvLayout::kBlockTokens; ++slot) {
         for (int dim = 0; dim < layout.head_dim; ++dim) {
-          EXPECT_LT(layout.k_offset(head, dim, slot), layout.v_offset());
-          EXPECT_LT(layout.v_element_offset(head, slot, dim), layout.block_stride());
+          EXPECT_LT(layout.k_offset(head, dim, slot), head * layout.head_bytes() + layout.v_offset());
+          EXPECT_LT(layout.v_element_offset(head, slot, dim), (head + 1) * layout.head_bytes());
           places.insert(layout.k_offset(head, dim, slot));
           places.insert(layout.v_element_offset(head, slot, dim));
         }
@@ -40,7 +40,8 @@ TEST(KvLayout, ScalesFollowTheCodesOfTheirHead) {
   for (int head = 0; head < layout.kv_heads; ++head) {
     EXPECT_EQ(layout.k_scale_offset(head, 0), layout.k_offset(head, 79, 15) + 1);
     EXPECT_EQ(layout.v_scale_offset(head, 0), layout.v_element_offset(head, 15, 79) + 1);
-    EXPECT_EQ(layout.k_scale_offset(head, 15) + 4, (head + 1) * layout.head_bytes());
+    EXPECT_EQ(layout.k_scale_offset(head, 15) + 4, layout.v_element_offset(head, 0, 0));
+    EXPECT_EQ(layout.v_scale_offset(head, 15) + 4, (head + 1) * layout.head_bytes());
     EXPECT_EQ(layout.k_scale_offset(head, 0) % 64, 0u);
   }
 }
