@@ -172,31 +172,11 @@ class Bench {
   const MachineLoops& loops_;
 };
 
-<<<<<<< HEAD
-void Print(const char* name, int first, int rows, double us) {
-  const double macs = (static_cast<double>(first) + (rows + 1) / 2.0) * rows * kHeads * kDim * 2;
-  std::printf("%-9s %3d rows after %4d: %9.2f us  %6.2f GMAC/s\n", name, rows, first, us, macs / us * 1e-3);
-}
-
-int Run() {
-  _mm_setcsr(_mm_getcsr() | 0x8040);
-  Sequence s;
-  codegen::KernelLibrary library;
-  const kernels::PagedAttentionSpec spec = {kHeads, s.layout, 0.125f};
-  const auto kernels = kernels::CompilePagedAttention(spec, library);
-  if (!kernels.ok() || !library.Seal().ok()) return 1;
-  for (const codegen::KernelId id :
-       {kernels->chunk[0], kernels->chunk[1], kernels->chunk[2], kernels->merge, kernels->finish}) {
-    const codegen::KernelInfo& info = library.info(id);
-    std::printf("%s: %zu bytes, %d vector and %d scalar registers, compiled in %.0f us\n", info.name.c_str(),
-                info.code_bytes, info.vectors_used, info.scalars_used, info.compile_us);
-=======
 int Run(const std::string& filter, int threads) {
   const auto loops = MachineLoops::Create();
   if (!loops.ok()) {
     std::fprintf(stderr, "%s\n", std::string(loops.status().message()).c_str());
     return 1;
->>>>>>> d95aff9 (bench attention: shares of the plain read and of the FMA loop, two threads)
   }
   std::printf("%d threads; (!): under the bar of %.0f %% (decode) or %.0f %% (prefill)\n", threads,
               100 * kDecodeBar, 100 * kPrefillBar);
@@ -209,13 +189,6 @@ int Run(const std::string& filter, int threads) {
       bench.Prefill(shape, type, 4096);
     }
   }
-<<<<<<< HEAD
-  Print("portable", 0, 512,
-        s.Time(kernels::AttentionKernel(), &portable, 0, 512, kernels::kPortableAttentionRows));
-  Print("-O2", 0, 512,
-        s.Time(kernels::PagedAttentionKernel(), &paged, 0, 512, kernels::AttentionTileRows(spec)));
-=======
->>>>>>> d95aff9 (bench attention: shares of the plain read and of the FMA loop, two threads)
   return 0;
 }
 

@@ -115,8 +115,21 @@ class ChunkBuilder {
     Vec even, odd;
   };
 
-  /// Leaves `keys` behind the codes: at the scales, where there are any.
-  void Dots(int first, const std::vector<DotSums>& sums, Scalar keys, bool prefetch) {
+  /// Half `half` of the next chunk (K or V of a block; halves of a block after each other, as they lie in
+  /// memory, are the only order in which memory is as fast as in a plain read).
+  Scalar AheadAddress(Scalar half) {
+    const Scalar entry = b_.ScalarAdd(b_.ShiftLeft(b_.ShiftRight(half, 1), 2), b_.Arg(kChunkAhead));
+    const Scalar block = b_.Load32({b_.ScalarMin(entry, b_.Arg(kChunkAheadLast))});
+    const Scalar address = b_.MulImm(block, static_cast<std::int64_t>(spec_.kv.block_stride()));
+    b_.BumpBy(address, b_.MulImm(b_.AndImm(half, 1), v_offset()));
+    b_.BumpBy(address, b_.Arg(kChunkAheadCache));
+    b_.Bump(half, 1);
+    return address;
+  }
+
+  /// Leaves `keys` behind the codes: at the scales, where there are any. Prefetches at `ahead` when it is
+  /// given.
+  void Dots(int first, const std::vector<DotSums>& sums, Scalar keys, const Scalar* ahead) {
     const Scalar query = b_.Arg(kChunkQuery);
     for (const DotSums& sum : sums) {
       b_.ZeroTo(sum.even);
@@ -124,8 +137,8 @@ class ChunkBuilder {
     }
     b_.Loop(dim_ / kDimUnroll);
     for (int d = 0; d < kDimUnroll; ++d) {
-      if (prefetch && d * kLanes * element_ % kCacheLine == 0)
-        b_.Prefetch1({keys, v_offset() + d * kLanes * element_});
+      if (ahead != nullptr && d * kLanes * element_ % kCacheLine == 0)
+        b_.Prefetch1({*ahead, d * kLanes * element_});
       const Vec key = LoadKvElements(b_, spec_.kv.type, {keys, d * kLanes * element_});
       for (int i = 0; i < static_cast<int>(sums.size()); ++i) {
         const int row = token(first + i), head = (first + i) % group_;
@@ -134,6 +147,7 @@ class ChunkBuilder {
       }
     }
     b_.Bump(keys, kDimUnroll * kLanes * element_);
+    if (ahead != nullptr) b_.Bump(*ahead, kDimUnroll * kLanes * element_);
     b_.Bump(query, kDimUnroll * 4);
     b_.End();
   }
@@ -146,9 +160,17 @@ class ChunkBuilder {
     std::vector<DotSums> sums;
     for (int r = first; r < last; ++r) sums.push_back({b_.NewVec(), b_.NewVec()});
     const Scalar entry = b_.Copy(table_), scores = b_.Copy(scratch_), position = b_.ScalarConst(0);
+    const bool prefetch = prefetches() && first == 0;
+    Scalar half;
+    if (prefetch) half = b_.ScalarConst(0);
     b_.Loop(blocks_);
     const Scalar keys = BlockAddress(entry);
-    Dots(first, sums, keys, prefetches() && first == 0);
+    if (prefetch) {
+      const Scalar ahead = AheadAddress(half);
+      Dots(first, sums, keys, &ahead);
+    } else {
+      Dots(first, sums, keys, nullptr);
+    }
     for (const DotSums& sum : sums) {
       b_.BinaryTo(Op::kAdd, sum.even, sum.even, sum.odd);
       if (spec_.kv.has_scales()) b_.BinaryTo(Op::kMul, sum.even, sum.even, b_.Load({keys}));
@@ -272,21 +294,20 @@ class ChunkBuilder {
     const int bytes = kPositionUnroll * dim_ * element_;
     const Scalar weights = b_.ScalarAdd(b_.ShiftLeft(from, 2), scratch_);
     const Scalar entry = b_.ScalarAdd(b_.ShiftLeft(b_.ShiftRight(from, 4), 2), table_);
-    Scalar ahead, keys;
-    if (tile.prefetch) ahead = b_.Arg(kChunkAhead);
+    Scalar half, ahead;
+    if (tile.prefetch) half = b_.ScalarConst(KvLayout::kChunkTokens / KvLayout::kBlockTokens);
     b_.Loop(blocks);
     const Scalar values = BlockAddress(entry);
-    if (tile.prefetch) keys = BlockAddress(b_.ScalarMin(ahead, b_.Arg(kChunkLast)));
+    if (tile.prefetch) ahead = AheadAddress(half);
     b_.Loop(KvLayout::kBlockTokens / kPositionUnroll);
-    for (int at = 0; tile.prefetch && at < bytes; at += kCacheLine) b_.Prefetch1({keys, at});
+    for (int at = 0; tile.prefetch && at < bytes; at += kCacheLine) b_.Prefetch1({ahead, at});
     for (int j = 0; j < kPositionUnroll; ++j)
       AddPosition(tile, values, j * dim_ * element_, weights, j * 4, 0, rows_);
     b_.Bump(values, bytes);
-    if (tile.prefetch) b_.Bump(keys, bytes);
+    if (tile.prefetch) b_.Bump(ahead, bytes);
     b_.Bump(weights, kPositionUnroll * 4);
     b_.End();
     b_.Bump(entry, 4);
-    if (tile.prefetch) b_.Bump(ahead, 4);
     b_.End();
   }
 

@@ -15,18 +15,19 @@ namespace vivace::kernels {
 
 /// Arguments of the chunk kernel, in order. Positions count from the first slot of the first block read.
 enum AttentionChunkArgument : int {
-  kChunkQuery,      // f32 queries of the tile's first row, at the first head that reads this KV head
-  kChunkCache,      // block 0 of the layer's cache, at this KV head
-  kChunkTable,      // page table entry of the first block read
-  kChunkBlocks,     // blocks read, >= 1
-  kChunkEnd,        // the first row sees positions below this; row r sees r more
-  kChunkBegin,      // and from this one on, row r from r later (used by kernels with a window)
-  kChunkPositions,  // positions of the chunk from the first block's on: what clamps the two
-  kChunkAhead,      // page table entry of the block whose K is read next: what the prefetch takes
-  kChunkLast,       // the last entry that the prefetch may read
-  kChunkPartial,    // where the partials go
-  kChunkScratch,    // this worker's scratch, AttentionChunkScratchBytes
-  kChunkArguments,  // how many there are
+  kChunkQuery,       // f32 queries of the tile's first row, at the first head that reads this KV head
+  kChunkCache,       // block 0 of the layer's cache, at this KV head
+  kChunkTable,       // page table entry of the first block read
+  kChunkBlocks,      // blocks read, >= 1
+  kChunkEnd,         // the first row sees positions below this; row r sees r more
+  kChunkBegin,       // and from this one on, row r from r later (used by kernels with a window)
+  kChunkPositions,   // positions of the chunk from the first block's on: what clamps the two
+  kChunkAhead,       // prefetch: page table entry of the block that is read after this chunk
+  kChunkAheadLast,   // the last entry that it may read
+  kChunkAheadCache,  // and block 0 of the layer's cache at the KV head that is read then
+  kChunkPartial,     // where the partials go
+  kChunkScratch,     // this worker's scratch, AttentionChunkScratchBytes
+  kChunkArguments,   // how many there are
 };
 
 /// Arguments of the merge kernel: for each of `queries`, partials of `chunks` chunks, `stride` bytes apart.
@@ -48,7 +49,7 @@ enum AttentionFinishArgument : int {
   kFinishArguments,
 };
 
-/// The kernel for tiles of `rows` token rows. Decode (one row) asks for K and V ahead of its reads.
+/// The kernel for tiles of `rows` token rows. Decode (one row) asks for the next chunk into L2 meanwhile.
 codegen::Function BuildAttentionChunk(const PagedAttentionSpec& spec, int rows,
                                       const codegen::Target& target);
 codegen::Function BuildAttentionMerge(const PagedAttentionSpec& spec);

@@ -56,6 +56,7 @@ struct HeadTile {
   const tensor::SequenceView& sequence;
   int first_row, rows, kv_head;
   std::byte* scratch;
+  const tensor::SequenceView* next;  // read after this sequence's last KV head: for prefetching; may be null
 
   int position() const { return sequence.first_position + first_row - sequence.first_row; }
   /// The first position that token row `row` sees.
@@ -70,6 +71,26 @@ struct HeadTile {
   /// Columns of the row that belong to this KV head.
   int column() const { return Group(args.spec) * kv_head * args.spec.kv.head_dim; }
 };
+
+/// What is likely read after chunk `chunk`: the chunk after it, the next KV head's first, the next
+/// sequence's first.
+void SetAhead(const HeadTile& tile, int chunk, int last_block, std::int64_t* arguments) {
+  constexpr int kBlocks = KvLayout::kChunkTokens / KvLayout::kBlockTokens;
+  const std::int32_t* blocks = tile.sequence.blocks;
+  int first = (chunk + 1) * kBlocks, kv_head = tile.kv_head;
+  if (first > last_block) {
+    first = tile.chunks().first * kBlocks;
+    if (kv_head + 1 < tile.args.spec.kv.kv_heads) {
+      ++kv_head;
+    } else if (tile.next != nullptr) {
+      kv_head = 0, first = 0, blocks = tile.next->blocks;
+      last_block = (tile.next->first_position + tile.next->rows - 1) / KvLayout::kBlockTokens;
+    }
+  }
+  arguments[kChunkAhead] = Address(blocks + first);
+  arguments[kChunkAheadLast] = Address(blocks + last_block);
+  arguments[kChunkAheadCache] = Address(tile.args.kv_layer + kv_head * tile.args.spec.kv.head_bytes());
+}
 
 /// Leaves the partials of chunk `chunk` at `partial`. size: the kernel's number.
 void RunChunk(const HeadTile& tile, int size, int chunk, std::byte* partial) {
@@ -90,8 +111,7 @@ void RunChunk(const HeadTile& tile, int size, int chunk, std::byte* partial) {
   arguments[kChunkEnd] = tile.position() + 1 - first;
   arguments[kChunkBegin] = tile.position() + 1 - args.spec.window - first;
   arguments[kChunkPositions] = end - first;
-  arguments[kChunkAhead] = Address(tile.sequence.blocks + std::min(end / KvLayout::kBlockTokens, last_block));
-  arguments[kChunkLast] = Address(tile.sequence.blocks + last_block);
+  SetAhead(tile, chunk, last_block, arguments);
   arguments[kChunkPartial] = Address(partial);
   arguments[kChunkScratch] = Address(tile.scratch);
   args.code.chunk[size](arguments);
@@ -156,7 +176,9 @@ void ForParts(const HeadTile& tile, Body&& body) {
     const int rows = AttentionKernelRows(tile.args.spec, size);
     if (window > 0 && window < rows) continue;
     for (; row + rows <= tile.rows; row += rows) {
-      body(HeadTile{tile.args, tile.sequence, tile.first_row + row, rows, tile.kv_head, tile.scratch}, size);
+      body(HeadTile{tile.args, tile.sequence, tile.first_row + row, rows, tile.kv_head, tile.scratch,
+                    tile.next},
+           size);
     }
   }
 }
@@ -218,9 +240,15 @@ void Run(const void* arguments, int task, const TaskContext& context) {
   const int splits = SplitsOf(args, context.step), head = task / splits, share = task % splits;
   const int kv_heads = args.spec.kv.kv_heads;
   const tensor::AttentionTile& rows = context.step.attention_tiles[head / kv_heads];
-  const HeadTile tile = {
-      args,           context.step.sequences[rows.sequence], rows.first_row, rows.rows, head % kv_heads,
-      context.scratch};
+  const bool last = rows.sequence + 1 == context.step.sequence_count;
+  const tensor::SequenceView* next = last ? nullptr : &context.step.sequences[rows.sequence + 1];
+  const HeadTile tile = {args,
+                         context.step.sequences[rows.sequence],
+                         rows.first_row,
+                         rows.rows,
+                         head % kv_heads,
+                         context.scratch,
+                         next};
   if (splits > 1) {
     const std::size_t counters =
         static_cast<std::size_t>(MostSplitHeads(args.splits.threads)) * kCounterBytes;
