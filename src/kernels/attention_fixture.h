@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -84,16 +85,14 @@ class AttentionFixture {
       double sum = 0;
       for (int j = begin; j <= position; ++j) {
         double dot = 0;
-        for (int d = 0; d < dim; ++d)
-          dot += q[d] * Element(sequence, j, layout_.k_offset(kv_head, d, j % 16));
+        for (int d = 0; d < dim; ++d) dot += q[d] * KeyElement(sequence, j, kv_head, d);
         p[j] = softcap > 0 ? softcap * std::tanh(dot * scale / softcap) : dot * scale;
       }
       const double top = *std::max_element(p.begin() + begin, p.end());
       for (int j = begin; j <= position; ++j) sum += p[j] = std::exp(p[j] - top);
       for (int j = begin; j <= position; ++j) {
         for (int d = 0; d < dim; ++d) {
-          out[head * dim + d] +=
-              p[j] / sum * Element(sequence, j, layout_.v_element_offset(kv_head, j % 16, d));
+          out[head * dim + d] += p[j] / sum * ValueElement(sequence, j, kv_head, d);
         }
       }
     }
@@ -126,6 +125,13 @@ class AttentionFixture {
   void FillCache(int length, const std::vector<std::int32_t>& blocks) {
     const std::vector<float> k = Random(length, layout_.kv_heads * layout_.head_dim, 1.0f);
     const std::vector<float> v = Random(length, layout_.kv_heads * layout_.head_dim, 1.0f);
+    if (layout_.type != tensor::DType::kF16 && layout_.type != tensor::DType::kF32) {
+      for (int i = 0; i < length; ++i) {
+        std::byte* block = pool_.data() + blocks[i / 16] * layout_.block_stride();
+        for (int head = 0; head < layout_.kv_heads; ++head) FillPosition(block, head, i, k.data(), v.data());
+      }
+      return;
+    }
     std::vector<std::int32_t> slots;
     for (int i = 0; i < length; ++i) slots.push_back(blocks[i / 16] * 16 + i % 16);
     tensor::StepView step;
@@ -134,8 +140,53 @@ class AttentionFixture {
     const KvAppendArgs args = {k.data(), v.data(), layout_, pool_.data()};
     RunPhase(KvAppendKernel(), &args, step);
   }
-  double Element(int sequence, int position, std::size_t offset) const {
-    const std::byte* p = pool_.data() + blocks_[sequence][position / 16] * layout_.block_stride() + offset;
+  /// One position of a cache of bf16 or 8-bit elements, rounded here.
+  void FillPosition(std::byte* block, int head, int position, const float* k, const float* v) {
+    const int dim = layout_.head_dim, slot = position % 16;
+    const std::size_t row = static_cast<std::size_t>(position * layout_.kv_heads + head) * dim;
+    float scales[] = {0, 0};
+    for (int d = 0; d < dim; ++d) {
+      scales[0] = std::max(scales[0], std::abs(k[row + d]) / 127);
+      scales[1] = std::max(scales[1], std::abs(v[row + d]) / 127);
+    }
+    for (int d = 0; d < dim; ++d) {
+      PutElement(block + layout_.k_offset(head, d, slot), k[row + d], scales[0]);
+      PutElement(block + layout_.v_element_offset(head, slot, d), v[row + d], scales[1]);
+    }
+    if (!layout_.has_scales()) return;
+    std::memcpy(block + layout_.k_scale_offset(head, slot), &scales[0], 4);
+    std::memcpy(block + layout_.v_scale_offset(head, slot), &scales[1], 4);
+  }
+  void PutElement(std::byte* p, float value, float scale) const {
+    if (layout_.type == tensor::DType::kI8) {
+      *p = static_cast<std::byte>(static_cast<int>(std::lround(value / scale)) & 0xff);
+      return;
+    }
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    const auto rounded = static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    std::memcpy(p, &rounded, sizeof(rounded));
+  }
+  double KeyElement(int sequence, int position, int head, int d) const {
+    return Element(sequence, position, layout_.k_offset(head, d, position % 16),
+                   layout_.k_scale_offset(head, position % 16));
+  }
+  double ValueElement(int sequence, int position, int head, int d) const {
+    return Element(sequence, position, layout_.v_element_offset(head, position % 16, d),
+                   layout_.v_scale_offset(head, position % 16));
+  }
+  double Element(int sequence, int position, std::size_t offset, std::size_t scale_offset) const {
+    const std::byte* block = pool_.data() + blocks_[sequence][position / 16] * layout_.block_stride();
+    const std::byte* p = block + offset;
+    if (layout_.type == tensor::DType::kI8) {
+      float scale;
+      std::memcpy(&scale, block + scale_offset, sizeof(scale));
+      return static_cast<double>(scale) * static_cast<std::int8_t>(*p);
+    }
+    if (layout_.type == tensor::DType::kBF16) {
+      std::uint16_t half;
+      std::memcpy(&half, p, sizeof(half));
+      return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
+    }
     if (layout_.type == tensor::DType::kF32) {
       float value;
       std::memcpy(&value, p, sizeof(value));
