@@ -1,11 +1,17 @@
-// How long a compile of a whole model takes on one core: graph, passes, lowering, kernels, in milliseconds.
+// How long compiles take on one core: of kernels, built and compiled, beside their bars in microseconds; then
+// of a whole model (graph, passes, lowering, kernels) in milliseconds.
 // Usage: compile_bench [model.gguf]   (default .cache/models/smollm2-135m.gguf)
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <functional>
 #include <vector>
 
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/checkpoint.h"
+#include "codegen/kernel_library.h"
 #include "compiler/compiler.h"
+#include "kernels/gemm_epilogue.h"
+#include "kernels/gemm_tile.h"
 #include "models/model_families.h"
 
 namespace vivace {
@@ -16,6 +22,86 @@ constexpr int kRuns = 21;
 double Median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + kRuns / 2, values.end());
   return values[kRuns / 2];
+}
+
+using Functions = std::vector<codegen::Function>;
+
+codegen::Function Tile(tensor::WeightClass type, int rows, const codegen::Target& target) {
+  kernels::TileShape shape{};
+  shape.type = type;
+  shape.activation = tensor::Row(type).activation;
+  shape.k = 4096;
+  shape.rows = rows;
+  shape.c_stride = kernels::ResultStride(kernels::Epilogue::kSiluMulQuant);
+  shape.prefetch = target.prefetch_rows;
+  return kernels::BuildDirectTile(shape, target);
+}
+
+/// What a model of several weight types asks for, until there are 60: tiles of each number of rows,
+/// expanding, norms and epilogues.
+Functions SixtyKernels(const codegen::Target& target) {
+  Functions all;
+  all.push_back(kernels::BuildRowQuant(4096));
+  all.push_back(kernels::BuildRowScale(4096, 1e-5f));
+  all.push_back(kernels::BuildResidualQuant(4096));
+  all.push_back(kernels::BuildSiluMulQuant(4096));
+  all.push_back(kernels::BuildLogits(32000));
+  for (int i = 0; all.size() < 60; ++i) {
+    const auto type = static_cast<tensor::WeightClass>(i % tensor::kWeightClasses);
+    const tensor::ActivationType activation = tensor::Row(type).activation;
+    if (!kernels::HasIntegerTiles(type, activation)) continue;
+    const int rows = i / tensor::kWeightClasses + 1;
+    if (rows == 1 && kernels::ExpandedRows(type, activation, target) > 0) {
+      all.push_back(kernels::BuildExpand(type, activation, target));
+    }
+    if (rows <= kernels::DirectRows(type, activation, target)) all.push_back(Tile(type, rows, target));
+  }
+  all.resize(60);
+  return all;
+}
+
+/// Median time of building and compiling into a new library; prints it beside its bar. False on an error.
+bool MeasureKernels(const char* what, double bar_us, const std::function<Functions()>& build) {
+  std::vector<double> times;
+  std::size_t code_bytes = 0;
+  std::size_t count = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    codegen::KernelLibrary library;
+    const auto start = std::chrono::steady_clock::now();
+    for (const codegen::Function& function : build()) {
+      const auto id = library.Compile(function);
+      if (!id.ok()) {
+        std::fprintf(stderr, "%s\n", id.status().message().c_str());
+        return false;
+      }
+    }
+    times.push_back(
+        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+    code_bytes = 0;
+    count = static_cast<std::size_t>(library.size());
+    for (int i = 0; i < library.size(); ++i) code_bytes += library.info(codegen::KernelId{i}).code_bytes;
+  }
+  const double median = Median(times);
+  std::printf("%-44s %8.1f us, bar %6.0f us  %s  (%zu kernels, %zu bytes)\n", what, median, bar_us,
+              median <= bar_us ? "met" : "MISSED", count, code_bytes);
+  return true;
+}
+
+/// The kernels that have bars. A unit has 32 columns, so that 12 rows of it are the outputs of 6 by 64.
+bool MeasureBars() {
+  const codegen::Target& target = codegen::HostTarget();
+  if (!codegen::KernelLibrary::Supported()) return true;
+  const auto type = tensor::WeightClass::kInt8Channel;
+  const int rows = std::min(12, kernels::DirectRows(type, tensor::Row(type).activation, target));
+  std::printf("kernels for %s, median of %d\n", target.name.c_str(), kRuns);
+  return MeasureKernels("RMSNorm and quantisation", 20,
+                        [] { return Functions{kernels::BuildRowQuant(4096)}; }) &&
+         MeasureKernels("tile of 6 x 64 outputs", 40, [&] { return Functions{Tile(type, rows, target)}; }) &&
+         MeasureKernels("tile with SiLU * up and quantisation", 100,
+                        [&] {
+                          return Functions{Tile(type, rows, target), kernels::BuildSiluMulQuant(4096)};
+                        }) &&
+         MeasureKernels("60 mixed kernels", 4000, [&] { return SixtyKernels(target); });
 }
 
 /// Prints one line, and the passes of the last run; false on an error.
@@ -47,15 +133,16 @@ bool Measure(const graph::Graph& graph, int level) {
 }
 
 int Main(const char* path) {
+  if (!MeasureBars()) return 1;
   const auto fail = [](const Status& status) {
     std::fprintf(stderr, "%s\n", status.message().c_str());
     return 1;
   };
-  const auto file = checkpoint::GgufFile::Open(path);
+  const auto file = checkpoint::Checkpoint::Open(path);
   if (!file.ok()) return fail(file.status());
-  const auto config = models::ReadConfig(*file);
+  const auto config = models::ReadConfig(**file);
   if (!config.ok()) return fail(config.status());
-  const auto weights = models::ReadWeights(*file);
+  const auto weights = models::ReadWeights(**file);
   if (!weights.ok()) return fail(weights.status());
   const auto graph = models::BuildGraph(*config, *weights);
   if (!graph.ok()) return fail(graph.status());
