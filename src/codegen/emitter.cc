@@ -32,9 +32,9 @@ void Emitter::Reserve(std::size_t bytes) {
   if (assembler_ != nullptr && capacity_ >= bytes) return;
   assembler_.reset();
   capacity_ = std::max(kInitialCapacity, std::bit_ceil(bytes));
-  buffer_.resize(capacity_ + kBufferAlignment);
-  std::size_t space = buffer_.size();
-  void* start = buffer_.data();
+  std::size_t space = capacity_ + kBufferAlignment;
+  buffer_ = std::make_unique_for_overwrite<std::byte[]>(space);  // pages that no code reaches stay untouched
+  void* start = buffer_.get();
   std::align(kBufferAlignment, capacity_, start, space);
   start_ = static_cast<std::byte*>(start);
   assembler_ = target_.isa == InstructionSet::kAvx512 ? MakeAvx512Assembler(start_, capacity_)

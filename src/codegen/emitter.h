@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "codegen/register_allocation.h"
 #include "codegen/target.h"
@@ -45,7 +44,7 @@ class Emitter {
 
   Target target_;
   RegisterFile registers_;
-  std::vector<std::byte> buffer_;
+  std::unique_ptr<std::byte[]> buffer_;
   std::byte* start_ = nullptr;  // in buffer_, aligned
   std::size_t capacity_ = 0;    // bytes from start_
   std::unique_ptr<Assembler> assembler_;
