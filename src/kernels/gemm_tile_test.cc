@@ -140,7 +140,7 @@ TEST(GemmTile, EveryClassWithIntegerActivationsHasTilesForThem) {
 
 TEST_P(GemmTileTest, AgreesWithDoublePrecisionOfTheDequantisedOperands) {
   Random random(1);
-  for (const int blocks : {1, 2}) {
+  for (const int blocks : {1, 2, 9}) {
     const Problem problem(random, type(), activation(), blocks * ShortK(), 3);
     EXPECT_LT(problem.Error(problem.Direct(kWide, 0, 3), 0, 3), 1e-12);
     EXPECT_LT(problem.Error(problem.Direct(kNarrow, 2, 1), 2, 1), 1e-12);

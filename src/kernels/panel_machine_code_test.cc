@@ -41,11 +41,15 @@ struct RandomPhase {
 
   static PanelGemmSpec MakeSpec(Random& random, Epilogue epilogue) {
     constexpr int kWidths[] = {32, 64, 576, 1536};
-    PanelGemmSpec spec{.type = random() % 2 == 0 ? WeightClass::kQ4_1 : WeightClass::kQ8_0,
-                       .k = 0,
-                       .n = 0,
-                       .epilogue = epilogue};
-    spec.k = random() % 3 == 0 ? kWidths[random() % 4] : 32 * UniformInt(random, 1, 12);
+    constexpr WeightClass kShort[] = {WeightClass::kQ4_0, WeightClass::kQ4_1, WeightClass::kQ5_0,
+                                      WeightClass::kQ5_1, WeightClass::kQ8_0};
+    constexpr WeightClass kLong[] = {WeightClass::kQ4_K, WeightClass::kQ5_K, WeightClass::kQ6_K};
+    const bool is_long = random() % 3 == 0;
+    PanelGemmSpec spec{
+        .type = is_long ? kLong[random() % 3] : kShort[random() % 5], .k = 0, .n = 0, .epilogue = epilogue};
+    spec.k = is_long             ? 256 * UniformInt(random, 1, 5)
+             : random() % 3 == 0 ? kWidths[random() % 4]
+                                 : 32 * UniformInt(random, 1, 12);
     spec.hidden = 32 * UniformInt(random, 1, 24);
     spec.eps = 1e-5f;
     spec.n = UniformInt(random, 1, 150);
