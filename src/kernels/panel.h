@@ -1,10 +1,12 @@
 // The fused phases of -O2: a contraction over packed panels with its prologue and epilogue, made of machine
 // code from the vector IR (gemm_tile.h) called from a small driver. Bits: a tile's result does not depend
 // on the number of rows, on whether nibbles are read directly or expanded first, or on the task split.
-// Arithmetic of one output, for groups g in order:
-//   integer  i = sum_k u8[k] * w[k] - zero[g] * weight_sum[g]      (exact)
+// Arithmetic of one output, for groups g in order (of 16 weights where they have a scale each):
+//   integer  i = sum_k (u8[k] - zero[g]) * (code[k] + offset)      (exact; of two planes 256 * high + low)
 //   y = fma(float(i) * weight_scale[g], x_scale[g], y);  with a minimum: y = fma(minimum[g], x_sum[g], y)
-// then the epilogue. Activations: tensor::QuantizedRows. Residual stream x: float32 [rows][hidden].
+// With a scale per column: y = fma(float(i), x_scale[g], y), times it at the end; rows per token: i over all
+// of k, y = float(i) * x_scale * scale. Then the epilogue. Activations: tensor::QuantizedRows. Residual
+// stream x: float32 [rows][hidden].
 //
 // Deferred RMSNorm: the producer writes quantised (x * norm_weight) and, per 32 columns, the partial sum of
 // x^2; the consumer's epilogue multiplies by rs = 1 / sqrt(sum(partials in order) / hidden + eps).
