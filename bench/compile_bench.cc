@@ -32,7 +32,7 @@ codegen::Function Tile(tensor::WeightClass type, int rows, const codegen::Target
   shape.activation = tensor::Row(type).activation;
   shape.k = 4096;
   shape.rows = rows;
-  shape.c_stride = kernels::ResultStride(kernels::Epilogue::kSiluMulQuant);
+  shape.c_stride = 256;  // of gate and up
   shape.prefetch = target.prefetch_rows;
   return kernels::BuildDirectTile(shape, target);
 }
@@ -41,11 +41,14 @@ codegen::Function Tile(tensor::WeightClass type, int rows, const codegen::Target
 /// expanding, norms and epilogues.
 Functions SixtyKernels(const codegen::Target& target) {
   Functions all;
-  all.push_back(kernels::BuildRowQuant(4096));
+  all.push_back(kernels::BuildRowQuant({4096}));
   all.push_back(kernels::BuildRowScale(4096, 1e-5f));
-  all.push_back(kernels::BuildResidualQuant(4096));
-  all.push_back(kernels::BuildSiluMulQuant(4096));
-  all.push_back(kernels::BuildLogits(32000));
+  all.push_back(kernels::BuildEpilogue(kernels::ListsOf(kernels::Epilogue::kResidualQuant)[0],
+                                       {.hidden = 4096, .output = {4096}}));
+  all.push_back(kernels::BuildEpilogue(kernels::ListsOf(kernels::Epilogue::kSiluMulQuant)[0],
+                                       {.units = 2, .output = {4096}}));
+  all.push_back(
+      kernels::BuildEpilogue(kernels::ListsOf(kernels::Epilogue::kLogits)[0], {.floats = 32000, .n = 32000}));
   for (int i = 0; all.size() < 60; ++i) {
     const auto type = static_cast<tensor::WeightClass>(i % tensor::kWeightClasses);
     const tensor::ActivationType activation = tensor::Row(type).activation;
@@ -95,11 +98,14 @@ bool MeasureBars() {
   const int rows = std::min(12, kernels::DirectRows(type, tensor::Row(type).activation, target));
   std::printf("kernels for %s, median of %d\n", target.name.c_str(), kRuns);
   return MeasureKernels("RMSNorm and quantisation", 20,
-                        [] { return Functions{kernels::BuildRowQuant(4096)}; }) &&
+                        [] { return Functions{kernels::BuildRowQuant({4096})}; }) &&
          MeasureKernels("tile of 6 x 64 outputs", 40, [&] { return Functions{Tile(type, rows, target)}; }) &&
          MeasureKernels("tile with SiLU * up and quantisation", 100,
                         [&] {
-                          return Functions{Tile(type, rows, target), kernels::BuildSiluMulQuant(4096)};
+                          return Functions{
+                              Tile(type, rows, target),
+                              kernels::BuildEpilogue(kernels::ListsOf(kernels::Epilogue::kSiluMulQuant)[0],
+                                                     {.units = 2, .output = {4096}})};
                         }) &&
          MeasureKernels("60 mixed kernels", 4000, [&] { return SixtyKernels(target); });
 }

@@ -184,10 +184,11 @@ void GemmCase::Quantise(Workers& workers, int rows) {
     for (std::ptrdiff_t r = block * kQuantisedBlock; r < std::min(rows, (block + 1) * kQuantisedBlock); ++r) {
       std::byte* output = input_.data() + r * rows_.row_stride();
       std::int64_t a[kernels::kEpilogueArguments] = {};
-      a[kernels::kOutput] = Address(floats_.floats() + r * layout_.k);
+      a[kernels::kResult] = Address(floats_.floats() + r * layout_.k);
+      a[kernels::kRows] = rows_.groups();
       a[kernels::kNormWeight] = Address(norm_.data());
       a[kernels::kSquares] = Address(squares_.floats() + r * kernels::SquareStride(layout_.k));
-      a[kernels::kQuantized] = Address(output);
+      a[kernels::kBytes] = Address(output);
       a[kernels::kParameters] = Address(output + rows_.scale_offset());
       a[kernels::kLaneScratch] = Address(workers.scratch(worker));
       quantise(a);

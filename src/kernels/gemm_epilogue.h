@@ -1,47 +1,26 @@
-// Builders of what follows the contraction of a tile: kernels that take `rows` rows of f32 results [rows][32]
-// (gate-up: [rows][64]) from scratch and finish them (see panel.h, Epilogue), and the kernel that makes the
-// deferred RMSNorm factors of rows.
+// Builders of what follows the contraction of a tile: kernels that take the f32 results of a tile's rows from
+// scratch and finish them by the steps of a list (epilogue_spec.h), and the kernel that makes the deferred
+// RMSNorm factors of rows.
 #pragma once
 
 #include "codegen/vir.h"
+#include "kernels/epilogue_spec.h"
 #include "kernels/panel.h"
 
 namespace vivace::kernels {
 
-/// Arguments of every epilogue kernel. Pointers are to the first row and to the unit's first column.
-enum EpilogueArgument {
-  kResult,       // f32 [rows][32 or 64]
-  kRows,         // count
-  kRowScale,     // f32 [rows], deferred norm                                  (not kResidualQuant)
-  kLaneScratch,  // 128 bytes, overwritten
-  kOutput,       // residual x, q, logits; or u8 of the quantised rows (kSiluMulQuant)
-  kParameters,   // scales of the quantised rows                               (quantising epilogues)
-  kQuantized,    // u8 of the quantised rows                                   (kResidualQuant)
-  kNormWeight,   // f32 [32]                                                   (kResidualQuant)
-  kSquares,      // partial square of the unit                                 (kResidualQuant)
-  kPositions,    // i32 [rows]                                                 (q, k)
-  kRopeTable,    // rope table + 16 * (unit in head)                           (q, k)
-  kSlots,        // i32 [rows]                                                 (k, v)
-  kCache,        // K or V element (head, first dim, slot 0) of block 0        (k, v)
-  kEpilogueArguments,
-};
+/// The kernel of a list. Arguments: EpilogueArgument. One text for every target: at most 7 vectors are alive
+/// besides constants.
+codegen::Function BuildEpilogue(const EpilogueSteps& steps, const EpilogueShape& shape);
 
-/// Bytes from one row of a tile's results to the next.
-constexpr int ResultStride(Epilogue epilogue) {
-  return epilogue == Epilogue::kSiluMulQuant ? 256 : 128;
-}
+/// The same for the tiles of one row, whose results lie side by side: kRows counts tiles, every other
+/// argument is to the row's first column. Steps of heads and of the cache have no place here. For norms that
+/// come after a block, with the factor of the row in RowScale: x += rs * y * weight, then the next norm.
+codegen::Function BuildRowSteps(const EpilogueSteps& steps, const EpilogueShape& shape);
 
-/// The three kinds of units of kQkvRopeAppend.
-enum class QkvPart { kQuery, kKey, kValue };
-
-codegen::Function BuildResidualQuant(int hidden);
-codegen::Function BuildSiluMulQuant(int output_k);
-codegen::Function BuildLogits(int n);
-codegen::Function BuildQkv(QkvPart part, int heads, const tensor::KvLayout& kv);
-
-/// One row of `hidden` columns: partial squares and quantisation only (x is in place already). Arguments as
-/// BuildResidualQuant's, without kResult and kRows.
-codegen::Function BuildRowQuant(int hidden);
+/// One row of x: partial squares and output rows of x * norm weight, as Epilogue::kResidualQuant makes them;
+/// kResult is the row of x, kRows its number of groups.
+codegen::Function BuildRowQuant(const tensor::QuantizedRows& output);
 
 /// Arguments of the row-scale kernel: squares f32 [rows][SquareStride(hidden)], count, f32 result [rows +
 /// 15].

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "codegen/kernel_library.h"
+#include "kernels/epilogue_spec.h"
 #include "kernels/pack_panels.h"
 #include "kernels/task.h"
 #include "tensor/kv_layout.h"
@@ -25,22 +26,6 @@
 
 namespace vivace::kernels {
 
-/// Partial sums of squares: [rows][square_stride(hidden)] floats, entry u = sum over columns 32u .. 32u+31;
-/// the padding stays zero.
-constexpr int SquareStride(int hidden) {
-  return ((hidden / 32 + 15) / 16) * 16;
-}
-
-/// What happens to a tile of 32 (gate-up: 64) columns after the contraction.
-enum class Epilogue : std::uint8_t {
-  kQkvRopeAppend,  // * rs; q: rope -> q f32 [rows][heads * head_dim]; k: rope -> cache; v -> cache (units in
-                   // order q, k, v)
-  kResidualQuant,  // x += y; partial squares of x; quantise x * norm_weight -> output rows
-  kSiluMulQuant,  // silu(g * rs) * (u * rs), quantise -> output rows                                   (tasks
-                  // of 64 columns)
-  kLogits,  // * rs -> f32 [logit rows][n]                                    (input rows are step.logit_rows)
-};
-
 /// Rows of the largest tile of any kind.
 inline constexpr int kMaximumTileRows = 12;
 
@@ -48,8 +33,7 @@ inline constexpr int kMaximumTileRows = 12;
 /// columns, reading packed weights; expanded[r-1] (1 .. expanded_rows, which may be none) the same from a
 /// slice of an expanded unit; expand makes one. row_scale makes rs of rows, once per task (kResidualQuant has
 /// no use for it and repeats its epilogue there). kQkvRopeAppend has three epilogues, of units of q, k and v;
-/// the others use the first. Members past the counts, and expand without expanded tiles, are not used.
-inline constexpr int kEpilogueParts = 3;
+/// most others use the first. Members past the counts, and expand without expanded tiles, are not used.
 template <class T>
 struct PanelGemmSet {
   int direct_rows = 0;
@@ -74,8 +58,12 @@ struct PanelGemmSpec {
   float eps = 0;
   int heads = 0;          // kQkvRopeAppend
   tensor::KvLayout kv{};  // kQkvRopeAppend: kv_heads, head_dim, type (blocks and layers are not used)
-  int output_k = 0;       // width of the quantised output rows, if any
-  tensor::ActivationType activation = tensor::Row(type).activation;  // of the input rows
+  int output_k = 0;       // width of the output rows, if any
+  tensor::ActivationType activation = tensor::Row(type).activation;               // of the input rows
+  tensor::ActivationType output_activation = tensor::ActivationType::kU8Group32;  // of the output rows
+  EpilogueLists steps{};  // kSteps; with heads != 0 the units of q, k and v have a list each
+  int tile_units = 1;     // kSteps: units that one call finishes: 2 for a gate, all of a head for HeadNorm,
+                          // twice as many where the output rows have groups of 64
 };
 Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, codegen::KernelLibrary& library);
 
@@ -96,7 +84,13 @@ struct PanelGemmArgs {
   const float* rope_table;   // [positions][head_dim] as in portable.h
   tensor::KvLayout kv;
   std::byte* kv_layer;
-  float* logits;  // kLogits
+  float* logits;  // kLogits, kFloats; kSteps: where Floats goes, unless q is given
+  // Of further steps.
+  const float* bias = nullptr;        // [n], in the order of packed columns
+  const float* post_norm = nullptr;   // [n]
+  const float* query_norm = nullptr;  // [head_dim], in the order of packed columns
+  const float* key_norm = nullptr;    // the same
+  std::byte* maxima = nullptr;        // MaximaRows{n}
 };
 TaskKernel PanelGemmKernel(Epilogue epilogue);
 

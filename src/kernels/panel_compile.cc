@@ -7,6 +7,7 @@
 #include "kernels/float_tile.h"
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_tile.h"
+#include "kernels/panel_finish.h"
 #include "kernels/panel_functions.h"
 
 namespace vivace::kernels {
@@ -44,7 +45,7 @@ Status CheckShape(const PanelGemmSpec& spec) {
     return Unsupported("feed-forward size " + std::to_string(spec.output_k) +
                        " is not a multiple of 32; run with -O0");
   }
-  return Status::Ok();
+  return CheckSteps(spec);
 }
 
 // Single rows: a stream that is read line after line is left to the CPU's own prefetcher, where the target
@@ -63,7 +64,7 @@ PrefetchDistances SingleRowPrefetch(const PanelGemmSpec& spec, const codegen::Ta
 void BuildFloatTiles(const PanelGemmSpec& spec, const codegen::Target& target,
                      PanelGemmSet<Function>& functions) {
   functions.direct_rows = functions.expanded_rows = FloatTileRows(target);
-  FloatTileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec.epilogue)};
+  FloatTileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec)};
   for (shape.rows = 1; shape.rows <= functions.direct_rows; ++shape.rows) {
     shape.slice = true;
     shape.prefetch = {};
@@ -80,7 +81,7 @@ void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelG
   if (HasFloatTiles(spec.type, spec.activation)) return BuildFloatTiles(spec, target, functions);
   functions.direct_rows = DirectRows(spec.type, spec.activation, target);
   functions.expanded_rows = ExpandedRows(spec.type, spec.activation, target);
-  TileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec.epilogue)};
+  TileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec)};
   for (shape.rows = 1; shape.rows <= functions.expanded_rows; ++shape.rows)
     functions.expanded[shape.rows - 1] = BuildExpandedTile(shape, target);
   for (shape.rows = 1; shape.rows <= functions.direct_rows; ++shape.rows) {
@@ -90,29 +91,17 @@ void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelG
   if (functions.expanded_rows > 0) functions.expand = BuildExpand(spec.type, spec.activation, target);
 }
 
-Function BuildEpilogue(const PanelGemmSpec& spec, int part) {
-  switch (spec.epilogue) {
-    case Epilogue::kQkvRopeAppend:
-      return BuildQkv(static_cast<QkvPart>(part), spec.heads, spec.kv);
-    case Epilogue::kResidualQuant:
-      return BuildResidualQuant(spec.hidden);
-    case Epilogue::kSiluMulQuant:
-      return BuildSiluMulQuant(spec.output_k);
-    case Epilogue::kLogits:
-      return BuildLogits(spec.n);
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<PanelGemmSet<Function>> BuildPanelGemm(const PanelGemmSpec& spec, const codegen::Target& target) {
   VIVACE_RETURN_IF_ERROR(CheckShape(spec));
   PanelGemmSet<Function> functions;
   BuildTiles(spec, target, functions);
-  for (int part = 0; part < kEpilogueParts; ++part) functions.epilogue[part] = BuildEpilogue(spec, part);
-  const bool has_norm = spec.epilogue != Epilogue::kResidualQuant;
-  functions.row_scale = has_norm ? BuildRowScale(spec.hidden, spec.eps) : functions.epilogue[0];
+  for (int part = 0; part < kEpilogueParts; ++part) {
+    const EpilogueSteps& steps = StepsOf(spec, part);
+    functions.epilogue[part] = steps.size() > 0 ? BuildEpilogue(steps, ShapeOf(spec)) : functions.epilogue[0];
+  }
+  functions.row_scale = NeedsRowScale(spec) ? BuildRowScale(spec.hidden, spec.eps) : functions.epilogue[0];
   return functions;
 }
 
@@ -134,7 +123,7 @@ Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, KernelLibra
 }
 
 Result<KernelId> CompileResidualQuantize(int hidden, KernelLibrary& library) {
-  return library.Compile(BuildRowQuant(hidden));
+  return library.Compile(BuildRowQuant({hidden}));
 }
 
 PanelGemmCode Resolve(const PanelGemmKernels& kernels, const KernelLibrary& library) {

@@ -26,10 +26,11 @@ void Run(const void* arguments, int task, const TaskContext& context) {
   std::byte* output = args.output + row * rows.row_stride();
   const auto address = [](const void* pointer) { return reinterpret_cast<std::int64_t>(pointer); };
   std::array<std::int64_t, kEpilogueArguments> a{};
-  a[kOutput] = address(x);
+  a[kResult] = address(x);
+  a[kRows] = rows.groups();
   a[kNormWeight] = address(args.norm_weight);
   a[kSquares] = address(args.squares_out + row * SquareStride(hidden));
-  a[kQuantized] = address(output);
+  a[kBytes] = address(output);
   a[kParameters] = address(output + rows.scale_offset());
   a[kLaneScratch] = address(context.scratch);
   args.quantize(a.data());

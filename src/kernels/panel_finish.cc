@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <string>
 
 #include "kernels/gemm_epilogue.h"
 
@@ -18,97 +18,190 @@ std::int64_t Address(const void* pointer) {
   return reinterpret_cast<std::int64_t>(pointer);
 }
 
-using EpilogueArguments = std::array<std::int64_t, kEpilogueArguments>;
+// Where a unit lies: its part, and its number among the part's units.
+struct Place {
+  int part;
+  int unit;
+};
 
-EpilogueArguments CommonArguments(const TileResult& tile) {
-  EpilogueArguments a{};
-  a[kResult] = Address(tile.values);
-  a[kRows] = tile.rows;
-  a[kRowScale] = Address(tile.row_scale);
-  a[kLaneScratch] = Address(tile.lanes);
-  return a;
+bool HasParts(const PanelGemmSpec& spec) {
+  return spec.epilogue == Epilogue::kQkvRopeAppend || (spec.epilogue == Epilogue::kSteps && spec.heads != 0);
 }
 
-void FinishQkv(const TileResult& tile, int unit) {
-  const PanelGemmArgs& args = tile.args;
-  const tensor::KvLayout& kv = args.kv;
-  const int head_units = kv.head_dim / kUnit;
-  const int query_units = args.spec.heads * head_units, key_units = kv.kv_heads * head_units;
-  const std::ptrdiff_t row = tile.first_row;
-  const int part = unit < query_units ? 0 : unit < query_units + key_units ? 1 : 2;
-  const int local = part == 0 ? unit : part == 1 ? unit - query_units : unit - query_units - key_units;
-  const int head = local / head_units, half = local % head_units;
-  EpilogueArguments a = CommonArguments(tile);
-  a[kPositions] = Address(tile.context.step.positions + row);
-  a[kRopeTable] = Address(args.rope_table + half * (kUnit / 2));
-  a[kSlots] = Address(tile.context.step.kv_slots + row);
-  if (part == 0) a[kOutput] = Address(args.q + row * args.spec.heads * kv.head_dim + local * kUnit);
-  if (part == 1) a[kCache] = Address(args.kv_layer + kv.k_offset(head, half * kUnit, 0));
-  if (part == 2) a[kCache] = Address(args.kv_layer + kv.v_element_offset(head, 0, half * kUnit));
-  args.code.epilogue[part](a.data());
+Place PlaceOf(const PanelGemmSpec& spec, int unit) {
+  if (!HasParts(spec)) return {0, unit};
+  const int head_units = spec.kv.head_dim / kUnit;
+  const int query_units = spec.heads * head_units, key_units = spec.kv.kv_heads * head_units;
+  if (unit < query_units) return {0, unit};
+  if (unit < query_units + key_units) return {1, unit - query_units};
+  return {2, unit - query_units - key_units};
 }
 
-void FinishResidual(const TileResult& tile, int unit) {
-  const PanelGemmArgs& args = tile.args;
-  const int hidden = args.spec.hidden;
-  const QuantizedRows rows{hidden};
-  const std::ptrdiff_t row = tile.first_row;
-  std::byte* output = args.output + row * rows.row_stride();
-  EpilogueArguments a = CommonArguments(tile);
-  a[kOutput] = Address(args.residual + row * hidden + unit * kUnit);
-  a[kNormWeight] = Address(args.norm_weight + unit * kUnit);
-  a[kSquares] = Address(args.squares_out + row * SquareStride(hidden) + unit);
-  a[kQuantized] = Address(output + unit * kUnit);
-  a[kParameters] = Address(output + rows.scale_offset() + unit * sizeof(float));
-  args.code.epilogue[0](a.data());
-}
-
-void FinishSiluMul(const TileResult& tile, int unit) {
-  const PanelGemmArgs& args = tile.args;
-  const QuantizedRows rows{args.spec.output_k};
-  const int group = unit / 2;  // gate and up units alternate
-  std::byte* output = args.output + static_cast<std::ptrdiff_t>(tile.first_row) * rows.row_stride();
-  EpilogueArguments a = CommonArguments(tile);
-  a[kOutput] = Address(output + group * kUnit);
-  a[kParameters] = Address(output + rows.scale_offset() + group * sizeof(float));
-  args.code.epilogue[0](a.data());
-}
-
-void FinishLogits(const TileResult& tile, int unit) {
-  const PanelGemmArgs& args = tile.args;
-  const std::ptrdiff_t n = args.spec.n;
-  float* out = args.logits + static_cast<std::ptrdiff_t>(tile.first_row) * n + unit * kUnit;
-  EpilogueArguments a = CommonArguments(tile);
-  const std::ptrdiff_t columns = std::min<std::ptrdiff_t>(kUnit, n - unit * kUnit);
-  if (columns == kUnit) {
-    a[kOutput] = Address(out);
-    args.code.epilogue[0](a.data());
-    return;
+// Fills the arguments of one kernel call, step by step.
+class Arguments {
+ public:
+  Arguments(const TileResult& tile, int packed_unit)
+      : tile_(tile),
+        args_(tile.args),
+        packed_unit_(packed_unit),
+        place_(PlaceOf(args_.spec, packed_unit)),
+        steps_(StepsOf(args_.spec, place_.part)),
+        unit_(steps_.gated() ? place_.unit / 2 : place_.unit) {
+    a_[kResult] = Address(tile.values);
+    a_[kRows] = tile.rows;
+    a_[kLaneScratch] = Address(tile.lanes);
+    for (const EpilogueStep& step : steps_) Fill(step.kind);
   }
-  // The last unit is cut off: finish a row in scratch and copy what exists.
-  a[kRows] = 1;
-  a[kOutput] = a[kLaneScratch];
-  for (int r = 0; r < tile.rows; ++r) {
-    args.code.epilogue[0](a.data());
-    std::memcpy(out + r * n, tile.lanes, columns * sizeof(float));
-    a[kResult] += ResultStride(Epilogue::kLogits);
-    a[kRowScale] += sizeof(float);
+  int part() const { return place_.part; }
+  const std::int64_t* data() const { return a_.data(); }
+
+ private:
+  std::ptrdiff_t row() const { return tile_.first_row; }
+  std::ptrdiff_t column() const { return static_cast<std::ptrdiff_t>(unit_) * kUnit; }
+
+  void Fill(StepKind kind) {
+    switch (kind) {
+      case StepKind::kRowScale:
+        a_[kRowScale] = Address(tile_.row_scale);
+        return;
+      case StepKind::kBias:
+        a_[kBias] = Address(args_.bias + static_cast<std::ptrdiff_t>(packed_unit_) * kUnit);
+        return;
+      case StepKind::kPostNorm:
+        a_[kPostNormWeight] = Address(args_.post_norm + column());
+        return;
+      case StepKind::kResidual:
+        a_[kResidual] = Address(args_.residual + row() * args_.spec.hidden + column());
+        return;
+      case StepKind::kNorm:
+        a_[kNormWeight] = Address(args_.norm_weight + column());
+        return;
+      case StepKind::kHeadNorm:
+        a_[kHeadWeight] = Address(part() == 0 ? args_.query_norm : args_.key_norm);
+        return;
+      case StepKind::kSquares:
+        a_[kSquares] = Address(args_.squares_out + row() * SquareStride(args_.spec.hidden) + unit_);
+        return;
+      case StepKind::kActivations:
+        return FillRows();
+      case StepKind::kFloats:
+        return FillFloats();
+      case StepKind::kMaximum:
+        return FillMaximum();
+      case StepKind::kRope:
+      case StepKind::kKey:
+      case StepKind::kValue:
+        return FillHead(kind);
+      case StepKind::kScale:
+      case StepKind::kSoftCap:
+      case StepKind::kGateSilu:
+      case StepKind::kGateGelu:
+        return;
+    }
   }
-}
+
+  void FillRows() {
+    const QuantizedRows rows{args_.spec.output_k, args_.spec.output_activation};
+    std::byte* output = args_.output + row() * rows.row_stride();
+    a_[kBytes] = Address(output + column() * tensor::Row(rows.type).element_bytes);
+    a_[kParameters] =
+        rows.is_float() ? 0 : Address(output + rows.scale_offset() + column() / rows.group() * 4);
+  }
+
+  void FillFloats() {
+    const PanelGemmSpec& spec = args_.spec;
+    const bool query = HasParts(spec);
+    const int width = query ? spec.heads * spec.kv.head_dim : spec.n;
+    a_[kFloats] = Address((query ? args_.q : args_.logits) + row() * width + column());
+    a_[kColumns] = width - column();
+  }
+
+  void FillMaximum() {
+    const MaximaRows rows{args_.spec.n};
+    a_[kMaxima] = Address(args_.maxima + row() * rows.row_stride() + unit_ * 4);
+    a_[kColumns] = args_.spec.n - column();
+    a_[kFirstColumn] = column();
+  }
+
+  void FillHead(StepKind kind) {
+    const tensor::KvLayout& kv = args_.kv;
+    const tensor::StepView& step = tile_.context.step;
+    const int head_units = args_.spec.kv.head_dim / kUnit;
+    const int head = unit_ / head_units, within = unit_ % head_units;
+    if (kind == StepKind::kRope) {
+      a_[kPositions] = Address(step.positions + row());
+      a_[kRopeTable] = Address(args_.rope_table + within * (kUnit / 2));
+      return;
+    }
+    a_[kSlots] = Address(step.kv_slots + row());
+    const std::size_t offset = kind == StepKind::kKey ? kv.k_offset(head, within * kUnit, 0)
+                                                      : kv.v_element_offset(head, 0, within * kUnit);
+    a_[kCache] = Address(args_.kv_layer + offset);
+  }
+
+  const TileResult& tile_;
+  const PanelGemmArgs& args_;
+  int packed_unit_;
+  Place place_;
+  const EpilogueSteps& steps_;
+  int unit_;  // among the part's units, after a gate
+  std::array<std::int64_t, kEpilogueArguments> a_{};
+};
 
 }  // namespace
 
-void FinishTile(const TileResult& tile, int unit) {
-  switch (tile.args.spec.epilogue) {
-    case Epilogue::kQkvRopeAppend:
-      return FinishQkv(tile, unit);
-    case Epilogue::kResidualQuant:
-      return FinishResidual(tile, unit);
-    case Epilogue::kSiluMulQuant:
-      return FinishSiluMul(tile, unit);
-    case Epilogue::kLogits:
-      return FinishLogits(tile, unit);
+const EpilogueSteps& StepsOf(const PanelGemmSpec& spec, int part) {
+  const EpilogueLists& lists = spec.epilogue == Epilogue::kSteps ? spec.steps : ListsOf(spec.epilogue);
+  return lists[static_cast<std::size_t>(part)];
+}
+
+EpilogueShape ShapeOf(const PanelGemmSpec& spec) {
+  return {.units = TileUnits(spec),
+          .hidden = spec.hidden,
+          .floats = HasParts(spec) ? spec.heads * spec.kv.head_dim : spec.n,
+          .n = spec.n,
+          .kv = spec.kv,
+          .output = {spec.output_k, spec.output_activation}};
+}
+
+Status CheckSteps(const PanelGemmSpec& spec) {
+  const int units = TileUnits(spec), all = (spec.n + kUnit - 1) / kUnit;
+  if (units < 1 || units > kMaximumUnits || all % units != 0) {
+    return Unsupported("epilogue: " + std::to_string(spec.n) + " columns cannot be finished " +
+                       std::to_string(units) + " units of 32 at a time; choose 1 to 8, a divisor of " +
+                       std::to_string(all));
   }
+  for (int part = 0; part < kEpilogueParts; ++part) {
+    const EpilogueSteps& steps = StepsOf(spec, part);
+    const std::string name = "epilogue part " + std::to_string(part) + ": ";
+    const int columns = (steps.gated() ? units / 2 : units) * kUnit;
+    if (steps.gated() && units % 2 != 0) return Unsupported(name + "a gate needs units in twos");
+    if (steps.Has(StepKind::kHeadNorm) && columns != spec.kv.head_dim) {
+      return Unsupported(name + "the norm of a head of " + std::to_string(spec.kv.head_dim) +
+                         " needs all of it in a tile, not " + std::to_string(columns) + " columns");
+    }
+    if (!steps.Has(StepKind::kActivations)) continue;
+    const QuantizedRows rows{spec.output_k, spec.output_activation};
+    if (rows.type == tensor::ActivationType::kU8Token ||
+        columns % (rows.is_float() ? 1 : rows.group()) != 0) {
+      return Unsupported(name + "a tile of " + std::to_string(columns) +
+                         " columns cannot make rows of type " + std::string(tensor::Row(rows.type).name) +
+                         "; write floats and quantise whole rows");
+    }
+  }
+  return Status::Ok();
+}
+
+bool NeedsRowScale(const PanelGemmSpec& spec) {
+  for (int part = 0; part < kEpilogueParts; ++part) {
+    if (StepsOf(spec, part).Has(StepKind::kRowScale)) return true;
+  }
+  return false;
+}
+
+void FinishTile(const TileResult& tile, int unit) {
+  const Arguments arguments(tile, unit);
+  tile.args.code.epilogue[arguments.part()](arguments.data());
 }
 
 }  // namespace vivace::kernels

@@ -218,7 +218,7 @@ class InterpretedKernels {
   }
   template <std::size_t kIndex>
   static void Thunk(const std::int64_t* arguments) {
-    codegen::Interpret(Functions()[kIndex], {arguments, 16});
+    codegen::Interpret(Functions()[kIndex], {arguments, 32});
   }
   template <std::size_t... kIndices>
   static const std::array<codegen::KernelFn, kCapacity>& Thunks(std::index_sequence<kIndices...>) {

@@ -37,11 +37,6 @@ std::int64_t Address(const void* pointer) {
   return reinterpret_cast<std::int64_t>(pointer);
 }
 
-// A tile's units of 32 columns: gate and up go together.
-int TileUnits(const PanelGemmSpec& spec) {
-  return spec.epilogue == Epilogue::kSiluMulQuant ? 2 : 1;
-}
-
 PanelLayout Layout(const PanelGemmSpec& spec) {
   return {spec.type, spec.k, spec.n};
 }
@@ -51,7 +46,8 @@ int UnitCount(const PanelGemmSpec& spec) {
 }
 
 int TaskUnits(const PanelGemmSpec& spec) {
-  return spec.n >= kManyColumns ? kUnitsPerTask : TileUnits(spec);
+  const int tiles = spec.n >= kManyColumns ? std::max(1, kUnitsPerTask / TileUnits(spec)) : 1;
+  return tiles * TileUnits(spec);
 }
 
 int ColumnTasks(const PanelGemmSpec& spec) {
@@ -82,9 +78,14 @@ constexpr std::size_t Lines(std::size_t bytes) {
 constexpr std::size_t kRowScaleOffset = Lines(kLaneBytes);
 constexpr std::size_t kResultOffset = kRowScaleOffset + Lines((kRowBlock + 16) * sizeof(float));
 
+// Fewer rows where a tile has many units: their slices take room of the scratch, too.
+int BlockRows(const PanelGemmSpec& spec) {
+  return kRowBlock * 2 / std::max(2, TileUnits(spec));
+}
+
 std::size_t ResultBytes(const PanelGemmSpec& spec) {
-  const int rows = spec.k > SliceK(spec, kRowBlock) ? kRowBlock : kShortSliceRows;
-  return static_cast<std::size_t>(rows) * ResultStride(spec.epilogue);
+  const int rows = spec.k > SliceK(spec, kRowBlock) ? BlockRows(spec) : kShortSliceRows;
+  return static_cast<std::size_t>(rows) * ResultStride(spec);
 }
 
 std::size_t ExpandedOffset(const PanelGemmSpec& spec) {
@@ -108,9 +109,9 @@ std::size_t GatherOffset(const PanelGemmArgs& args) {
 }
 
 int MaximumBlockRows(const PanelGemmArgs& args) {
-  if (args.spec.epilogue != Epilogue::kLogits) return kRowBlock;
+  if (args.spec.epilogue != Epilogue::kLogits) return BlockRows(args.spec);
   const std::size_t room = (kScratchBytes - GatherOffset(args)) / GatheredRowBytes(args.spec);
-  return static_cast<int>(std::clamp<std::size_t>(room, 1, kRowBlock));
+  return static_cast<int>(std::clamp<std::size_t>(room, 1, BlockRows(args.spec)));
 }
 
 int InputRows(const PanelGemmSpec& spec, const StepView& step) {
@@ -237,7 +238,7 @@ void RunSliceTile(const Task& task, const TileRows& tile, const Slice& slice, st
 // As RunDirect, in slices of k that are expanded once for all rows.
 void RunSlices(const Task& task, int unit) {
   const PanelGemmSpec& spec = task.args.spec;
-  const int stride = ResultStride(spec.epilogue), longest = SliceK(spec, task.block.rows);
+  const int stride = ResultStride(spec), longest = SliceK(spec, task.block.rows);
   for (int first_k = 0; first_k < spec.k; first_k += longest) {
     const int slice_k = std::min(spec.k - first_k, longest);
     if (!UsesPacked(spec)) ExpandSlice(task, unit, first_k, slice_k);
@@ -297,7 +298,7 @@ void Run(const void* arguments, int index, const TaskContext& context) {
   const auto& args = *static_cast<const PanelGemmArgs*>(arguments);
   const int column_tasks = ColumnTasks(args.spec);
   const Task task{args, context, BlockOf(args, context, index / column_tasks)};
-  if (args.spec.epilogue != Epilogue::kResidualQuant) MakeRowScales(task);
+  if (NeedsRowScale(args.spec)) MakeRowScales(task);
   const int first = index % column_tasks * TaskUnits(args.spec);
   const int end = std::min(first + TaskUnits(args.spec), UnitCount(args.spec));
   for (int unit = first; unit < end; unit += TileUnits(args.spec)) RunUnit(task, unit);

@@ -383,7 +383,7 @@ TEST_P(PanelGemmTest, TheEmbeddingIsReadBackFromThePanelAndQuantisedLikeTheResid
                         .residual = out.x.data(),
                         .squares_out = out.squares.data(),
                         .output = out.rows8.data(),
-                        .quantize = InterpretedKernels::Address(BuildRowQuant(hidden))};
+                        .quantize = InterpretedKernels::Address(BuildRowQuant({hidden}))};
     StepView step;
     step.rows = rows;
     step.token_ids = tokens.data();

@@ -177,16 +177,17 @@ TEST(PanelMachineCodeTiles, TheRowQuantiserHasTheBitsOfTheInterpreter) {
     std::vector<Guarded<std::byte>> rows8;
     std::vector<Guarded<float>> squares;
     for (const codegen::KernelFn run :
-         {library.Get(*id), InterpretedKernels::Address(BuildRowQuant(hidden))}) {
+         {library.Get(*id), InterpretedKernels::Address(BuildRowQuant({hidden}))}) {
       const QuantizedRows layout{hidden};
       Guarded<std::byte>& row = rows8.emplace_back(layout.row_stride());
       Guarded<float>& square = squares.emplace_back(SquareStride(hidden));
       Guarded<float> lanes(16);
       std::array<std::int64_t, kEpilogueArguments> a{};
-      a[kOutput] = reinterpret_cast<std::int64_t>(x.data());
+      a[kResult] = reinterpret_cast<std::int64_t>(x.data());
+      a[kRows] = layout.groups();
       a[kNormWeight] = reinterpret_cast<std::int64_t>(norm.data());
       a[kSquares] = reinterpret_cast<std::int64_t>(square.data());
-      a[kQuantized] = reinterpret_cast<std::int64_t>(row.data());
+      a[kBytes] = reinterpret_cast<std::int64_t>(row.data());
       a[kParameters] = reinterpret_cast<std::int64_t>(row.data() + layout.scale_offset());
       a[kLaneScratch] = reinterpret_cast<std::int64_t>(lanes.data());
       run(a.data());
