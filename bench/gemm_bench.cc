@@ -18,6 +18,7 @@ constexpr std::size_t kWeightBytes = std::size_t{128} << 20;
 constexpr Rounds kRounds = {.least = 5, .most = 41, .seconds = 0.08};
 constexpr Rounds kReadRounds = {.least = 9, .most = 25, .seconds = 0.15};
 constexpr int kAttempts = 4;
+constexpr int kQuantisedRows = 512;
 constexpr double kQuiet = 1.06;
 
 struct Figure {
@@ -57,6 +58,7 @@ class Table {
                     *std::max_element(rates.begin(), rates.end()) / 1e9);
       }
     }
+    for (const std::string& line : quantising_) std::printf("quantising rows of %s\n", line.c_str());
     std::printf("%d figures are of moments that were never quiet\n", noisy_);
     std::printf("%d of %d figures with a bar are below it\n", static_cast<int>(below_.size()), barred_);
     for (const std::string& line : below_) std::printf("  below: %s\n", line.c_str());
@@ -85,10 +87,27 @@ class Table {
       const bool below = bar && figure.share < *bar;
       barred_ += bar ? 1 : 0;
       if (below) Note(types, shape, rows, figure, *bar);
-      std::printf("%s |", below ? " (!)" : "");
+      std::printf("%s%s |", below ? " (!)" : "", figure.spread > kQuiet ? " (noisy)" : "");
       std::fflush(stdout);
     }
     std::printf("\n");
+    MeasureQuantising(types, **made, shape);
+  }
+
+  // Once per type of rows and width.
+  void MeasureQuantising(const GemmTypes& types, GemmCase& made, const GemmShape& shape) {
+    const std::string name =
+        std::string(tensor::Row(types.activations).name) + ", K=" + std::to_string(shape.k);
+    const bool seen = std::any_of(quantising_.begin(), quantising_.end(), [&](const std::string& line) {
+      return line.compare(0, name.size(), name) == 0;
+    });
+    if (seen || !made.quantises(kQuantisedRows)) return;
+    const double seconds =
+        InterleavedMedians({[&] { made.Quantise(workers_, kQuantisedRows); }}, kRounds).front();
+    char text[100];
+    std::snprintf(text, sizeof(text), "%s: %.2f ns a value of one thread", name.c_str(),
+                  1e9 * seconds * workers_.size() / kQuantisedRows / shape.k);
+    quantising_.push_back(text);
   }
 
   void Note(const GemmTypes& types, const GemmShape& shape, int rows, const Figure& figure, double bar) {
@@ -147,7 +166,7 @@ class Table {
   Memory weights_{kWeightBytes + (1 << 16)};
   std::vector<double> reads_;
   std::vector<double> rates_[std::size(kRegisterLoops)];
-  std::vector<std::string> below_;
+  std::vector<std::string> below_, quantising_;
   int barred_ = 0;
   int noisy_ = 0;
 };

@@ -38,15 +38,9 @@ void FillRow(const QuantizedRows& layout, std::byte* row) {
   }
 }
 
-// True when the spec can ask for these rows.
-template <class Spec>
-bool SetActivation(Spec& spec, ActivationType type) {
-  if constexpr (requires { spec.activation; }) {
-    spec.activation = type;
-    return true;
-  } else {
-    return type == ActivationType::kU8Group32;
-  }
+// Rows that a kernel makes from f32; those of one scale per token and of f32 come as they are.
+bool HasQuantiser(ActivationType type) {
+  return type != ActivationType::kU8Token && type != ActivationType::kF32;
 }
 
 // Packed weights, with scales that are numbers wherever they lie.
@@ -133,15 +127,13 @@ Status GemmCase::Compile() {
   kernels::PanelGemmSpec spec{.type = types_.weights,
                               .k = layout_.k,
                               .n = layout_.n,
-                              .epilogue = Epilogue::kLogits,
+                              .epilogue = Epilogue::kFloats,
                               .hidden = layout_.k,
                               .eps = 1e-5f};
-  if (!SetActivation(spec, types_.activations)) {
-    return Unsupported("no kernels take rows of type " + std::string(tensor::Row(types_.activations).name));
-  }
+  spec.activation = types_.activations;
   VIVACE_ASSIGN_OR_RETURN(const kernels::PanelGemmKernels kernels, CompilePanelGemm(spec, library_));
-  if (types_.activations == ActivationType::kU8Group32) {
-    VIVACE_ASSIGN_OR_RETURN(quantise_, kernels::CompileResidualQuantize(layout_.k, library_));
+  if (HasQuantiser(types_.activations)) {
+    VIVACE_ASSIGN_OR_RETURN(quantise_, library_.Compile(kernels::BuildRowQuant(rows_)));
   }
   VIVACE_RETURN_IF_ERROR(library_.Seal());
   kernels::PanelGemmArgs args{};
@@ -185,7 +177,7 @@ void GemmCase::Quantise(Workers& workers, int rows) {
       std::byte* output = input_.data() + r * rows_.row_stride();
       std::int64_t a[kernels::kEpilogueArguments] = {};
       a[kernels::kResult] = Address(floats_.floats() + r * layout_.k);
-      a[kernels::kRows] = rows_.groups();
+      a[kernels::kRows] = layout_.k / (types_.activations == ActivationType::kU8Group64 ? 64 : 32);
       a[kernels::kNormWeight] = Address(norm_.data());
       a[kernels::kSquares] = Address(squares_.floats() + r * kernels::SquareStride(layout_.k));
       a[kernels::kBytes] = Address(output);

@@ -44,6 +44,8 @@ class GemmCase {
   /// Many rows are quantised from f32 before each product, one copy of the weights a pass; few rows pass over
   /// all copies, or over enough of them to be measured.
   void Run(Workers& workers, int rows);
+  /// The rows' quantisation alone; only where quantises(rows).
+  void Quantise(Workers& workers, int rows);
   int PassCopies(int rows) const;
   double PassProducts(int rows) const;
   double PassBytes(int rows) const;
@@ -60,7 +62,6 @@ class GemmCase {
   GemmCase(const GemmTypes& types, const GemmShape& shape, const Memory& weights, std::size_t bytes);
   Status Compile();
   void FillInput();
-  void Quantise(Workers& workers, int rows);
   void RunTasks(Workers& workers, int rows, int first_copy, int copies);
 
   GemmTypes types_;
