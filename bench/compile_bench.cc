@@ -17,7 +17,7 @@
 namespace vivace {
 namespace {
 
-constexpr int kRuns = 21;
+constexpr int kRuns = 101;
 
 double Median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + kRuns / 2, values.end());
@@ -26,10 +26,11 @@ double Median(std::vector<double> values) {
 
 using Functions = std::vector<codegen::Function>;
 
-codegen::Function Tile(tensor::WeightClass type, int rows, const codegen::Target& target) {
+codegen::Function Tile(tensor::WeightClass type, tensor::ActivationType activation, int rows,
+                       const codegen::Target& target) {
   kernels::TileShape shape{};
   shape.type = type;
-  shape.activation = tensor::Row(type).activation;
+  shape.activation = activation;
   shape.k = 4096;
   shape.rows = rows;
   shape.c_stride = 256;  // of gate and up
@@ -57,7 +58,8 @@ Functions SixtyKernels(const codegen::Target& target) {
     if (rows == 1 && kernels::ExpandedRows(type, activation, target) > 0) {
       all.push_back(kernels::BuildExpand(type, activation, target));
     }
-    if (rows <= kernels::DirectRows(type, activation, target)) all.push_back(Tile(type, rows, target));
+    if (rows <= kernels::DirectRows(type, activation, target))
+      all.push_back(Tile(type, activation, rows, target));
   }
   all.resize(60);
   return all;
@@ -95,15 +97,17 @@ bool MeasureBars() {
   const codegen::Target& target = codegen::HostTarget();
   if (!codegen::KernelLibrary::Supported()) return true;
   const auto type = tensor::WeightClass::kInt8Channel;
-  const int rows = std::min(12, kernels::DirectRows(type, tensor::Row(type).activation, target));
+  const auto activation = tensor::ActivationType::kU8Token;
+  const int rows = std::min(12, kernels::DirectRows(type, activation, target));
   std::printf("kernels for %s, median of %d\n", target.name.c_str(), kRuns);
   return MeasureKernels("RMSNorm and quantisation", 20,
                         [] { return Functions{kernels::BuildRowQuant({4096})}; }) &&
-         MeasureKernels("tile of 6 x 64 outputs", 40, [&] { return Functions{Tile(type, rows, target)}; }) &&
+         MeasureKernels("tile of 6 x 64 outputs", 40,
+                        [&] { return Functions{Tile(type, activation, rows, target)}; }) &&
          MeasureKernels("tile with SiLU * up and quantisation", 100,
                         [&] {
                           return Functions{
-                              Tile(type, rows, target),
+                              Tile(type, activation, rows, target),
                               kernels::BuildEpilogue(kernels::ListsOf(kernels::Epilogue::kSiluMulQuant)[0],
                                                      {.units = 2, .output = {4096}})};
                         }) &&

@@ -18,7 +18,11 @@ using codegen::Vec;
 namespace {
 
 constexpr std::int32_t kLine = 64;
-constexpr int kQuadsPerTurn = 4;
+// Quads of k in one turn of the loop: with many rows there is enough to do in one, and code takes time to
+// make.
+int QuadsPerTurn(int rows) {
+  return rows > 4 ? 2 : 4;
+}
 
 // Products of every row with the codes, over the whole of k; `unit` and `input` end behind it.
 std::vector<Columns> Products(Builder& b, const TileShape& shape, ColumnRange range, Scalar input,
@@ -28,8 +32,9 @@ std::vector<Columns> Products(Builder& b, const TileShape& shape, ColumnRange ra
   for (Columns& columns : sums) {
     for (int v = range.first; v < range.end(); ++v) columns[v] = b.ConstInt(0);
   }
-  b.Loop(shape.k / (4 * kQuadsPerTurn));
-  for (int q = 0; q < kQuadsPerTurn; ++q) {
+  const int quads = QuadsPerTurn(shape.rows);
+  b.Loop(shape.k / (4 * quads));
+  for (int q = 0; q < quads; ++q) {
     Columns codes{};
     for (int v = range.first; v < range.end(); ++v) {
       const std::int32_t line = (2 * q + v) * kLine;
@@ -42,8 +47,8 @@ std::vector<Columns> Products(Builder& b, const TileShape& shape, ColumnRange ra
       for (int v = range.first; v < range.end(); ++v) b.Dot4(sums[r][v], x, codes[v]);
     }
   }
-  b.Bump(input, 4 * kQuadsPerTurn);
-  b.Bump(unit, 2 * kQuadsPerTurn * kLine);
+  b.Bump(input, 4 * quads);
+  b.Bump(unit, 2 * quads * kLine);
   b.End();
   return sums;
 }
