@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <string>
@@ -194,8 +195,9 @@ TEST_P(FloatTileTest, SlicesOfKContinueTheSameSums) {
 
 TEST_P(FloatTileTest, RandomShapesMatchTheInterpreterAndLeaveTheRestAlone) {
   Random random(5);
+  const int rounds = std::getenv("VIVACE_LONG") != nullptr ? 300 : 12;
   for (const Target& target : codegen::RunnableTargets()) {
-    for (int round = 0; round < 12; ++round) {
+    for (int round = 0; round < rounds; ++round) {
       const int rows = UniformInt(random, 1, FloatTileRows(target));
       const Problem problem = Make(random, 32 * UniformInt(random, 1, 5), rows);
       FloatTileShape shape = problem.Shape(rows);

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -21,7 +23,14 @@ using tensor::ActivationType;
 using tensor::QuantizedRows;
 
 using Random = std::mt19937;
-constexpr int kWidths[] = {1, 7, 16, 31, 32, 40, 64, 96, 100, 129, 576};
+
+// Widths with every kind of tail; with VIVACE_LONG=1 all up to 1,000.
+std::vector<int> Widths() {
+  if (std::getenv("VIVACE_LONG") == nullptr) return {1, 7, 16, 31, 32, 40, 64, 96, 100, 129, 576};
+  std::vector<int> widths(1000);
+  std::iota(widths.begin(), widths.end(), 1);
+  return widths;
+}
 
 struct Floats : GuardedBuffer {
   explicit Floats(std::size_t count, float value = 0) : GuardedBuffer(count * 4) {
@@ -90,7 +99,7 @@ constexpr ActivationType kTypes[] = {ActivationType::kF32, ActivationType::kBF16
 TEST(RowBuilders, RmsNormOfEveryTypeAgreesWithDoublePrecision) {
   Random random(1);
   for (const ActivationType type : kTypes) {
-    for (const int width : kWidths) {
+    for (const int width : Widths()) {
       if (width % 32 != 0 && type != ActivationType::kF32) continue;
       const QuantizedRows rows{width, type};
       Floats x(random, 3 * width, -2, 2), gain(random, width, 0.5f, 1.5f);
@@ -136,7 +145,7 @@ TEST(RowBuilders, QuantisedRowsComeBackAndShowWhatIsNoNumber) {
 
 TEST(RowBuilders, SoftmaxSumsToOneAndLeavesTheRestAlone) {
   Random random(3);
-  for (const int width : kWidths) {
+  for (const int width : Widths()) {
     Floats x(random, 2 * width, -9, 9), out(2 * width);
     RunEverywhere(BuildSoftmax(width), {x.address(), out.address(), 2}, {x.bytes(), out.bytes()});
     Errors errors;
@@ -152,7 +161,7 @@ TEST(RowBuilders, SoftmaxSumsToOneAndLeavesTheRestAlone) {
 
 TEST(RowBuilders, GatheredRowsAreTheTables) {
   Random random(4);
-  for (const int width : kWidths) {
+  for (const int width : Widths()) {
     Floats table(random, 5 * width, -1, 1), out(3 * width);
     const GuardedBuffer ids(12);
     const std::int32_t wanted[] = {4, 0, 4};
@@ -189,7 +198,7 @@ TEST(RowBuilders, RopeRotatesHalvesOfEachHead) {
 
 TEST(RowBuilders, GatedActivations) {
   Random random(6);
-  for (const int width : kWidths) {
+  for (const int width : Widths()) {
     Floats gate(random, 2 * width, -6, 6), up(random, 2 * width, -1, 1), out(2 * width);
     for (const GatedActivation kind : {GatedActivation::kSilu, GatedActivation::kGelu}) {
       RunEverywhere(BuildGated(width, kind), {gate.address(), up.address(), out.address(), 2},
@@ -208,7 +217,7 @@ TEST(RowBuilders, GatedActivations) {
 
 TEST(RowBuilders, LogitSummaries) {
   Random random(7);
-  for (const int width : kWidths) {
+  for (const int width : Widths()) {
     const int units = (width + 31) / 32;
     Floats x(random, 3 * width, -9, 9), summary(12, -1), maxima(3 * units);
     if (width > 20) x[width / 2] = x[width - 1] = x[18] = 10;  // the first of equals
