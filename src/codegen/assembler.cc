@@ -34,6 +34,7 @@ constexpr VectorTable<Assembler> kScalarTable = {
     {Op::kScalarStore64, [](Assembler& a) { a.mov(a.Memory(0), a.S(1)); }},
     {Op::kScalarStore32, [](Assembler& a) { a.mov(a.Memory(0), a.S(1).cvt32()); }},
     {Op::kScalarStore16, [](Assembler& a) { a.mov(a.Memory(0), a.S(1).cvt16()); }},
+    {Op::kScalarStore8, [](Assembler& a) { a.mov(a.Memory(0), a.S(1).cvt8()); }},
     {Op::kScalarAdd, [](Assembler& a) { a.ScalarAdd(); }},
     {Op::kScalarSub, [](Assembler& a) { a.ScalarSub(); }},
     {Op::kScalarAddImm,

@@ -300,6 +300,8 @@ void Machine::StepScalar() {
       return Write<std::uint32_t>(0, static_cast<std::uint32_t>(S(1)));
     case Op::kScalarStore16:
       return Write<std::uint16_t>(0, static_cast<std::uint16_t>(S(1)));
+    case Op::kScalarStore8:
+      return Write<std::uint8_t>(0, static_cast<std::uint8_t>(S(1)));
     case Op::kScalarAdd:
       return SetScalar([&] { return Unsigned(1) + Unsigned(2); });
     case Op::kScalarSub:

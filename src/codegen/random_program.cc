@@ -225,7 +225,7 @@ void Generator::LoadStep() {
 }
 
 void Generator::StoreStep() {
-  switch (random_.Below(11)) {
+  switch (random_.Below(12)) {
     case 0:
       return builder_.Store(At(RandomBuffer::kFloats, 64), Float());
     case 1:
@@ -245,6 +245,8 @@ void Generator::StoreStep() {
     case 8:  // not among the f16: an infinity of bf16 is a NaN of f16
       return builder_.StoreBf16(At(RandomBuffer::kInts, 32), Float());
     case 9:
+      return builder_.Store8(At(RandomBuffer::kInts, 1), Integer());
+    case 10:
       return builder_.Prefetch0(At(RandomBuffer::kInts, 1));
     default:
       return builder_.Prefetch1(At(RandomBuffer::kFloats, 1));

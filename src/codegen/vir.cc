@@ -311,6 +311,9 @@ void Builder::Store32(Mem m, Scalar s) {
 void Builder::Store16(Mem m, Scalar s) {
   Append(Op::kScalarStore16, {m.base.id, s.id}, m.offset);
 }
+void Builder::Store8(Mem m, Scalar s) {
+  Append(Op::kScalarStore8, {m.base.id, s.id}, m.offset);
+}
 
 Scalar Builder::ScalarAdd(Scalar a, Scalar b) {
   const Scalar d = NewScalar();

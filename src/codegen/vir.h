@@ -201,6 +201,7 @@ class Builder {
   void Store64(Mem m, Scalar s);
   void Store32(Mem m, Scalar s);
   void Store16(Mem m, Scalar s);
+  void Store8(Mem m, Scalar s);
   Scalar ScalarAdd(Scalar a, Scalar b);
   Scalar ScalarSub(Scalar a, Scalar b);
   Scalar ScalarMin(Scalar a, Scalar b);

@@ -74,6 +74,7 @@ constexpr const char* kEveryOperation = R"(kernel every vectors=4 scalars=3
   s.st64 [s0], s1
   s.st32 [s0], s1
   s.st16 [s0 - 2], s1
+  s.st8 [s0 - 1], s1
   s2 = s.add s0, s1
   s2 = s.sub s0, s1
   s2 = s.addi s0, -64

@@ -111,6 +111,11 @@ class AttentionFixture {
 
   const tensor::KvLayout& layout() const { return layout_; }
   const std::byte* layer() const { return pool_.data(); }
+  std::byte* layer() { return pool_.data(); }
+  /// Where K and V of a position go: StepView::kv_slots.
+  std::int32_t slot(int sequence, int position) const {
+    return blocks_[sequence][position / 16] * 16 + position % 16;
+  }
   int heads() const { return heads_; }
   int width() const { return heads_ * layout_.head_dim; }
   int length(int sequence) const { return lengths_[sequence]; }

@@ -16,6 +16,39 @@ namespace {
 constexpr std::int32_t kVectorBytes = 64;
 constexpr std::int32_t kUnit = 32;
 
+Mem After(Mem m, std::int32_t bytes) {
+  return {m.base, m.offset + bytes};
+}
+
+// max |x| / 127 of the head in every lane; NaN when a value is no finite number.
+Vec HeadScale(Builder& b, Mem values, int head_dim) {
+  const Vec magnitude = b.ConstInt(0x7fffffff), zero = b.Const(0.0f);
+  const Vec maxima = b.NewVec(), poison = b.NewVec();
+  b.ZeroTo(maxima);
+  b.ZeroTo(poison);
+  for (std::int32_t d = 0; d < head_dim; d += 16) {
+    const Vec x = b.Load(After(values, d * 4));
+    b.BinaryTo(Op::kMax, maxima, maxima, b.And(x, magnitude));
+    // A maximum forgets a NaN; zero times it does not.
+    b.Fma(poison, x, zero);
+  }
+  const Vec scale = b.Div(b.Unary(Op::kMaxLanes, maxima), b.Const(127.0f));
+  b.BinaryTo(Op::kAdd, scale, scale, b.Unary(Op::kSumLanes, poison));
+  return scale;
+}
+
+void StoreScale(Builder& b, Vec scale, const HeadTarget& target, const KvLayout& kv) {
+  const Scalar at = SlotAddress(b, target.slot, target.cache, kv, sizeof(float));
+  b.Store(target.scratch, scale);
+  b.Store32({at, static_cast<std::int32_t>(kv.codes_bytes())}, b.Load32(target.scratch));
+}
+
+// 16 codes. What is no number (0 / 0, or x / NaN) becomes the lowest i32, whose low byte is 0.
+void StoreCodes(Builder& b, Mem target, Mem values, Vec scale) {
+  const Vec code = b.Unary(Op::kToInt, b.Div(b.Load(values), scale));
+  b.StoreU8(target, b.And(code, b.ConstInt(0xff)));
+}
+
 }  // namespace
 
 Scalar SlotAddress(Builder& b, Scalar slot, Scalar cache, const KvLayout& kv, int slot_bytes) {
@@ -49,6 +82,27 @@ void StoreKey(Builder& b, Mem target, const Pair& x, Scalar scratch, const KvLay
     } else {
       b.Store32(to, b.Load32(from));
     }
+  }
+}
+
+void StoreKeyHead(Builder& b, const HeadTarget& target, const KvLayout& kv) {
+  const Vec scale = HeadScale(b, target.values, kv.head_dim);
+  StoreScale(b, scale, target, kv);
+  const Scalar slot = SlotAddress(b, target.slot, target.cache, kv, 1);
+  for (std::int32_t first = 0; first < kv.head_dim; first += 16) {
+    StoreCodes(b, target.scratch, After(target.values, first * 4), scale);
+    for (std::int32_t d = 0; d < 16; ++d) {
+      b.Store8({slot, (first + d) * KvLayout::kBlockTokens}, b.Load8(After(target.scratch, d)));
+    }
+  }
+}
+
+void StoreValueHead(Builder& b, const HeadTarget& target, const KvLayout& kv) {
+  const Vec scale = HeadScale(b, target.values, kv.head_dim);
+  StoreScale(b, scale, target, kv);
+  const Scalar slot = SlotAddress(b, target.slot, target.cache, kv, kv.head_dim);
+  for (std::int32_t d = 0; d < kv.head_dim; d += 16) {
+    StoreCodes(b, {slot, d}, After(target.values, d * 4), scale);
   }
 }
 

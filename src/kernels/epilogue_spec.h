@@ -38,8 +38,8 @@ constexpr int SquareStride(int hidden) {
   X(Squares, "squares", kSquares)             /* writes the unit's sum of squares */                   \
   X(Floats, "floats", kFloats, kColumns)      /* writes f32, columns that exist */                     \
   X(Activations, "rows", kBytes, kParameters) /* writes activation rows */                             \
-  X(Key, "key", kCache, kSlots)               /* writes K to the cache */                              \
-  X(Value, "value", kCache, kSlots)           /* writes V to the cache */                              \
+  X(Key, "key", kCache, kSlots)               /* writes K to the cache; of 8 bits: a whole head */     \
+  X(Value, "value", kCache, kSlots)           /* writes V to the cache; of 8 bits: a whole head */     \
   X(Maximum, "maximum", kMaxima, kColumns, kFirstColumn) /* writes MaximaRows */
 
 enum class StepKind : std::uint8_t {

@@ -144,11 +144,16 @@ class Composer {
     return steps_.Has(StepKind::kActivations) && shape_.output.type == ActivationType::kU8Group64;
   }
 
+  // The scale of a cached head comes from all of it.
+  bool quantized_head() const {
+    return shape_.kv.has_scales() && (steps_.Has(StepKind::kKey) || steps_.Has(StepKind::kValue));
+  }
+
   void Arguments() {
     needed_[kResult] = needed_[kRows] = true;
     needed_[kLaneScratch] = steps_.Has(StepKind::kActivations) || steps_.Has(StepKind::kKey) ||
                             steps_.Has(StepKind::kSquares) || steps_.Has(StepKind::kMaximum) ||
-                            steps_.Has(StepKind::kHeadNorm);
+                            steps_.Has(StepKind::kHeadNorm) || quantized_head();
     for (const EpilogueStep& step : steps_) {
       for (const EpilogueArgument argument : ArgumentsOf(step.kind))
         if (argument != kNoArgument) needed_[argument] = true;
@@ -209,9 +214,10 @@ class Composer {
         }
       }
       for (int i = has_norm ? norm + 1 : first_step(); i < steps_.size(); ++i) PairStep(steps_[i], unit, x);
-      if (groups_of_two()) Stage(unit, x);
+      if (groups_of_two() || quantized_head()) Stage(unit, x);
     }
     if (groups_of_two()) StoreGroupsOfTwo();
+    if (quantized_head()) StoreHead();
   }
 
   int gate() const { return std::min(steps_.Find(StepKind::kGateSilu), steps_.Find(StepKind::kGateGelu)); }
@@ -272,8 +278,10 @@ class Composer {
       case StepKind::kActivations:
         return StoreActivations(unit, x);
       case StepKind::kKey:
+        if (quantized_head()) return;  // StoreHead
         return StoreKey(b_, SlotOf(unit, shape_.kv.element_bytes(), 16), x, at(kLaneScratch), shape_.kv);
       case StepKind::kValue:
+        if (quantized_head()) return;
         return StoreElements(b_, SlotOf(unit, shape_.kv.head_dim * shape_.kv.element_bytes(), 1), x,
                              shape_.kv);
       case StepKind::kMaximum:
@@ -374,6 +382,13 @@ class Composer {
                                                        {at(kParameters), group * 4}, {at(kLaneScratch), 0});
       QuantizeGroup64(b_, quantize(), StagedAt(2 * group, 0), target);
     }
+  }
+
+  void StoreHead() {
+    const HeadTarget target = {
+        .values = StagedAt(0, 0), .scratch = {at(kLaneScratch), 0}, .slot = at(kSlots), .cache = at(kCache)};
+    if (steps_.Has(StepKind::kKey)) return StoreKeyHead(b_, target, shape_.kv);
+    return StoreValueHead(b_, target, shape_.kv);
   }
 
   const EpilogueSteps& steps_;

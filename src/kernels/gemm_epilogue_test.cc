@@ -107,10 +107,12 @@ EpilogueSteps RandomSteps(Random& random, EpilogueShape& shape) {
   if (kind <= 1) list.push_back({Kind::kActivations});
   if (kind == 2) list.insert(list.end(), {{Kind::kFloats}, {Kind::kMaximum}});
   if (kind >= 3) {
-    constexpr tensor::DType kTypes[] = {tensor::DType::kF16, tensor::DType::kF32, tensor::DType::kBF16};
+    constexpr tensor::DType kTypes[] = {tensor::DType::kF16, tensor::DType::kF32, tensor::DType::kBF16,
+                                        tensor::DType::kI8};
+    shape.units = UniformInt(random, 1, 4);
     const bool norm = coin();
     shape.kv = {
-        .layers = 1, .kv_heads = 1, .head_dim = 32 * shape.units, .type = kTypes[random() % 3], .blocks = 3};
+        .layers = 1, .kv_heads = 1, .head_dim = 32 * shape.units, .type = kTypes[random() % 4], .blocks = 3};
     if (norm) list.push_back({Kind::kHeadNorm, 1e-5f});
     if (coin()) list.push_back({Kind::kRope});
     list.push_back({kind == 3 ? Kind::kKey : coin() ? Kind::kValue : Kind::kFloats});
@@ -325,6 +327,10 @@ TEST(GemmEpilogue, ListsThatDoNotFitAPhaseAreRefusedWithTheReason) {
   EXPECT_NE(message({{Kind::kGateSilu}, {Kind::kFloats}}, 3).find("units in twos"), std::string::npos);
   spec.kv.head_dim = 64;
   EXPECT_NE(message({{Kind::kHeadNorm}, {Kind::kFloats}}, 3).find("norm of a head of 64"), std::string::npos);
+  spec.kv.type = tensor::DType::kI8;
+  for (const Kind sink : {Kind::kKey, Kind::kValue}) {
+    EXPECT_NE(message({{sink}}, 1).find("one scale for a head of 64 in 8 bits"), std::string::npos);
+  }
   spec.output_activation = ActivationType::kU8Token;
   EXPECT_NE(message({{Kind::kActivations}}, 3).find("u8token"), std::string::npos);
 }

@@ -62,8 +62,8 @@ struct PanelGemmSpec {
   tensor::ActivationType activation = tensor::Row(type).activation;               // of the input rows
   tensor::ActivationType output_activation = tensor::ActivationType::kU8Group32;  // of the output rows
   EpilogueLists steps{};  // kSteps; with heads != 0 the units of q, k and v have a list each
-  int tile_units = 1;     // kSteps: units that one call finishes: 2 for a gate, all of a head for HeadNorm,
-                          // twice as many where the output rows have groups of 64
+  int tile_units = 1;     // kSteps: units that one call finishes: 2 for a gate, all of a head for HeadNorm
+                          // and for caches of 8 bits, twice as many where the output rows have groups of 64
 };
 Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, codegen::KernelLibrary& library);
 

@@ -180,6 +180,12 @@ Status CheckSteps(const PanelGemmSpec& spec) {
       return Unsupported(name + "the norm of a head of " + std::to_string(spec.kv.head_dim) +
                          " needs all of it in a tile, not " + std::to_string(columns) + " columns");
     }
+    if (spec.kv.has_scales() && (steps.Has(StepKind::kKey) || steps.Has(StepKind::kValue)) &&
+        columns != spec.kv.head_dim) {
+      return Unsupported(name + "the cache has one scale for a head of " + std::to_string(spec.kv.head_dim) +
+                         " in 8 bits, which needs all of it in a tile, not " + std::to_string(columns) +
+                         " columns; use kSteps with tile_units of a head");
+    }
     if (!steps.Has(StepKind::kActivations)) continue;
     const QuantizedRows rows{spec.output_k, spec.output_activation};
     if (rows.type == tensor::ActivationType::kU8Token ||
