@@ -1,6 +1,7 @@
 // What an engine writes for people when it is asked to: dumps of its kernels, and their names for perf.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -21,8 +22,8 @@ std::string Contents(const std::string& path) {
 class CompileOutputTest : public EngineTest {};
 
 TEST_P(CompileOutputTest, DumpsShowEachKernelAsIrAndAsAssemblyBesideIt) {
-  const std::string folder = testing::TempDir();
-  for (const char* name : {"vir.txt", "asm.txt", "graph.txt"}) std::remove((folder + name).c_str());
+  const std::string folder = testing::TempDir() + "vivace_dumps/of_a_model/";  // made when it is not there
+  std::filesystem::remove_all(folder);
   Make({{"dump", "vir,asm"}, {"dump-dir", folder}});
   const std::string ir = Contents(folder + "vir.txt");
   const std::string assembly = Contents(folder + "asm.txt");

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <limits>
+#include <system_error>
 #include <utility>
 
 #include "base/checked_math.h"
@@ -25,6 +27,8 @@ constexpr int kLogitRows = 64;  // rows of logits that are kept at once: 12 MiB 
 Status WriteDump(const std::string& directory, std::string_view name, const std::string& text) {
   if (text.empty()) return Status::Ok();
   const std::string path = fmt::format("{}/{}", directory, name);
+  std::error_code ignored;  // a folder that is not there shows when the file is written
+  std::filesystem::create_directories(directory, ignored);
   std::ofstream file(path, std::ios::binary);
   file << text;
   file.flush();
