@@ -131,10 +131,35 @@ struct RowBlock {
   int rows;
 };
 
+// What every tile of a task needs, worked out once: tiles of a short k are done in less than a microsecond.
 struct Task {
+  Task(const PanelGemmArgs& arguments, const TaskContext& where, const RowBlock& rows)
+      : args(arguments),
+        context(where),
+        block(rows),
+        uses_packed(UsesPacked(args.spec)),
+        units(TileUnits(args.spec)),
+        group(InputLayout(args.spec).is_float() ? kFloatGroupK : InputLayout(args.spec).group()),
+        element_bytes(tensor::Row(args.spec.activation).element_bytes),
+        slice_k(SliceK(args.spec, rows.rows)),
+        result_stride(ResultStride(args.spec)),
+        row_stride(InputLayout(args.spec).row_stride()),
+        scale_offset(InputLayout(args.spec).scale_offset()),
+        unit_bytes(Layout(args.spec).unit_bytes()),
+        values(where.scratch + kResultOffset),
+        expanded(where.scratch + ExpandedOffset(args.spec)) {}
+
   const PanelGemmArgs& args;
   const TaskContext& context;
-  RowBlock block;
+  const RowBlock block;
+  const bool uses_packed;
+  const int units;  // of a tile
+  const int group, element_bytes;
+  const int slice_k, result_stride;
+  const std::ptrdiff_t row_stride, scale_offset;  // of the activations
+  const std::size_t unit_bytes;
+  std::byte* const values;    // results of tiles
+  std::byte* const expanded;  // a slice of each of the tile's units
 };
 
 // Rows of one tile of a task.
@@ -177,77 +202,72 @@ void Finish(const Task& task, int unit, const TileRows& tile, const std::byte* v
 // The task's rows times units unit .. unit + TileUnits - 1, tile by tile.
 void RunDirect(const Task& task, int unit) {
   const PanelGemmArgs& args = task.args;
-  const std::size_t unit_bytes = Layout(args.spec).unit_bytes();
-  const std::ptrdiff_t row_stride = InputLayout(args.spec).row_stride();
-  std::byte* values = task.context.scratch + kResultOffset;
   ForEachTile(task.block.rows, args.code.direct_rows, [&](const TileRows& tile) {
-    for (int i = 0; i < TileUnits(args.spec); ++i) {
-      const std::int64_t a[kTileArguments] = {Address(task.block.input + tile.first * row_stride),
-                                              Address(args.weights + (unit + i) * unit_bytes),
-                                              Address(values + i * kUnit * sizeof(float))};
+    for (int i = 0; i < task.units; ++i) {
+      const std::int64_t a[kTileArguments] = {Address(task.block.input + tile.first * task.row_stride),
+                                              Address(args.weights + (unit + i) * task.unit_bytes),
+                                              Address(task.values + i * kUnit * sizeof(float))};
       args.code.tile[tile.rows - 1](a);
     }
-    Finish(task, unit, tile, values);
+    Finish(task, unit, tile, task.values);
   });
 }
 
-// The packed blocks of unit `unit` from first_k on.
-const std::byte* PackedSlice(const PanelGemmArgs& args, int unit, int first_k) {
-  const tensor::WeightClassRow& row = tensor::Row(args.spec.type);
-  return args.weights + unit * Layout(args.spec).unit_bytes() +
-         static_cast<std::ptrdiff_t>(first_k / row.block_k) * row.block_bytes;
-}
-
-// The columns of a slice of k: expands them.
-void ExpandSlice(const Task& task, int unit, int first_k, int slice_k) {
-  const PanelGemmSpec& spec = task.args.spec;
-  for (int i = 0; i < TileUnits(spec); ++i) {
-    const std::int64_t a[kExpandArguments] = {
-        Address(PackedSlice(task.args, unit + i, first_k)),
-        Address(task.context.scratch + ExpandedOffset(spec) + i * ExpandedBytes(spec, slice_k)),
-        slice_k / tensor::Row(spec.type).block_k};
-    task.args.code.expand(a);
-  }
-}
-
-// A slice of k, and the unit it is of.
+// A slice of k of the units from `unit` on: of unit unit + i, `bytes` * i behind `weights`.
 struct Slice {
   int unit;
   int first_k;
   int k;
+  const std::byte* weights;
+  std::size_t bytes;
 };
 
-// Adds a tile's products with the slice to its values.
-void RunSliceTile(const Task& task, const TileRows& tile, const Slice& slice, std::byte* values) {
+// The slice as it is packed.
+Slice PackedSlice(const Task& task, int unit, int first_k, int k) {
+  const tensor::WeightClassRow& row = tensor::Row(task.args.spec.type);
+  const std::byte* blocks = task.args.weights + unit * task.unit_bytes +
+                            static_cast<std::ptrdiff_t>(first_k / row.block_k) * row.block_bytes;
+  return {unit, first_k, k, blocks, task.unit_bytes};
+}
+
+// The slice in the task's scratch, its codes expanded.
+Slice Expand(const Task& task, const Slice& packed) {
   const PanelGemmSpec& spec = task.args.spec;
-  const QuantizedRows rows = InputLayout(spec);
-  const int group = rows.is_float() ? kFloatGroupK : rows.group();
-  const std::byte* expanded = task.context.scratch + ExpandedOffset(spec);
-  const std::byte* input = task.block.input + static_cast<std::ptrdiff_t>(tile.first) * rows.row_stride();
-  for (int i = 0; i < TileUnits(spec); ++i) {
-    const std::byte* weights = UsesPacked(spec) ? PackedSlice(task.args, slice.unit + i, slice.first_k)
-                                                : expanded + i * ExpandedBytes(spec, slice.k);
+  const std::size_t bytes = ExpandedBytes(spec, packed.k);
+  for (int i = 0; i < task.units; ++i) {
+    const std::int64_t a[kExpandArguments] = {Address(packed.weights + i * packed.bytes),
+                                              Address(task.expanded + i * bytes),
+                                              packed.k / tensor::Row(spec.type).block_k};
+    task.args.code.expand(a);
+  }
+  return {packed.unit, packed.first_k, packed.k, task.expanded, bytes};
+}
+
+// Adds a tile's products with the slice to its values.
+void RunSliceTile(const Task& task, const TileRows& tile, const Slice& slice, int groups, std::byte* values) {
+  const std::byte* input = task.block.input + tile.first * task.row_stride;
+  for (int i = 0; i < task.units; ++i) {
     const std::int64_t a[kTileArguments] = {
-        Address(input + slice.first_k * tensor::Row(spec.activation).element_bytes), Address(weights),
+        Address(input + slice.first_k * task.element_bytes), Address(slice.weights + i * slice.bytes),
         Address(values + i * kUnit * sizeof(float)),
-        Address(input + rows.scale_offset() + slice.first_k / group * sizeof(float)), slice.k / group};
+        Address(input + task.scale_offset + slice.first_k / task.group * sizeof(float)), groups};
     task.args.code.expanded[tile.rows - 1](a);
   }
 }
 
 // As RunDirect, in slices of k that are expanded once for all rows.
 void RunSlices(const Task& task, int unit) {
-  const PanelGemmSpec& spec = task.args.spec;
-  const int stride = ResultStride(spec), longest = SliceK(spec, task.block.rows);
-  for (int first_k = 0; first_k < spec.k; first_k += longest) {
-    const int slice_k = std::min(spec.k - first_k, longest);
-    if (!UsesPacked(spec)) ExpandSlice(task, unit, first_k, slice_k);
+  const int k = task.args.spec.k, stride = task.result_stride;
+  for (int first_k = 0; first_k < k; first_k += task.slice_k) {
+    Slice slice = PackedSlice(task, unit, first_k, std::min(k - first_k, task.slice_k));
+    if (!task.uses_packed) slice = Expand(task, slice);
+    const int groups = slice.k / task.group;
     ForEachTile(task.block.rows, task.args.code.expanded_rows, [&](const TileRows& tile) {
-      std::byte* values = task.context.scratch + kResultOffset;
-      if (spec.k > longest) values += static_cast<std::ptrdiff_t>(tile.first) * stride;
+      std::byte* values = task.values;
+      if (k > task.slice_k) values += static_cast<std::ptrdiff_t>(tile.first) * stride;
       if (first_k == 0) std::memset(values, 0, static_cast<std::size_t>(tile.rows) * stride);
-      RunSliceTile(task, tile, {unit, first_k, slice_k}, values);
-      if (first_k + slice_k == spec.k) Finish(task, unit, tile, values);
+      RunSliceTile(task, tile, slice, groups, values);
+      if (first_k + slice.k == k) Finish(task, unit, tile, values);
     });
   }
 }
@@ -297,11 +317,11 @@ int Grid(const void* arguments, const StepView& step) {
 void Run(const void* arguments, int index, const TaskContext& context) {
   const auto& args = *static_cast<const PanelGemmArgs*>(arguments);
   const int column_tasks = ColumnTasks(args.spec);
-  const Task task{args, context, BlockOf(args, context, index / column_tasks)};
+  const Task task(args, context, BlockOf(args, context, index / column_tasks));
   if (NeedsRowScale(args.spec)) MakeRowScales(task);
   const int first = index % column_tasks * TaskUnits(args.spec);
   const int end = std::min(first + TaskUnits(args.spec), UnitCount(args.spec));
-  for (int unit = first; unit < end; unit += TileUnits(args.spec)) RunUnit(task, unit);
+  for (int unit = first; unit < end; unit += task.units) RunUnit(task, unit);
 }
 
 }  // namespace
