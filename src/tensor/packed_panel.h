@@ -55,8 +55,8 @@ enum class ColumnOrder {
   kRopePairs,  // GGUF llama Q and K: rows 2i and 2i+1 of a head rotate together. Each unit of 32 columns of a
                // head takes rows 32h, 32h+2, .. 32h+30 in its first vector and 32h+1, .. 32h+31 in its
                // second, so the pair (a, b) is lane-aligned.
-  kRopeHalves,  // rows i and i + head_dim/2 of a head rotate together: each unit takes 16 rows 16h .. 16h+15
-                // of the first half in its first vector and the 16 rows head_dim/2 later in its second.
+  kRopeHalves,   // rows i and i + head_dim/2 of a head rotate together: each unit takes 16 rows 16h .. 16h+15
+                 // of the first half in its first vector and the 16 rows head_dim/2 later in its second.
   kGateUpPairs,  // two sources: each panel takes 32 rows of gate (first unit), then the same 32 rows of up
                  // (second unit)
 };
