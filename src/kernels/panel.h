@@ -38,6 +38,7 @@ template <class T>
 struct PanelGemmSet {
   int direct_rows = 0;
   int expanded_rows = 0;
+  bool expands = false;  // whether there is `expand`; float weights are read in slices as they lie packed
   T tile[kMaximumTileRows];
   T expanded[kMaximumTileRows];
   T expand;

@@ -73,7 +73,6 @@ void BuildFloatTiles(const PanelGemmSpec& spec, const codegen::Target& target,
     shape.prefetch = FloatPrefetch(shape.rows, target);
     functions.tile[shape.rows - 1] = BuildFloatTile(shape, target);
   }
-  functions.expand = functions.expanded[0];  // never called
 }
 
 // The contraction's part of the set.
@@ -88,7 +87,8 @@ void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelG
     shape.prefetch = shape.rows == 1 ? SingleRowPrefetch(spec, target) : target.prefetch_rows;
     functions.tile[shape.rows - 1] = BuildDirectTile(shape, target);
   }
-  if (functions.expanded_rows > 0) functions.expand = BuildExpand(spec.type, spec.activation, target);
+  functions.expands = functions.expanded_rows > 0;
+  if (functions.expands) functions.expand = BuildExpand(spec.type, spec.activation, target);
 }
 
 }  // namespace

@@ -16,9 +16,10 @@ template <class A, class B, class Convert>
 void ForEachMember(const PanelGemmSet<A>& from, PanelGemmSet<B>& to, Convert convert) {
   to.direct_rows = from.direct_rows;
   to.expanded_rows = from.expanded_rows;
+  to.expands = from.expands;
   for (int r = 0; r < from.direct_rows; ++r) convert(from.tile[r], to.tile[r]);
   for (int r = 0; r < from.expanded_rows; ++r) convert(from.expanded[r], to.expanded[r]);
-  if (from.expanded_rows > 0) convert(from.expand, to.expand);
+  if (from.expands) convert(from.expand, to.expand);
   convert(from.row_scale, to.row_scale);
   for (int part = 0; part < kEpilogueParts; ++part) convert(from.epilogue[part], to.epilogue[part]);
 }
