@@ -1,5 +1,8 @@
 #include "tensor/dtype.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/check.h"
 
 namespace vivace::tensor {
@@ -10,6 +13,11 @@ constexpr DTypeRow kRows[] = {
     VIVACE_DTYPES(VIVACE_X)
 #undef VIVACE_X
 };
+
+// By ActivationType.
+constexpr DType kRowTypes[] = {DType::kU8Group32,  DType::kU8Group64, DType::kU8Token,
+                               DType::kI16Group32, DType::kBF16Rows,  DType::kF32Rows};
+static_assert(std::size(kRowTypes) == std::size(kActivationRows));
 
 }  // namespace
 
@@ -31,6 +39,16 @@ std::optional<DType> DTypeFromName(std::string_view name) {
     if (row.name == name) return row.id;
   }
   return std::nullopt;
+}
+
+std::optional<ActivationType> ActivationOf(DType type) {
+  const auto* found = std::find(std::begin(kRowTypes), std::end(kRowTypes), type);
+  if (found == std::end(kRowTypes)) return std::nullopt;
+  return static_cast<ActivationType>(found - std::begin(kRowTypes));
+}
+
+DType DTypeOf(ActivationType type) {
+  return kRowTypes[static_cast<std::size_t>(type)];
 }
 
 }  // namespace vivace::tensor

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string_view>
 
+#include "tensor/quantized_rows.h"
+
 namespace vivace::tensor {
 
 //  id    name    GGUF id  elements  bytes per block; a type of weights is read by types/<name>.h
@@ -22,11 +24,18 @@ namespace vivace::tensor {
   X(Q4_K, "q4_k", 12, 256, 144) \
   X(Q5_K, "q5_k", 13, 256, 176) \
   X(Q6_K, "q6_k", 14, 256, 210)
-#define VIVACE_DTYPES(X)  \
-  VIVACE_WEIGHT_DTYPES(X) \
-  X(I32, "i32", 26, 1, 4) \
-  X(I8, "i8", -1, 1, 1)   \
-  X(U8Group32, "u8g32", -1, 32, 44) /* activations: see quantized_rows.h; 32 u8 + scale, zero point, sum */
+//  The last ones are rows of activations (quantized_rows.h), whose stride QuantizedRows knows: `bytes` is
+//  what a block takes of it, without what a row has once.
+#define VIVACE_DTYPES(X)              \
+  VIVACE_WEIGHT_DTYPES(X)             \
+  X(I32, "i32", 26, 1, 4)             \
+  X(I8, "i8", -1, 1, 1)               \
+  X(U8Group32, "u8g32", -1, 32, 44)   \
+  X(U8Group64, "u8g64", -1, 64, 76)   \
+  X(U8Token, "u8token", -1, 1, 1)     \
+  X(I16Group32, "i16g32", -1, 32, 80) \
+  X(BF16Rows, "bf16r", -1, 1, 2)      \
+  X(F32Rows, "f32r", -1, 1, 4)
 
 enum class DType : std::uint8_t {
 #define VIVACE_X(id, ...) k##id,
@@ -52,5 +61,10 @@ const DTypeRow& Row(DType type);
 /// By GGUF tensor type number; nothing for a type that this build does not know.
 std::optional<DType> DTypeFromGguf(std::uint32_t gguf_id);
 std::optional<DType> DTypeFromName(std::string_view name);
+
+/// The rows that values of this type are; nothing for types of weights and plain values. Values of f32r and
+/// bf16r are rows of QuantizedRows with its padded stride, not the plain arrays of f32 and bf16.
+std::optional<ActivationType> ActivationOf(DType type);
+DType DTypeOf(ActivationType type);
 
 }  // namespace vivace::tensor

@@ -119,5 +119,25 @@ TEST(QuantizedRows, PartsFollowEachOtherWithinAnOddNumberOfLines) {
   }
 }
 
+TEST(ActivationTypes, EachIsATypeOfValuesThatKnowsIt) {
+  std::set<DType> types;
+  for (int t = 0; t < static_cast<int>(std::size(kActivationRows)); ++t) {
+    const auto rows = static_cast<ActivationType>(t);
+    const DType type = DTypeOf(rows);
+    types.insert(type);
+    EXPECT_EQ(ActivationOf(type), rows);
+    EXPECT_EQ(DTypeFromName(Row(type).name), type);
+    // A block's share of the row: elements, scales, words and sums, without what comes once or is padding.
+    if (rows == ActivationType::kU8Token) continue;
+    const QuantizedRows layout{4096, rows};
+    EXPECT_EQ(layout.row_bytes(), 4096 / Row(type).block_elements * Row(type).block_bytes) << Row(type).name;
+  }
+  EXPECT_EQ(types.size(), std::size(kActivationRows));
+  EXPECT_EQ(ActivationOf(DType::kF32), std::nullopt);
+  EXPECT_EQ(ActivationOf(DType::kBF16), std::nullopt);
+  EXPECT_EQ(Row(DType::kF32Rows).name, "f32r");
+  EXPECT_EQ(Row(DType::kBF16Rows).name, "bf16r");
+}
+
 }  // namespace
 }  // namespace vivace::tensor
