@@ -55,7 +55,7 @@ class Sequences {
     KvLayout kv = {.layers = 1, .kv_heads = shape.kv_heads, .head_dim = shape.dim, .type = type};
     kv.blocks = count * (length / KvLayout::kBlockTokens);
     if (cold) kv.layers = static_cast<int>(kColdBytes / kv.layer_stride()) + 1;
-    args_.spec = {shape.heads, kv, 0.125f};
+    args_.spec = {shape.heads, kv, 0.125f, tensor::ActivationType::kU8Group32};
     pool_ = std::make_unique<Memory>(kv.bytes() + 4096);
     FillNumbers(pool_->data(), kv.bytes());
     blocks_.resize(static_cast<std::size_t>(kv.blocks));

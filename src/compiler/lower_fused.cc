@@ -72,7 +72,8 @@ std::vector<int> FusedBody::EmitAt() const {
 
 bool FusedBody::AttentionFits(NodeId attention) const {
   const graph::Attributes& a = body_.node(attention).attributes;
-  const kernels::PagedAttentionSpec spec{a.heads, frame_.program().kv, a.scale, false, a.window, a.softcap};
+  const kernels::PagedAttentionSpec spec{
+      a.heads, frame_.program().kv, a.scale, tensor::ActivationType::kU8Group32, a.window, a.softcap};
   return kernels::CheckPagedAttention(spec).ok();
 }
 

@@ -43,8 +43,8 @@ enum AttentionMergeArgument : int {
 /// Arguments of the finish kernel: one token row.
 enum AttentionFinishArgument : int {
   kFinishRunning,     // its first query
-  kFinishBytes,       // u8 (or f32) of the output row, at the first head
-  kFinishParameters,  // scales of the same
+  kFinishBytes,       // elements of the output row, at the first head
+  kFinishParameters,  // scales of the same, where it has any
   kFinishScratch,     // AttentionFinishScratchBytes
   kFinishArguments,
 };

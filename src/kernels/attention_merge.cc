@@ -14,6 +14,7 @@ using codegen::Mem;
 using codegen::Op;
 using codegen::Scalar;
 using codegen::Vec;
+using tensor::ActivationType;
 using tensor::QuantizedRows;
 
 namespace {
@@ -45,6 +46,34 @@ void MergePartial(Builder& b, const ExpConstants& k, Scalar running, Scalar part
   }
 }
 
+/// What tells the finish kernels of one shape apart: the type of rows, and where its parameters lie.
+std::string RowsName(const PagedAttentionSpec& spec) {
+  if (!spec.rows) return "_f32";
+  return "_" + std::string(tensor::Row(*spec.rows).name) + "_h" + std::to_string(spec.heads);
+}
+
+/// The f32 columns at `values` into the output row, with the operations of the epilogues' Activations step.
+/// Behind the columns there is a vector of scratch.
+void QuantizeColumns(Builder& b, const QuantizedRows& output, Scalar values, int columns) {
+  const Scalar bytes = b.Arg(kFinishBytes), parameters = b.Arg(kFinishParameters), value = b.Copy(values);
+  const QuantizeTarget target = MakeQuantizeTarget(output, {bytes}, {parameters}, {values, columns * 4});
+  const bool wide = output.type == ActivationType::kI16Group32;
+  const QuantizeI16Constants k16 = wide ? MakeQuantizeI16Constants(b) : QuantizeI16Constants{};
+  const QuantizeConstants k = wide ? k16.base : MakeQuantizeConstants(b);
+  b.Loop(columns / output.group());
+  if (wide) {
+    QuantizeGroupI16(b, k16, b.Load({value}), b.Load({value, kVectorBytes}), target);
+  } else if (output.type == ActivationType::kU8Group64) {
+    QuantizeGroup64(b, k, {value}, target);
+  } else {
+    QuantizeGroup(b, k, b.Load({value}), b.Load({value, kVectorBytes}), target);
+  }
+  b.Bump(value, output.group() * 4);
+  b.Bump(bytes, output.group());
+  b.Bump(parameters, 4);
+  b.End();
+}
+
 }  // namespace
 
 codegen::Function BuildAttentionMerge(const PagedAttentionSpec& spec) {
@@ -64,36 +93,28 @@ codegen::Function BuildAttentionMerge(const PagedAttentionSpec& spec) {
 }
 
 codegen::Function BuildAttentionFinish(const PagedAttentionSpec& spec) {
-  Builder b("attention_finish_" + ShapeName(spec) +
-            (spec.f32_output ? "_f32" : "_h" + std::to_string(spec.heads)));
+  Builder b("attention_finish_" + ShapeName(spec) + RowsName(spec));
   const int group = spec.heads / spec.kv.kv_heads, dim = spec.kv.head_dim;
+  const bool quantized = spec.rows && !QuantizedRows{0, *spec.rows}.is_float();
+  const bool bf16 = spec.rows == ActivationType::kBF16;
   const Scalar running = b.Arg(kFinishRunning), scratch = b.Arg(kFinishScratch);
-  const Scalar target = spec.f32_output ? b.Arg(kFinishBytes) : b.Copy(scratch);
+  const Scalar target = quantized ? b.Copy(scratch) : b.Arg(kFinishBytes);
   const Vec one = b.Const(1.0f);
   b.Loop(group);
   const Vec inverse = b.Div(one, b.Load({running, dim * 4 + kVectorBytes}));
   b.Loop(dim / kLanes);
-  b.Store({target}, b.Mul(b.Load({running}), inverse));
+  const Vec value = b.Mul(b.Load({running}), inverse);
+  if (bf16) {
+    b.StoreBf16({target}, value);
+  } else {
+    b.Store({target}, value);
+  }
   b.Bump(running, kVectorBytes);
-  b.Bump(target, kVectorBytes);
+  b.Bump(target, bf16 ? kVectorBytes / 2 : kVectorBytes);
   b.End();
   b.Bump(running, AttentionQueryBytes(spec) - dim * 4);
   b.End();
-  if (spec.f32_output) return b.Take();
-  const QuantizedRows output = {spec.heads * dim};
-  const QuantizeConstants k = MakeQuantizeConstants(b);
-  const Scalar bytes = b.Arg(kFinishBytes), parameters = b.Arg(kFinishParameters), values = b.Copy(scratch);
-  b.Loop(group * dim / QuantizedRows::kGroup);
-  QuantizeGroup(b, k, b.Load({values}), b.Load({values, kVectorBytes}),
-                {.bytes = {bytes},
-                 .parameters = {parameters},
-                 .word_distance = output.word_offset() - output.scale_offset(),
-                 .sum_distance = output.sum_offset() - output.scale_offset(),
-                 .scratch = {scratch, group * dim * 4}});
-  b.Bump(values, 2 * kVectorBytes);
-  b.Bump(bytes, QuantizedRows::kGroup);
-  b.Bump(parameters, 4);
-  b.End();
+  if (quantized) QuantizeColumns(b, {spec.heads * dim, *spec.rows}, scratch, group * dim);
   return b.Take();
 }
 

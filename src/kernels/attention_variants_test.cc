@@ -60,7 +60,6 @@ PagedAttentionSpec SpecOf(const Variant& v, const AttentionFixture& fixture) {
   return {.heads = fixture.heads(),
           .kv = fixture.layout(),
           .scale = 0.125f,
-          .f32_output = true,
           .window = v.window,
           .softcap = v.softcap};
 }

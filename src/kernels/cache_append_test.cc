@@ -198,7 +198,7 @@ TEST(CacheAppend, AttentionOverAppendedRowsIsSoftmaxOverTheirCodes) {
       for (int i = 0; i < kLength; i += 20)
         appender.Append(rows, i, std::min(i + 20, kLength), fixture.layer());
 
-      const PagedAttentionSpec spec = {.heads = kHeads, .kv = kv, .scale = 0.02f, .f32_output = true};
+      const PagedAttentionSpec spec = {.heads = kHeads, .kv = kv, .scale = 0.02f};
       codegen::KernelLibrary library(target);
       const Result<PagedAttentionKernels> kernels = CompilePagedAttention(spec, library);
       ASSERT_TRUE(kernels.ok() && library.Seal().ok());

@@ -152,15 +152,18 @@ void Merge(const HeadTile& tile, std::byte* running, const std::byte* partials, 
 /// Writes the output rows.
 void Finish(const HeadTile& tile, const std::byte* running) {
   const PagedAttentionSpec& spec = tile.args.spec;
-  const tensor::QuantizedRows output = {spec.heads * spec.kv.head_dim};
-  const int column = tile.column(), row_bytes = spec.f32_output ? 4 * output.k : output.row_stride();
+  // Without rows: float rows, but for the distance from one to the next.
+  const tensor::QuantizedRows output = {spec.heads * spec.kv.head_dim,
+                                        spec.rows.value_or(tensor::ActivationType::kF32)};
+  const int column = tile.column(), row_bytes = spec.rows ? output.row_stride() : 4 * output.k;
+  const int parameters = output.is_float() ? 0 : output.scale_offset() + column / output.group() * 4;
   const std::size_t running_bytes = static_cast<std::size_t>(Group(spec)) * AttentionQueryBytes(spec);
   for (int r = 0; r < tile.rows; ++r) {
     const std::byte* row = tile.args.output + static_cast<std::size_t>(tile.first_row + r) * row_bytes;
     std::int64_t arguments[kFinishArguments];
     arguments[kFinishRunning] = Address(running + r * running_bytes);
-    arguments[kFinishBytes] = Address(row + (spec.f32_output ? 4 * column : column));
-    arguments[kFinishParameters] = Address(row + output.scale_offset() + column / output.kGroup * 4);
+    arguments[kFinishBytes] = Address(row + column * Row(output.type).element_bytes);
+    arguments[kFinishParameters] = Address(row + parameters);
     arguments[kFinishScratch] = Address(tile.scratch);
     tile.args.code.finish(arguments);
   }
@@ -276,10 +279,20 @@ Status CheckShape(const PagedAttentionSpec& spec) {
     return Unsupported("attention with " + std::to_string(spec.heads) + " heads over " +
                        std::to_string(kv.kv_heads) + " KV heads: the first must be a multiple of the second");
   }
-  if (!spec.f32_output && Group(spec) * kv.head_dim % tensor::QuantizedRows::kGroup != 0) {
+  return Status::Ok();
+}
+
+Status CheckRows(const PagedAttentionSpec& spec) {
+  if (!spec.rows) return Status::Ok();
+  const tensor::ActivationRow& row = Row(*spec.rows);
+  if (*spec.rows == tensor::ActivationType::kU8Token) {
+    return Unsupported("attention into rows of type " + std::string(row.name) +
+                       ", which need a whole row at once; use rows of floats and quantise them");
+  }
+  if (row.group != 0 && Group(spec) * spec.kv.head_dim % row.group != 0) {
     return Unsupported("attention with " + std::to_string(Group(spec)) + " heads of " +
-                       std::to_string(kv.head_dim) +
-                       " per KV head has no whole groups of 32 to quantise; use rows of floats");
+                       std::to_string(spec.kv.head_dim) + " per KV head has no whole groups of " +
+                       std::to_string(row.group) + " to quantise; use rows of floats");
   }
   return Status::Ok();
 }
@@ -296,6 +309,7 @@ int AttentionKernelRows(const PagedAttentionSpec& spec, int size) {
 
 Status CheckPagedAttention(const PagedAttentionSpec& spec) {
   VIVACE_RETURN_IF_ERROR(CheckShape(spec));
+  VIVACE_RETURN_IF_ERROR(CheckRows(spec));
   if (!IsKvType(spec.kv.type)) {
     return Unsupported("attention over a KV cache of type " + std::string(Row(spec.kv.type).name) +
                        "; use float16, bfloat16, float32 or int8");

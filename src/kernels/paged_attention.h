@@ -1,11 +1,12 @@
 // The attention phase of -O2: causal attention over the paged cache, one task per (tile of rows of one
-// sequence, KV head) or, for few tiles, per range of chunks of it; then 8-bit quantisation of the output rows
-// where the next phase wants it. Reduces over chunks of KvLayout::kChunkTokens absolute positions merged in
-// order, so the bits do not depend on the tile, the batch, how the prompt was chunked, or how the chunks were
-// split over tasks.
+// sequence, KV head) or, for few tiles, per range of chunks of it; its results go out as floats or as the
+// rows that the next phase wants, with the bits that quantising the floats would give. Reduces over chunks of
+// KvLayout::kChunkTokens absolute positions merged in order, so the bits do not depend on the tile, the
+// batch, how the prompt was chunked, or how the chunks were split over tasks.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "codegen/kernel_library.h"
 #include "kernels/task.h"
@@ -16,11 +17,13 @@ namespace vivace::kernels {
 
 struct PagedAttentionSpec {
   int heads;
-  tensor::KvLayout kv;      // kv_heads, head_dim, type, and the strides (blocks and layers known)
-  float scale;              // usually 1 / sqrt(head_dim)
-  bool f32_output = false;  // rows of floats instead of 8-bit ones
-  int window = 0;           // a row sees its own position and the window - 1 before; 0: all of them
-  float softcap = 0;        // scores become softcap * tanh(score / softcap); 0: they stay
+  tensor::KvLayout kv;  // kv_heads, head_dim, type, and the strides (blocks and layers known)
+  float scale;          // usually 1 / sqrt(head_dim)
+  /// Rows of the result, as QuantizedRows{heads * head_dim, *rows}: any type but kU8Token. Quantised types
+  /// need whole groups among the columns of one KV head. None: f32 [rows][heads * head_dim].
+  std::optional<tensor::ActivationType> rows = std::nullopt;
+  int window = 0;     // a row sees its own position and the window - 1 before; 0: all of them
+  float softcap = 0;  // scores become softcap * tanh(score / softcap); 0: they stay
 };
 
 /// Token rows of a tile that one kernel call takes at most: the best for step.attention_tiles. Tiles of any
@@ -62,7 +65,7 @@ struct PagedAttentionArgs {
   PagedAttentionCode code;
   const float* q;  // [rows][heads * head_dim]
   const std::byte* kv_layer;
-  std::byte* output;  // QuantizedRows{heads * head_dim}, or f32 [rows][heads * head_dim]
+  std::byte* output;  // as PagedAttentionSpec::rows says
   AttentionSplits splits = {};
 };
 TaskKernel PagedAttentionKernel();

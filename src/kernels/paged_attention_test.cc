@@ -36,7 +36,10 @@ void Interpreted(const std::int64_t* arguments) {
 }
 
 PagedAttentionSpec SpecOf(const AttentionFixture& fixture) {
-  return {.heads = fixture.heads(), .kv = fixture.layout(), .scale = 0.125f};
+  return {.heads = fixture.heads(),
+          .kv = fixture.layout(),
+          .scale = 0.125f,
+          .rows = tensor::ActivationType::kU8Group32};
 }
 
 PagedAttentionCode InterpretedCode(const PagedAttentionSpec& spec,
@@ -149,7 +152,7 @@ void ExpectFloatsMatchSoftmax(const AttentionFixture& fixture, PagedAttentionSpe
 TEST_F(PagedAttention, InterpretedFloatsMatchSoftmaxInDouble) {
   const AttentionFixture fixture(6, 3, 64, DType::kF16, {21}, 16);
   PagedAttentionSpec spec = SpecOf(fixture);
-  spec.f32_output = true;
+  spec.rows = std::nullopt;
   ExpectFloatsMatchSoftmax(fixture, spec, InterpretedCode(spec));
 }
 
@@ -230,7 +233,7 @@ TEST_F(PagedAttentionCompiled, MatchesSoftmaxInDouble) {
 TEST_F(PagedAttentionCompiled, FloatsMatchSoftmaxInDouble) {
   const AttentionFixture fixture(9, 3, 64, DType::kF16, {300}, 17);
   PagedAttentionSpec spec = SpecOf(fixture);
-  spec.f32_output = true;
+  spec.rows = std::nullopt;
   const Compiled compiled(spec);
   ExpectFloatsMatchSoftmax(fixture, spec, compiled.code);
 }

@@ -68,11 +68,14 @@ void SetSpec(const Program& program, Phase& phase) {
       phase.spec = GemmSpec(program, phase, kernels::Epilogue::kLogits);
       break;
     case PhaseKind::kPagedAttention:
-    case PhaseKind::kPagedAttentionF32:
-      phase.spec = kernels::PagedAttentionSpec{phase.heads,  program.kv,
-                                               phase.scale,  phase.kind == PhaseKind::kPagedAttentionF32,
-                                               phase.window, phase.softcap};
+    case PhaseKind::kPagedAttentionF32: {
+      kernels::PagedAttentionSpec spec{.heads = phase.heads, .kv = program.kv, .scale = phase.scale};
+      if (phase.kind == PhaseKind::kPagedAttention) spec.rows = tensor::ActivationType::kU8Group32;
+      spec.window = phase.window;
+      spec.softcap = phase.softcap;
+      phase.spec = spec;
       break;
+    }
     default:
       phase.spec = std::monostate{};
   }
