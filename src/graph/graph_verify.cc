@@ -6,6 +6,8 @@
 
 #include "base/status_macros.h"
 #include "graph/graph.h"
+#include "kernels/epilogue_spec.h"
+#include "tensor/quantized_rows.h"
 
 namespace vivace::graph {
 namespace {
@@ -17,6 +19,10 @@ bool IsRows(const Type& type) {
 }
 bool IsFloatRows(const Type& type) {
   return IsRows(type) && type.dtype == DType::kF32 && type.width > 0;
+}
+/// Rows of one of the activation types that linear layers on packed weights take.
+bool IsActivationRows(const Type& type) {
+  return IsRows(type) && type.width > 0 && tensor::ActivationOf(type.dtype).has_value();
 }
 bool IsVector(const Type& type, int width) {
   return type == Type::Vector(DType::kF32, width);
@@ -67,12 +73,16 @@ class NodeRules {
         return Add();  // two alike operands, as add
       case Op::kGatherRows:
         return GatherRows();
+      case Op::kPad:
+        return Pad();
       case Op::kQuantize:
         return Quantize();
       case Op::kRmsScale:
         return RmsScale();
       case Op::kScaleRows:
         return ScaleRows();
+      case Op::kMaxima:
+        return Maxima();
     }
     return "unknown op";
   }
@@ -95,6 +105,10 @@ class NodeRules {
   std::string Gives(const Type& expected) const {
     if (Out() == expected) return "";
     return "gives " + TypeText(expected) + ", declared as " + TypeText(Out());
+  }
+
+  static bool IsPadded(int from, int to) {
+    return to % 32 == 0 && to > from && to - static_cast<std::int64_t>(from) < 64;
   }
 
   std::string Embed() const {
@@ -122,10 +136,10 @@ class NodeRules {
   }
   std::string Linear() const {
     if (std::string e = Arity(2); !e.empty()) return e;
-    const bool quantised = IsRows(In(0)) && In(0).dtype == DType::kU8Group32;
-    if (!quantised && !IsFloatRows(In(0))) return "the first operand must be rows of f32 or u8g32";
+    const bool quantised = IsActivationRows(In(0));
+    if (!quantised && !IsFloatRows(In(0))) return "the first operand must be rows of f32 or quantised rows";
     if (!IsWeight(1) || In(1).static_rows == 0) return "the second operand must be a weight [n, k]";
-    if (In(1).width != In(0).width) {
+    if (In(1).width != In(0).width && !(quantised && IsPadded(In(1).width, In(0).width))) {
       return "the weight takes " + std::to_string(In(1).width) + " inputs, the operand is " + TypeText(In(0));
     }
     return Gives(WithWidth(In(0), DType::kF32, In(1).static_rows));
@@ -176,6 +190,7 @@ class NodeRules {
     if (In(1) != In(0) && !(IsWeight(1) && IsVector(In(1), In(0).width))) {
       return "the second operand must be alike rows or an f32 weight as wide";
     }
+    if (!IsWeight(1) && Attr().offset != 0) return "an offset goes with a weight only";
     return Gives(In(0));
   }
   std::string GatherRows() const {
@@ -185,11 +200,22 @@ class NodeRules {
     expected.rows = Rows::kLogits;
     return Gives(expected);
   }
+  std::string Pad() const {
+    if (std::string e = Arity(1); !e.empty()) return e;
+    if (!IsFloatRows(In(0))) return "the operand must be rows of f32";
+    if (!IsPadded(In(0).width, Out().width))
+      return "must fill up to a multiple of 32, by less than 64 columns";
+    return Gives(WithWidth(In(0), DType::kF32, Out().width));
+  }
   std::string Quantize() const {
     if (std::string e = Arity(1); !e.empty()) return e;
-    if (!IsFloatRows(In(0)) || In(0).width % 32 != 0)
-      return "the operand must be rows of f32 in groups of 32";
-    return Gives(WithWidth(In(0), DType::kU8Group32, In(0).width));
+    if (!IsFloatRows(In(0))) return "the operand must be rows of f32";
+    const auto rows = tensor::ActivationOf(Out().dtype);
+    if (!rows) return "gives rows of an activation type, not " + TypeText(Out());
+    if (In(0).width % 32 != 0 || In(0).width % tensor::QuantizedRows{In(0).width, *rows}.group() != 0) {
+      return "the operand's width must be a multiple of 32 and of the type's group";
+    }
+    return Gives(WithWidth(In(0), Out().dtype, In(0).width));
   }
   std::string RmsScale() const {
     if (std::string e = Arity(1); !e.empty()) return e;
@@ -202,6 +228,13 @@ class NodeRules {
     if (!IsFloatRows(In(0))) return "the first operand must be rows of f32";
     if (In(1) != WithWidth(In(0), DType::kF32, 0)) return "the second operand must be one f32 per row";
     return Gives(In(0));
+  }
+
+  std::string Maxima() const {
+    if (std::string e = Arity(1); !e.empty()) return e;
+    // The stride of wider rows would not fit 32 bits.
+    if (!IsFloatRows(In(0)) || In(0).width > (1 << 28)) return "the operand must be rows of f32";
+    return Gives(WithWidth(In(0), DType::kF32, kernels::MaximaRows{In(0).width}.row_stride() / 4));
   }
 
   const Body& body_;
@@ -335,6 +368,14 @@ Status Verifier::CheckLayer(const std::string& where, const Layer& layer, std::v
   return CheckBindings(where, layer);
 }
 
+/// True when a body's second output is the maxima of its first.
+bool PutsOutMaxima(const Body& body) {
+  const Value& second = body.value(body.outputs[1]);
+  if (second.kind != ValueKind::kNode) return false;
+  const Node& node = body.node(second.node);
+  return node.op == Op::kMaxima && node.inputs[0] == body.outputs[0];
+}
+
 Status Verifier::Run() const {
   for (const Body& body : graph_.bodies) VIVACE_RETURN_IF_ERROR(CheckBody(body));
   std::vector<Type> carried;
@@ -343,8 +384,11 @@ Status Verifier::Run() const {
     VIVACE_RETURN_IF_ERROR(CheckLayer("layer " + std::to_string(i), graph_.layers[i], carried));
   }
   VIVACE_RETURN_IF_ERROR(CheckLayer("epilogue", graph_.epilogue, carried));
-  if (carried.size() != 1 || carried[0] != Type::Logits(DType::kF32, graph_.vocabulary)) {
+  if (carried.empty() || carried[0] != Type::Logits(DType::kF32, graph_.vocabulary)) {
     return Fail("epilogue", "must put out one f32[L, " + std::to_string(graph_.vocabulary) + "], the logits");
+  }
+  if (carried.size() > 2 || (carried.size() == 2 && !PutsOutMaxima(graph_.body(graph_.epilogue.body)))) {
+    return Fail("epilogue", "must put out nothing after the logits but their maxima");
   }
   return Status::Ok();
 }

@@ -46,7 +46,7 @@ std::string MessageFor(const std::string& text) {
 }
 
 TEST(GraphVerify, AcceptsEveryOpUsedRightly) {
-  EXPECT_EQ(MessageFor(WithLayer(R"(  %m: f32[T, 64] = mul %x, @v
+  EXPECT_EQ(MessageFor(WithLayer(R"(  %m: f32[T, 64] = mul %x, @v {offset = 1}
   %n: f32[T, 64] = rms_norm %m, @v {eps = 1e-05, offset = 1}
   %n8: u8g32[T, 64] = quantize %n
   %l: f32[T, 32] = linear %n8, @w
@@ -61,8 +61,31 @@ TEST(GraphVerify, AcceptsEveryOpUsedRightly) {
   %g: f32[T, 64] = gelu_mul %h, %x
   %e: f32[T, 64] = scale %g {scale = 8}
   %c: f32[T, 64] = softcap %e {softcap = 30}
+  %p: f32[T, 96] = pad %c
+  %p8: i16g32[T, 96] = quantize %p
+  %pl: f32[T, 32] = linear %p8, @w
+  %max: f32[T, 48] = maxima %pl
   %y: f32[T, 64] = add %c, %x)")),
             "");
+}
+
+TEST(GraphVerify, QuantisesToEveryActivationType) {
+  for (const std::string type : {"u8g32", "u8g64", "u8token", "i16g32", "bf16r", "f32r"}) {
+    const std::string nodes =
+        "  %q: " + type + "[T, 64] = quantize %x\n  %l: f32[T, 32] = linear %q, @w\n" + std::string(kGood);
+    EXPECT_EQ(MessageFor(WithLayer(nodes)), "") << type;
+  }
+}
+
+TEST(GraphVerify, LogitsMayBeFollowedByTheirMaximaOnly) {
+  const auto with = [](std::string_view more, std::string_view outputs) {
+    std::string text = WithLayer(kGood);
+    text.replace(text.find("-> %logits"), 10, outputs);
+    return text.insert(text.find("prologue prologue"), more);
+  };
+  EXPECT_EQ(MessageFor(with("  %m: f32[L, 48] = maxima %logits\n", "-> %logits, %m")), "");
+  EXPECT_EQ(MessageFor(with("  %m: f32[L, 10] = add %logits, %logits\n", "-> %logits, %m")),
+            "graph 'g', epilogue: must put out nothing after the logits but their maxima");
 }
 
 struct BadLayer {
@@ -102,7 +125,7 @@ constexpr BadLayer kBadLayers[] = {
     BadLayer{"%b: f32[T, 64] = rms_norm %x, @w {eps = 1}",
              "(rms_norm): the second operand must be an f32 weight as wide"},
     BadLayer{"%b: f32[T, 32] = linear %positions, @w",
-             "(linear): the first operand must be rows of f32 or u8g32"},
+             "(linear): the first operand must be rows of f32 or quantised rows"},
     BadLayer{"%b: f32[T, 32] = linear %x, @v", "(linear): the second operand must be a weight [n, k]"},
     BadLayer{"%c: f32[T, 32] = linear %x, @w\n%b: f32[T, 32] = linear %c, @w",
              "(linear): the weight takes 64 inputs, the operand is f32[T, 32]"},
@@ -122,8 +145,17 @@ constexpr BadLayer kBadLayers[] = {
              "(mul): the second operand must be alike rows or an f32 weight as wide"},
     BadLayer{"%c: f32[L, 64] = gather_rows %x\n%b: f32[L, 64] = gather_rows %c",
              "(gather_rows): the operand must have T rows"},
-    BadLayer{"%b: u8g32[T, 64] = quantize %positions",
-             "(quantize): the operand must be rows of f32 in groups of 32"},
+    BadLayer{"%b: u8g32[T, 64] = quantize %positions", "(quantize): the operand must be rows of f32"},
+    BadLayer{"%b: f32[T, 64] = quantize %x", "(quantize): gives rows of an activation type, not f32[T, 64]"},
+    BadLayer{"%c: f32[T, 32] = linear %x, @w\n%b: u8g64[T, 32] = quantize %c",
+             "(quantize): the operand's width must be a multiple of 32 and of the type's group"},
+    BadLayer{"%b: i16g32[T, 32] = quantize %x", "(quantize): gives i16g32[T, 64], declared as i16g32[T, 32]"},
+    BadLayer{"%b: f32[T, 64] = pad %x", "(pad): must fill up to a multiple of 32, by less than 64 columns"},
+    BadLayer{"%b: f32[T, 128] = pad %x", "(pad): must fill up to a multiple of 32, by less than 64 columns"},
+    BadLayer{"%c: f32[T, 96] = pad %x\n%b: f32[T, 32] = linear %c, @w",
+             "(linear): the weight takes 64 inputs, the operand is f32[T, 96]"},
+    BadLayer{"%b: f32[T, 64] = mul %x, %x {offset = 1}", "(mul): an offset goes with a weight only"},
+    BadLayer{"%b: f32[T, 64] = maxima %x", "(maxima): gives f32[T, 48], declared as f32[T, 64]"},
     BadLayer{"%b: f32[T] = rms_scale %x", "(rms_scale): eps must be positive"},
     BadLayer{"%b: f32[T, 64] = scale_rows %x, %x",
              "(scale_rows): the second operand must be one f32 per row"}};
