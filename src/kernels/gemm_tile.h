@@ -21,8 +21,8 @@ namespace vivace::kernels {
 /// kTileGroups its groups of activations, and the result is added to.
 enum TileArgument { kTileInput, kTileUnit, kTileResult, kTileParameters, kTileGroups, kTileArguments };
 /// Arguments of an expand kernel: the packed unit at the start of a block, where the expanded slice goes, and
-/// how many blocks of the class it has.
-enum ExpandArgument { kExpandUnit, kExpandResult, kExpandBlocks, kExpandArguments };
+/// how many blocks of the class it has; the unit's trailer, which only BuildFloatExpand reads (kChannel).
+enum ExpandArgument { kExpandUnit, kExpandResult, kExpandBlocks, kExpandTrailer, kExpandArguments };
 
 /// A unit that was expanded for prefill, in a worker's scratch: per step along k, in sequence, s8
 /// [q = 0 .. step/4 - 1][2 vectors][16][4], f32 scale[32], f32 minimum[32] when the class has minimums, i32
