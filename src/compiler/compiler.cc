@@ -19,9 +19,21 @@ double MsSince(Clock::time_point start) {
 }
 
 Status CheckOptions(const CompileOptions& options) {
-  if (options.level != 0 && options.level != 2) {
+  if (options.level < 0 || options.level > 2) {
     return InvalidArgument("there is no optimization level " + std::to_string(options.level) +
-                           "; this build knows 0 and 2");
+                           "; this build knows 0, 1 and 2");
+  }
+  for (const int size : options.compile_sizes.value_or(std::vector<int>())) {
+    if (size < 1)
+      return InvalidArgument("a compile size of " + std::to_string(size) + " rows; give 1 or more");
+  }
+  int last = 0;
+  for (const int end : options.compile_ranges_endpoints) {
+    if (end <= last) {
+      return InvalidArgument("a compile range ends at " + std::to_string(end) + " rows after " +
+                             std::to_string(last) + "; give ascending ends of 1 or more");
+    }
+    last = end;
   }
   if (options.kv_type != tensor::DType::kF16 && options.kv_type != tensor::DType::kF32) {
     return InvalidArgument("the KV cache cannot be " + std::string(tensor::Row(options.kv_type).name) +
@@ -39,17 +51,22 @@ Result<program::Program> CompilePortable(const graph::Graph& graph, const Compil
   return program;
 }
 
+codegen::Target TargetOf(const CompileOptions& options) {
+  return options.target ? *options.target : codegen::HostTarget();
+}
+
 /// Runs passes and lowering until no linear layer is rejected: those that fit no fused phase stay on float
 /// rows in the next round. Every round names another one, or is the last.
 Result<program::Program> LowerFusedParts(const graph::Graph& graph, const CompileOptions& options,
                                          CompileReport& report) {
-  PassContext context{options.level};
+  PassContext context{options.level, options.activation, options.kv_type, TargetOf(options), {}};
+  const PassSelection selection{options.disabled_passes, options.enabled_passes};
   std::vector<RejectedWeight> all;
   while (true) {
     Clock::time_point start = Clock::now();
     graph::Graph copy = graph;
-    VIVACE_ASSIGN_OR_RETURN(
-        PassRun run, RunPasses(copy, context, PassList(), options.disabled_passes, options.dumps.graph));
+    VIVACE_ASSIGN_OR_RETURN(PassRun run,
+                            RunPasses(copy, context, PassList(), selection, options.dumps.graph));
     report.passes = std::move(run.records);
     report.graph_text = std::move(run.graph_text);
     report.passes_ms += MsSince(start);
@@ -73,10 +90,11 @@ Result<program::Program> LowerFusedParts(const graph::Graph& graph, const Compil
 Result<program::Program> CompileFused(const graph::Graph& graph, const CompileOptions& options,
                                       CompileReport& report) {
   VIVACE_ASSIGN_OR_RETURN(program::Program program, LowerFusedParts(graph, options, report));
+  program.level = options.level;
   VIVACE_RETURN_IF_ERROR(program::Verify(program));
   const Clock::time_point start = Clock::now();
   if (!options.machine_code) return program;
-  VIVACE_RETURN_IF_ERROR(MakeKernels(program));
+  VIVACE_RETURN_IF_ERROR(MakeKernels(program, TargetOf(options)));
   report.kernels_ms = MsSince(start);
   report.kernels = program.library->size();
   for (int i = 0; i < report.kernels; ++i) {
@@ -85,17 +103,18 @@ Result<program::Program> CompileFused(const graph::Graph& graph, const CompileOp
   return program;
 }
 
-/// Level 2, or nothing and a note when the graph or the CPU does not fit it.
+/// Level 1 or 2, or nothing and a note when the graph or the CPU does not fit it.
 Result<std::optional<program::Program>> TryFused(const graph::Graph& graph, const CompileOptions& options,
                                                  CompileReport& report) {
-  if (options.machine_code && !CanMakeKernels()) {
-    report.notes.push_back("-O2 needs a CPU with AVX2, FMA and F16C; running as -O0");
+  const std::string level = "-O" + std::to_string(options.level);
+  if (options.machine_code && !CanMakeKernels(TargetOf(options))) {
+    report.notes.push_back(level + " needs a CPU with AVX2, FMA and F16C; running as -O0");
     return std::optional<program::Program>();
   }
   Result<program::Program> program = CompileFused(graph, options, report);
   if (program.ok()) return std::optional<program::Program>(std::move(program).value());
   if (program.status().code() != StatusCode::kUnsupported) return program.status();
-  report.notes.push_back("-O2 cannot take this model, running as -O0: " + program.status().message());
+  report.notes.push_back(level + " cannot take this model, running as -O0: " + program.status().message());
   return std::optional<program::Program>();
 }
 
@@ -137,7 +156,7 @@ Result<program::Program> Compile(graph::Graph graph, const CompileOptions& optio
   VIVACE_RETURN_IF_ERROR(CheckOptions(options));
   VIVACE_RETURN_IF_ERROR(graph::Verify(graph));
   std::optional<program::Program> program;
-  if (options.level == 2) {
+  if (options.level > 0) {
     VIVACE_ASSIGN_OR_RETURN(program, TryFused(graph, options, out));
   }
   if (!program) {

@@ -4,10 +4,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "codegen/target.h"
 #include "graph/graph.h"
 #include "program/program.h"
 #include "tensor/dtype.h"
@@ -25,10 +28,30 @@ struct DumpSet {
 /// "graph,phase,vir,asm" in any selection. The error names the word and lists the known ones.
 Result<DumpSet> ParseDumpSet(std::string_view text);
 
+/// How the rows that linear layers take are rounded (design: activations by weight class).
+enum class ActivationDType : std::uint8_t {
+  kAuto,      // as each weight class has it by default
+  kUint8,     // 8 bits with a zero point per 32 or 64
+  kInt16,     // two planes of 8 bits per 32
+  kBFloat16,  // bfloat16, for weights of bfloat16
+  kFloat32,   // not at all
+};
+
 struct CompileOptions {
-  int level = 2;                                  // 0: no passes, portable kernels; 2: all passes, own code
-  tensor::DType kv_type = tensor::DType::kF16;    // kF16 or kF32
-  std::vector<std::string> disabled_passes = {};  // names of the pass list
+  /// 0: no passes, portable kernels; 1: fast fusions, general shape; 2: all passes, ranges and sizes.
+  int level = 2;
+  tensor::DType kv_type = tensor::DType::kF16;  // kF16 or kF32
+  ActivationDType activation = ActivationDType::kAuto;
+  /// Names of the pass list: passes that do not run though the level has them, and passes that run though it
+  /// has not. A name in both is refused.
+  std::vector<std::string> disabled_passes = {};
+  std::vector<std::string> enabled_passes = {};
+  /// Numbers of rows that get tile plans of their own; none given: the level's (-O2: 1, 2, 4, 8, 16).
+  std::optional<std::vector<int>> compile_sizes = std::nullopt;
+  /// Ascending ends of the ranges of rows that get tile plans: {16, 512} gives 1..16 and 17..512.
+  std::vector<int> compile_ranges_endpoints = {};
+  int threads = 1;                                       // that will run the program
+  std::optional<codegen::Target> target = std::nullopt;  // none: codegen::HostTarget()
   DumpSet dumps = {};
   bool machine_code = true;  // false: stops before kernels are made; phases and their text are complete
 };
@@ -49,8 +72,8 @@ struct CompileReport {
   std::string graph_text, phase_text, vir_text, assembly_text;  // as CompileOptions::dumps asks
 };
 
-/// kInvalidArgument: an unknown pass name, or a level or KV type that does not exist. A graph that level 2
-/// cannot take (weight types, sizes, CPU) is lowered as level 0, and report->notes says why.
+/// kInvalidArgument: an unknown pass name, or a level, KV type or compile size that does not exist. A graph
+/// that levels 1 and 2 cannot take (CPU, heads) is lowered as level 0, and report->notes says why.
 Result<program::Program> Compile(graph::Graph graph, const CompileOptions& options,
                                  CompileReport* report = nullptr);
 

@@ -193,7 +193,10 @@ TEST(Compile, RefusesWhatDoesNotExist) {
   const auto message = [](const CompileOptions& options) {
     return Compile(Tiny(), options).status().message();
   };
-  EXPECT_EQ(message({.level = 7}), "there is no optimization level 7; this build knows 0 and 2");
+  EXPECT_EQ(message({.level = 7}), "there is no optimization level 7; this build knows 0, 1 and 2");
+  EXPECT_EQ(message({.compile_sizes = {{0}}}), "a compile size of 0 rows; give 1 or more");
+  EXPECT_EQ(message({.compile_ranges_endpoints = {8, 8}}),
+            "a compile range ends at 8 rows after 8; give ascending ends of 1 or more");
   EXPECT_EQ(message({.kv_type = tensor::DType::kQ8_0}),
             "the KV cache cannot be q8_0; this build knows f16 and f32");
   EXPECT_NE(message({.disabled_passes = {"x"}, .machine_code = false}).find("there is no pass 'x'"),
@@ -322,7 +325,7 @@ TEST(Compile, UnknownDumpNamesTheKnownOnes) {
 TEST(Compile, MakesMachineCodeWhereTheCpuRunsIt) {
   CompileReport report;
   const program::Program program = CompileOrDie(Tiny(), {}, report);
-  if (!CanMakeKernels()) {
+  if (!CanMakeKernels(codegen::HostTarget())) {
     EXPECT_EQ(program.level, 0);
     EXPECT_EQ(report.notes.size(), 1u);
     GTEST_SKIP() << report.notes[0];

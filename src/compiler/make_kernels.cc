@@ -32,12 +32,12 @@ struct MakePhaseKernels {
 
 }  // namespace
 
-bool CanMakeKernels() {
-  return codegen::KernelLibrary::Supported();
+bool CanMakeKernels(const codegen::Target& target) {
+  return codegen::KernelLibrary::Supported(target);
 }
 
-Status MakeKernels(program::Program& program) {
-  program.library = std::make_unique<codegen::KernelLibrary>();
+Status MakeKernels(program::Program& program, const codegen::Target& target) {
+  program.library = std::make_unique<codegen::KernelLibrary>(target);
   for (program::Body& body : program.bodies) {
     for (program::Phase& phase : body.phases) {
       VIVACE_RETURN_IF_ERROR(std::visit(MakePhaseKernels{*program.library, phase}, phase.spec));

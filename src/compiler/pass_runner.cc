@@ -10,8 +10,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Status CheckNames(std::span<const PassRow> passes, const std::vector<std::string>& disabled) {
-  for (const std::string& name : disabled) {
+bool Has(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+Status CheckNames(std::span<const PassRow> passes, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
     std::string known;
     bool found = false;
     for (const PassRow& pass : passes) {
@@ -30,13 +34,17 @@ Status InPass(const PassRow& pass, const Status& status) {
 }  // namespace
 
 Result<PassRun> RunPasses(graph::Graph& graph, const PassContext& context, std::span<const PassRow> passes,
-                          const std::vector<std::string>& disabled, bool dump) {
-  VIVACE_RETURN_IF_ERROR(CheckNames(passes, disabled));
+                          const PassSelection& selection, bool dump) {
+  VIVACE_RETURN_IF_ERROR(CheckNames(passes, selection.disabled));
+  VIVACE_RETURN_IF_ERROR(CheckNames(passes, selection.enabled));
+  for (const std::string& name : selection.enabled) {
+    if (Has(selection.disabled, name)) return InvalidArgument("pass '" + name + "' is both on and off");
+  }
   PassRun run;
   if (dump) run.graph_text = "// graph\n" + graph::Print(graph);
   for (const PassRow& pass : passes) {
-    if (pass.level > context.level) continue;
-    if (std::find(disabled.begin(), disabled.end(), pass.name) != disabled.end()) continue;
+    if (pass.level > context.level && !Has(selection.enabled, pass.name)) continue;
+    if (Has(selection.disabled, pass.name)) continue;
     const Clock::time_point start = Clock::now();
     const Result<bool> changed = pass.run(graph, context);
     if (!changed.ok()) return InPass(pass, changed.status());

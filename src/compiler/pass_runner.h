@@ -14,10 +14,10 @@ struct PassRun {
   std::string graph_text;  // when asked: the graph before, and after each pass that changed it
 };
 
-/// Runs every pass of `passes` whose level is at most context.level and whose name is not in `disabled`.
-/// kInvalidArgument: `disabled` has a name that is in no list. kInternal: a pass left a broken graph; the
-/// message names the pass.
+/// Runs every pass of `passes` whose level is at most context.level and that `selection` does not disable,
+/// and those that it enables. kInvalidArgument: `selection` has a name that is no pass, or is in both lists.
+/// kInternal: a pass left a broken graph; the message names the pass.
 Result<PassRun> RunPasses(graph::Graph& graph, const PassContext& context, std::span<const PassRow> passes,
-                          const std::vector<std::string>& disabled, bool dump);
+                          const PassSelection& selection, bool dump);
 
 }  // namespace vivace::compiler

@@ -45,13 +45,21 @@ TEST(PassRunner, RunsPassesOfTheLevelInOrderAndTimesThem) {
 TEST(PassRunner, LowerLevelsAndDisabledPassesDoNotRun) {
   graph::Graph graph = Tiny();
   EXPECT_EQ(RunPasses(graph, PassContext{1}, kPasses, {}, false)->records.size(), 1u);
-  EXPECT_EQ(RunPasses(graph, PassContext{2}, kPasses, {"rename"}, false)->records.size(), 1u);
+  EXPECT_EQ(RunPasses(graph, PassContext{2}, kPasses, {{"rename"}, {}}, false)->records.size(), 1u);
   EXPECT_EQ(graph.name, "llama");
+}
+
+TEST(PassRunner, APassOfAHigherLevelRunsWhenItIsEnabled) {
+  graph::Graph graph = Tiny();
+  EXPECT_EQ(RunPasses(graph, PassContext{1}, kPasses, {{}, {"rename"}}, false)->records.size(), 2u);
+  EXPECT_EQ(graph.name, "renamed");
+  EXPECT_EQ(RunPasses(graph, PassContext{1}, kPasses, {{"rename"}, {"rename"}}, false).status().message(),
+            "pass 'rename' is both on and off");
 }
 
 TEST(PassRunner, UnknownNameIsRefusedWithTheKnownOnes) {
   graph::Graph graph = Tiny();
-  const Result<PassRun> run = RunPasses(graph, PassContext{2}, kPasses, {"fuse_everything"}, false);
+  const Result<PassRun> run = RunPasses(graph, PassContext{2}, kPasses, {{"fuse_everything"}, {}}, false);
   EXPECT_EQ(run.status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(run.status().message(), "there is no pass 'fuse_everything'; the passes are nothing, rename");
 }
