@@ -2,6 +2,8 @@
 #include "kernels/pack_panels.h"
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
 
 #include "base/check.h"
 #include "kernels/pack_units.h"
@@ -31,6 +33,8 @@ void Check(const Columns& columns) {
   const auto& [layout, order, sources, rope_rows, head_dim] = columns;
   const bool rope = order == ColumnOrder::kRopePairs || order == ColumnOrder::kRopeHalves;
   VIVACE_CHECK(layout.k % 32 == 0 && layout.k % layout.row().block_k == 0);
+  VIVACE_CHECK(layout.width() == layout.k ||
+               (layout.width() < layout.k && layout.row().scales == tensor::WeightScale::kNone));
   VIVACE_CHECK(!rope || (head_dim % kUnitColumns == 0 && rope_rows % head_dim == 0));
   VIVACE_CHECK(
       order != ColumnOrder::kGateUpPairs ||
@@ -70,6 +74,27 @@ Found Find(const Columns& columns, int column) {
   return {};
 }
 
+// Rows of a unit that are shorter than k, with zeros behind them.
+class PaddedRows {
+ public:
+  explicit PaddedRows(const PanelLayout& layout)
+      : row_bytes_(SourceRowBytes(layout)),
+        stride_(tensor::RowBytes(*tensor::DTypeOf(layout.type), layout.k)),
+        rows_(kUnitColumns * stride_) {}
+  // The rows are padded copies afterwards, until the next call.
+  void Pad(UnitRows& rows) {
+    for (std::size_t lane = 0; lane < kUnitColumns; ++lane) {
+      std::byte* copy = rows_.data() + lane * stride_;
+      std::memcpy(copy, rows.data[lane], row_bytes_);
+      rows.data[lane] = copy;
+    }
+  }
+
+ private:
+  std::size_t row_bytes_, stride_;
+  std::vector<std::byte> rows_;
+};
+
 // Bytes of a row of scales or minimums.
 std::size_t ScaleRowBytes(const PanelLayout& layout) {
   if (layout.row().scale_group == 0) return sizeof(float);
@@ -80,7 +105,7 @@ std::size_t ScaleRowBytes(const PanelLayout& layout) {
 
 std::size_t SourceRowBytes(const PanelLayout& layout) {
   const auto type = tensor::DTypeOf(layout.type);
-  return type ? tensor::RowBytes(*type, layout.k) : static_cast<std::size_t>(layout.k);
+  return type ? tensor::RowBytes(*type, layout.width()) : static_cast<std::size_t>(layout.k);
 }
 
 void PackPanels(const PanelLayout& layout, ColumnOrder order, const std::vector<PackSource>& sources,
@@ -91,6 +116,8 @@ void PackPanels(const PanelLayout& layout, ColumnOrder order, const std::vector<
   // Columns past N read a row of zeros.
   const bool padded = last_panel == layout.panels() && layout.n % PanelLayout::kColumns != 0;
   const std::vector<std::byte> zeros(padded ? std::max(row_bytes, scale_bytes) : 0);
+  std::optional<PaddedRows> padding;
+  if (layout.width() != layout.k) padding.emplace(layout);
   PackUnit* const pack = kPackers[static_cast<std::size_t>(layout.type)];
   for (int u = 2 * first_panel; u < 2 * last_panel; ++u) {
     UnitRows rows{};
@@ -105,6 +132,7 @@ void PackPanels(const PanelLayout& layout, ColumnOrder order, const std::vector<
       if (source.scales != nullptr) rows.scales[lane] = source.scales + row * scale_bytes;
       if (source.minimums != nullptr) rows.minimums[lane] = source.minimums + row * scale_bytes;
     }
+    if (padding) padding->Pad(rows);
     pack(rows, layout.k, panels + static_cast<std::size_t>(u) * layout.unit_bytes());
   }
 }

@@ -9,8 +9,8 @@
 
 namespace vivace::kernels {
 
-/// Rows [rows, k] of one weight. For a class with a checkpoint type, `data` has rows of that type and the
-/// rest is null. The others come as planes, each row after the other:
+/// Rows [rows, layout.width()] of one weight. For a class with a checkpoint type, `data` has rows of that
+/// type and the rest is null. The others come as planes, each row after the other:
 ///   data      codes, a byte each [rows, k]: 0 .. 15 (kNibble) or signed (kSignedByte)
 ///   scales    f16 [rows, groups]; kChannel: f32 [rows]
 ///   minimums  f16 [rows, groups]; only for kF16Minimum
@@ -24,7 +24,7 @@ struct PackSource {
 /// Bytes of one row of PackSource::data.
 std::size_t SourceRowBytes(const tensor::PanelLayout& layout);
 
-/// Packs `sources` (k of each is layout.k, rows together layout.n) into `panels` (layout.bytes(), 64-byte
+/// Packs `sources` (rows of layout.width(), together layout.n) into `panels` (layout.bytes(), 64-byte
 /// aligned), panels [first_panel, last_panel) only. kRopePairs and kRopeHalves apply to the first rope_rows
 /// rows (Q and K), heads of head_dim, a multiple of 32; the rows after them are plain. Sources that share
 /// a panel must each have a multiple of 32 rows unless the order is kPlain.

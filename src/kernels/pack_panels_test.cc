@@ -107,36 +107,42 @@ TEST_P(PackPanelsTest, PackedBytesAreNearlyTheCheckpoints) {
   EXPECT_LE(static_cast<double>(layout.bytes()), 1.06 * source);
 }
 
-// Rows of Q, K (rotated) and V behind one another; expected row by column.
+// Two heads of Q and one of K (rotated), one of V behind one another; expected row by column.
 template <class RowOf>
-void ExpectRope(DType type, int k, ColumnOrder order, RowOf&& row_of) {
+void ExpectRope(DType type, int k, ColumnOrder order, int head, RowOf&& row_of) {
   Random random(2);
-  const CheckpointRows q(random, type, 128, k), kv(random, type, 64, k), v(random, type, 64, k);
-  const PanelLayout layout{tensor::ClassOf(type), k, 256};
+  const CheckpointRows q(random, type, 2 * head, k), kv(random, type, head, k), v(random, type, head, k);
+  const PanelLayout layout{tensor::ClassOf(type), k, 4 * head};
   const auto panels =
       Pack(layout, order, {{q.bytes.data(), q.rows}, {kv.bytes.data(), kv.rows}, {v.bytes.data(), v.rows}},
-           192, 64);
-  for (int c = 0; c < 256; ++c) {
-    const int row = c < 192 ? row_of(c) : c;
-    ExpectColumn(layout, panels, c,
-                 row < 128   ? q.Values(row)
-                 : row < 192 ? kv.Values(row - 128)
-                             : v.Values(row - 192));
+           3 * head, head);
+  for (int c = 0; c<4 * head; c += head> 64 ? 3 : 1) {
+    const int row = c < 3 * head ? row_of(c) : c;
+    const std::vector<float> expected = row < 2 * head   ? q.Values(row)
+                                        : row < 3 * head ? kv.Values(row - 2 * head)
+                                                         : v.Values(row - 3 * head);
+    ExpectColumn(layout, panels, c, expected);
+    ExpectUnpacked(layout, panels, c, expected);
   }
 }
 
+constexpr int kHeads[] = {64, 96, 128, 256};
+
 TEST_P(PackPanelsTest, RopePairsAreLaneAlignedWithinTheirUnit) {
-  ExpectRope(type(), small_k(), ColumnOrder::kRopePairs,
-             [](int c) { return c / 32 * 32 + (c % 16) * 2 + (c % 32 >= 16 ? 1 : 0); });
+  for (const int head : kHeads) {
+    ExpectRope(type(), small_k(), ColumnOrder::kRopePairs, head,
+               [](int c) { return c / 32 * 32 + (c % 16) * 2 + (c % 32 >= 16 ? 1 : 0); });
+  }
 }
 
 TEST_P(PackPanelsTest, RopeHalvesPutTheRowsHalfAHeadApartIntoTheSameLane) {
   // Heads of 64: units of rows 0 .. 15 with 32 .. 47, and 16 .. 31 with 48 .. 63.
-  ExpectRope(type(), small_k(), ColumnOrder::kRopeHalves, [](int c) {
-    const int in_head = c % 64;
-    constexpr int kFirst[] = {0, 32, 16, 48};
-    return c - in_head + kFirst[in_head / 16] + in_head % 16;
-  });
+  for (const int head : kHeads) {
+    ExpectRope(type(), small_k(), ColumnOrder::kRopeHalves, head, [head](int c) {
+      const int unit = c % head / 32, lane = c % 32;
+      return c / head * head + unit * 16 + (lane < 16 ? lane : lane - 16 + head / 2);
+    });
+  }
 }
 
 TEST_P(PackPanelsTest, GateAndUpAlternateByUnits) {
@@ -164,6 +170,31 @@ TEST_P(PackPanelsTest, RangesOfPanelsTouchOnlyTheirOwn) {
   EXPECT_EQ(std::memcmp(parts.data(), untouched.data(), 3 * layout.panel_bytes()), 0);
   PackPanels(layout, ColumnOrder::kPlain, sources, 0, 0, 0, 3, parts.data());
   EXPECT_TRUE(parts == whole);
+}
+
+void ExpectPadded(DType type, int width) {
+  Random random(6);
+  const CheckpointRows rows(random, type, 41, width);
+  PanelLayout layout{tensor::ClassOf(type), (width + 31) / 32 * 32, rows.rows};
+  layout.source_k = width;
+  const auto panels = Pack(layout, ColumnOrder::kPlain, {{rows.bytes.data(), rows.rows}});
+  EXPECT_TRUE(panels.Intact());
+  for (int c = 0; c < rows.rows; c += 5) {
+    std::vector<float> expected = rows.Values(c);
+    Guarded<float> values(width);
+    UnpackColumn(layout, panels.data(), c, values.data());
+    EXPECT_TRUE(values.Intact());
+    EXPECT_EQ(std::memcmp(values.data(), expected.data(), values.bytes()), 0) << width << ' ' << c;
+    expected.resize(layout.k);
+    ExpectColumn(layout, panels, c, expected);
+  }
+  for (int c = rows.rows; c < 64; ++c) ExpectZeros(layout, panels, c);
+}
+
+// Widths that are no multiple of 32: the rest of k is zero, and UnpackColumn does not write it.
+TEST(PackFloats, RowsOfAnyWidthArePaddedByZeros) {
+  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16})
+    for (const int width : {1000, 72, 33, 7}) ExpectPadded(type, width);
 }
 
 std::string Text(const std::vector<SourceRows>& ranges) {

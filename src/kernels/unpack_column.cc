@@ -127,7 +127,7 @@ const std::byte* UnpackGroup(const WeightClassRow& row, const std::byte* block, 
 }
 
 void UnpackFloats(const PanelLayout& layout, const std::byte* unit, int lane, float* out) {
-  for (int k = 0; k < layout.k; ++k) {
+  for (int k = 0; k < layout.width(); ++k) {
     switch (layout.row().coding) {
       case WeightCoding::kF32:
         std::memcpy(&out[k], unit + k * kLine + 4 * lane, 4);

@@ -7,8 +7,8 @@
 
 namespace vivace::kernels {
 
-/// Writes the layout.k values of a column below layout.n to out: exactly those of tensor::DequantizeRow for
-/// the row that was packed there (column = row in the kPlain order). Pure.
+/// Writes the layout.width() values of a column below layout.n to out: exactly those of tensor::DequantizeRow
+/// for the row that was packed there (column = row in the kPlain order). Pure.
 void UnpackColumn(const tensor::PanelLayout& layout, const std::byte* panels, int column, float* out);
 
 }  // namespace vivace::kernels

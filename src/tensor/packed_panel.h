@@ -3,8 +3,9 @@
 //
 // A panel is two *units* of 32 columns one after the other, so that a task on one unit reads one sequential
 // stream. Unit u holds output columns 32u .. 32u+31 as 2 vectors of 16 (v = 0, 1). Along k a unit is a
-// sequence of blocks (weight_class.h: k and bytes of each). Columns past N (N padded to 64) are zero. Inside
-// a block, in this order:
+// sequence of blocks (weight_class.h: k and bytes of each). Columns past N (N padded to 64) are zero, and so
+// are the k past the source's where floats have a width that is no multiple of 32. Inside a block, in this
+// order:
 //
 //   floats      F32, F16: [v][16 columns] of one k. BF16: [v][16 columns][2 k].
 //   header      classes with kSuper: f16 d[32] (64 B); with kSuperMinimum: f16 d[32], f16 m[32] (128 B)
@@ -30,14 +31,18 @@ namespace vivace::tensor {
 
 struct PanelLayout {
   WeightClass type;
-  int k;  // multiple of 32 and of the class's block
-  int n;  // output columns before padding
+  int k;             // multiple of 32 and of the class's block
+  int n;             // output columns before padding
+  int source_k = 0;  // elements of a source row, when fewer than k: what follows them is zero. Float classes
+                     // only; 0: k
 
   static constexpr int kColumns = 64;
   static constexpr int kUnitColumns = 32;
   static constexpr int kTrailerBytes = 256;  // kChannel
 
   constexpr const WeightClassRow& row() const { return Row(type); }
+  /// Elements of a source row.
+  constexpr int width() const { return source_k != 0 ? source_k : k; }
   constexpr int blocks() const { return k / row().block_k; }
   constexpr int panels() const { return (n + kColumns - 1) / kColumns; }
   /// Bytes of the trailer of a unit, 0 for most classes.
