@@ -1,19 +1,15 @@
-// What every benchmark measures against, in one place: loops that need registers only, plain reads of memory,
-// workers on cores of their own, and medians of bodies that run in turns (machines drift, so only what ran
-// side by side is compared). Thread safety: none; a benchmark drives it from its main thread.
+// What every benchmark measures with, in one place: memory, workers on cores of their own that run the loops
+// of codegen/machine_loops.h, and medians of bodies that run in turns (machines drift, so only what ran side
+// by side is compared). Thread safety: none; a benchmark drives it from its main thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <optional>
-#include <string_view>
 #include <vector>
 
 #include "base/worker_team.h"
-#include "codegen/kernel_library.h"
-#include "codegen/target.h"
+#include "codegen/machine_loops.h"
 #include "kernels/task.h"
 
 namespace vivace::bench {
@@ -91,65 +87,12 @@ class Workers {
   Memory scratch_;
 };
 
-//  id  name  multiply-adds per 64-byte instruction
-#define VIVACE_REGISTER_LOOPS(X) \
-  X(Fma, "f32 fma", 16)          \
-  X(Dot4, "u8 x s8 dot", 64)     \
-  X(Dot2, "s16 x s16 dot", 32)   \
-  X(DotBf16, "bf16 dot", 32)
-
-enum class RegisterLoop : std::uint8_t {
-#define VIVACE_X(id, ...) k##id,
-  VIVACE_REGISTER_LOOPS(VIVACE_X)
-#undef VIVACE_X
-};
-struct RegisterLoopRow {
-  RegisterLoop id;
-  std::string_view name;
-  int products;
-};
-inline constexpr RegisterLoopRow kRegisterLoops[] = {
-#define VIVACE_X(id, name, products) {RegisterLoop::k##id, name, products},
-    VIVACE_REGISTER_LOOPS(VIVACE_X)
-#undef VIVACE_X
-};
-
-/// The fixed variants of a plain read: what they prefetch ahead. The best one counts.
-struct ReadVariant {
-  std::string_view name;
-  codegen::PrefetchDistances distances;
-};
-inline constexpr ReadVariant kReadVariants[] = {
-    {"no prefetch", {}},
-    {"T0 +2 KiB", {.far_bytes = 0, .near_bytes = 2048}},
-    {"T0 +4 KiB", {.far_bytes = 0, .near_bytes = 4096}},
-    {"T1 +8 KiB", {.far_bytes = 8192, .near_bytes = 0}},
-    {"T1 +8 KiB, T0 +1 KiB", {.far_bytes = 8192, .near_bytes = 1024}},
-};
-
-/// The loops as machine code for one target.
-class MachineLoops {
- public:
-  /// Fails where the target cannot run here.
-  static Result<std::unique_ptr<MachineLoops>> Create(const codegen::Target& target = codegen::HostTarget());
-
-  /// False for instructions that the target lacks.
-  bool Has(RegisterLoop loop) const { return loops_[static_cast<std::size_t>(loop)].has_value(); }
-  /// Runs a register-only loop once on the calling thread: Products(loop) multiply-adds.
-  void RunLoop(RegisterLoop loop) const;
-  double Products(RegisterLoop loop) const;
-  /// Reads `bytes` (a multiple of 512), `repeats` times.
-  void Read(std::size_t variant, const std::byte* data, std::size_t bytes, int repeats = 1) const;
-
- private:
-  explicit MachineLoops(const codegen::Target& target);
-  Status Compile();
-
-  codegen::Target target_;
-  codegen::KernelLibrary library_;
-  std::vector<std::optional<codegen::KernelId>> loops_;
-  std::vector<codegen::KernelId> reads_;
-};
+using codegen::kReadVariants;
+using codegen::kRegisterLoops;
+using codegen::MachineLoops;
+using codegen::ReadVariant;
+using codegen::RegisterLoop;
+using codegen::RegisterLoopRow;
 
 /// The same work on all workers at once: `bytes` are shared out in pieces. Rates are those of all together.
 void RunLoopOnAll(Workers& workers, const MachineLoops& loops, RegisterLoop loop);

@@ -40,6 +40,11 @@ class ModelRunner {
   void Run(const tensor::StepView& step) { executor_->Run(step); }
   std::span<const float> Logits(int index) { return executor_->Logits(index); }
 
+  // What `explain` measures on: the same program, executor and team that steps run on.
+  const program::Program& program() const { return program_; }
+  runtime::Executor& executor() { return *executor_; }
+  base::WorkerTeam& team() { return team_; }
+
   const models::ModelConfig& model() const { return model_; }
   int level() const { return program_.level; }
   int vocabulary() const { return program_.vocabulary; }

@@ -1,6 +1,7 @@
 #include "runtime/executor.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/check.h"
 #include "base/checked_math.h"
@@ -150,6 +151,14 @@ void Executor::Run(const tensor::StepView& step) {
   Walk(0, logit_count_ == 0 ? epilogue_ : phases_.size(), PlanFor(step_));
 }
 
+void Executor::RunTimed(const tensor::StepView& step, std::span<double> seconds) {
+  VIVACE_CHECK(seconds.size() == phases_.size());
+  std::fill(seconds.begin(), seconds.end(), 0.0);
+  timing_ = seconds;
+  Run(step);
+  timing_ = {};
+}
+
 std::span<const float> Executor::Logits(int index) {
   VIVACE_CHECK(index >= 0 && index < logit_count_);
   if (index < slice_first_ || index >= slice_first_ + step_.logit_count) {
@@ -178,6 +187,8 @@ void Executor::Walk(std::size_t first, std::size_t last, const std::vector<int>&
 void Executor::WalkAs(int worker, std::size_t first, std::size_t last, const std::vector<int>& tasks) {
   const kernels::TaskContext context{step_,
                                      scratch_ + static_cast<std::size_t>(worker) * kernels::kScratchBytes};
+  const bool timed = worker == 0 && !timing_.empty();
+  auto start = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
   for (std::size_t i = first; i < last; ++i) {
     // The other ranges are idle: everyone has left the phase before. The barrier publishes the reset.
     if (worker == 0 && i + 1 < last) ranges_[(i + 1) % 2].Reset(tasks[i + 1]);
@@ -188,6 +199,11 @@ void Executor::WalkAs(int worker, std::size_t first, std::size_t last, const std
       phase.kernel.run(arguments, task, context);
     }
     team_.barrier().Wait();
+    if (timed) {
+      const auto now = std::chrono::steady_clock::now();
+      timing_[i] = std::chrono::duration<double>(now - start).count();
+      start = now;
+    }
   }
 }
 

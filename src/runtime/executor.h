@@ -48,11 +48,17 @@ class Executor {
   /// Computes the step: K and V of all rows go to the cache. step.attention_tiles is not read. The arrays
   /// that step points to must live until the next Run.
   void Run(const tensor::StepView& step);
+  /// Run, and the seconds that each phase took until its barrier, by phase of all layers in execution order
+  /// (phase_count of them); 0 for those that did not run.
+  void RunTimed(const tensor::StepView& step, std::span<double> seconds);
   /// Logits [vocabulary] of the last Run's row step.logit_rows[index]. Valid until the next call. Rows beyond
   /// max_logit_rows run the last layer again, a slice at a time: ask in ascending order.
   std::span<const float> Logits(int index);
 
   const tensor::KvLayout& kv() const { return kv_; }
+  /// The KV cache, in kv()'s layout.
+  std::span<std::byte> kv_memory() const { return {kv_memory_.data(), kv_memory_.size()}; }
+  std::size_t phase_count() const { return phases_.size(); }
   std::size_t workspace_bytes() const { return workspace_.size(); }
 
  private:
@@ -84,6 +90,7 @@ class Executor {
   std::vector<int> tasks_;                  // by phase, of a step without a captured plan
   std::vector<tensor::AttentionTile> tiles_;
   base::TaskRanges ranges_[2];  // taken in turn, so that one barrier per phase is enough
+  std::span<double> timing_;    // of RunTimed, else empty; worker 0 writes it
 
   tensor::StepView step_;  // the last step, and the slice of logit rows in the buffer
   const std::int32_t* logit_rows_ = nullptr;

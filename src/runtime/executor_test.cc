@@ -200,6 +200,26 @@ TEST(Executor, MoreRowsThanTheBufferHoldsComeInSlicesWithTheSameBits) {
   EXPECT_EQ(Copy(wide.executor().Logits(1)), Copy(narrow.executor().Logits(1))) << "and back";
 }
 
+TEST(Executor, ATimedRunHasTheSameBitsAndATimeForEachPhaseThatRan) {
+  const TinyCheckpoint checkpoint;
+  Machine machine(kProgram, checkpoint, 2, {.max_rows = 8, .max_sequences = 4, .max_logit_rows = 4});
+  Executor& executor = machine.executor();
+  Batch batch;
+  batch.Add({5, 9, 200}, 0, 1);
+  executor.Run(batch.View());
+  const std::vector<float> untimed = Copy(executor.Logits(0));
+  std::vector<double> seconds(executor.phase_count(), -1.0);
+  ASSERT_EQ(seconds.size(), 12u);
+  executor.RunTimed(batch.View(), seconds);
+  EXPECT_EQ(Copy(executor.Logits(0)), untimed);
+  for (const double phase : seconds) EXPECT_GT(phase, 0);
+  Batch silent;
+  silent.Add({5, 9, 200}, 0, 0);
+  executor.RunTimed(silent.View(), seconds);
+  EXPECT_GT(seconds[9], 0);
+  EXPECT_EQ(seconds[10] + seconds[11], 0) << "the last layer is left out where no logits are wanted";
+}
+
 // Three prompts, then five decode steps of all three; the logits of every step in one row.
 std::vector<float> DecodeAll(Executor& executor) {
   std::vector<float> all;
