@@ -1,8 +1,10 @@
 #include "base/worker_team.h"
 
 #include <immintrin.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <cstddef>
 
 namespace vivace::base {
 namespace {
@@ -47,7 +49,10 @@ void SpinBarrier::Wait() {
   SpinUntil([&] { return generation_.load(std::memory_order_acquire) != generation; }, -1);
 }
 
-WorkerTeam::WorkerTeam(int workers) : size_(std::max(workers, 1)), barrier_(size_) {
+WorkerTeam::WorkerTeam(int workers) : WorkerTeam(WorkerPlacement{workers, {}}) {}
+
+WorkerTeam::WorkerTeam(const WorkerPlacement& placement)
+    : size_(std::max(placement.workers, 1)), cpus_(placement.cpus), barrier_(size_) {
   for (int worker = 1; worker < size_; ++worker) {
     threads_.emplace_back([this, worker] { WorkerLoop(worker); });
   }
@@ -73,7 +78,25 @@ void WorkerTeam::Run(void (*body)(void* context, int worker), void* context) {
   if (size_ > 1) SpinUntil([this] { return running_.load(std::memory_order_acquire) == 0; }, -1);
 }
 
+void WorkerTeam::PinCaller() const {
+  Pin(0);
+}
+
+// A CPU that was taken away since the placement was checked leaves the thread where it is: that costs speed
+// and nothing else.
+void WorkerTeam::Pin(int worker) const {
+  if (static_cast<std::size_t>(worker) >= cpus_.size()) return;
+  const auto cpu = static_cast<std::size_t>(cpus_[static_cast<std::size_t>(worker)]);
+  cpu_set_t* set = CPU_ALLOC(cpu + 1);
+  const std::size_t bytes = CPU_ALLOC_SIZE(cpu + 1);
+  CPU_ZERO_S(bytes, set);
+  CPU_SET_S(cpu, bytes, set);
+  ::sched_setaffinity(0, bytes, set);
+  CPU_FREE(set);
+}
+
 void WorkerTeam::WorkerLoop(int worker) {
+  Pin(worker);
   FlushDenormals();
   std::uint32_t seen = 0;
   while (true) {

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/cpu_placement.h"
+
 namespace vivace::base {
 
 /// Barrier of a fixed number of threads; spins, yields after a bound (cores may be shared). Sense-reversing,
@@ -28,12 +30,18 @@ class WorkerTeam {
  public:
   /// workers >= 1, the calling thread counted. No thread is made for workers == 1.
   explicit WorkerTeam(int workers);
+  /// The same with every worker but the caller's kept on its CPU, where the placement names CPUs.
+  explicit WorkerTeam(const WorkerPlacement& placement);
   ~WorkerTeam();
   WorkerTeam(const WorkerTeam&) = delete;
   WorkerTeam& operator=(const WorkerTeam&) = delete;
 
   int size() const { return size_; }
   SpinBarrier& barrier() { return barrier_; }
+
+  /// Keeps the calling thread on worker 0's CPU, where the placement names CPUs: for a thread that lives to
+  /// call Run. Threads that it makes later inherit that CPU.
+  void PinCaller() const;
 
   /// Calls body(context, worker) for worker = 0 .. size()-1 concurrently, and returns when all have returned.
   /// No allocation.
@@ -48,8 +56,10 @@ class WorkerTeam {
 
  private:
   void WorkerLoop(int worker);
+  void Pin(int worker) const;
 
   const int size_;
+  const std::vector<int> cpus_;  // by worker, or empty
   SpinBarrier barrier_;
   void (*body_)(void*, int) = nullptr;
   void* context_ = nullptr;

@@ -1,5 +1,8 @@
 #include "codegen/target.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <array>
 #include <string_view>
 
@@ -113,6 +116,21 @@ std::vector<Target> RunnableTargets() {
   features.avx_vnni = features.avx512_vnni = false;
   add();
   return targets;
+}
+
+Result<Target> TargetByName(std::string_view name, const std::vector<Target>& runnable) {
+  Target none;
+  none.name = NameOf(none);
+  if (name == none.name || (name == "auto" && runnable.empty())) return none;
+  if (name == "auto") return runnable.front();
+  std::vector<std::string_view> names = {"auto"};
+  for (const Target& target : runnable) {
+    if (target.name == name) return target;
+    names.push_back(target.name);
+  }
+  names.push_back(none.name);
+  return InvalidArgument(fmt::format("'{}' is no instruction set of this CPU: it must be one of {}", name,
+                                     fmt::join(names, ", ")));
 }
 
 }  // namespace vivace::codegen

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cpu_features.h"
+#include "vivace/status.h"
 
 namespace vivace::codegen {
 
@@ -58,5 +60,9 @@ Target TargetFor(const base::CpuFeatures& features);
 const Target& HostTarget();
 /// Every target that this CPU can run, the best first: the same CPU with features masked off.
 std::vector<Target> RunnableTargets();
+/// Of `runnable` (RunnableTargets()), the one of that name: "avx512-vnni", "avx2-vnni", "avx2". "auto" is the
+/// best of them; "none" is the target without machine code, as on a CPU without AVX2. Tests run with features
+/// masked off this way. kInvalidArgument: this CPU has no such target; the message lists those it has.
+Result<Target> TargetByName(std::string_view name, const std::vector<Target>& runnable);
 
 }  // namespace vivace::codegen
