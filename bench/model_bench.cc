@@ -6,13 +6,18 @@
 // Reads lines from standard input and answers each with one line:
 //   NAME prefill ROWS CONTEXT         seconds of ROWS tokens of one sequence behind CONTEXT tokens
 //   NAME decode SEQUENCES CONTEXT N   seconds of N steps of one token of each sequence behind CONTEXT tokens
+//   NAME score IDS LOGITS             reads i32 tokens of one fresh sequence from file IDS and writes the f32
+//   logits
+//                                     of every position to file LOGITS; answers the number of positions
 //   read                              bytes per second of a plain read of 512 MiB by all workers (best
 //   variant)
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -46,6 +51,27 @@ class Variant {
     return seconds;
   }
 
+  /// Logits of all positions of one sequence, in steps of 128 tokens. False when a file cannot be used.
+  bool Score(const std::string& ids_path, const std::string& logits_path, int& count) {
+    std::ifstream in(ids_path, std::ios::binary);
+    std::ofstream out(logits_path, std::ios::binary);
+    std::vector<std::int32_t> ids;
+    for (std::int32_t id; in.read(reinterpret_cast<char*>(&id), sizeof id);) ids.push_back(id);
+    constexpr int kChunk = 128;
+    for (int first = 0; first < static_cast<int>(ids.size()); first += kChunk) {
+      const int rows = std::min(kChunk, static_cast<int>(ids.size()) - first);
+      Step({{0, first, rows}}, true, ids.data());
+      for (int row = 0; row < rows; ++row) {
+        const std::span<const float> logits = runner_->Logits(row);
+        out.write(reinterpret_cast<const char*>(logits.data()),
+                  static_cast<std::streamsize>(logits.size_bytes()));
+      }
+    }
+    filled_[0] = 0;
+    count = static_cast<int>(ids.size());
+    return count > 0 && out.flush().good();
+  }
+
   double Decode(int sequences, int context, int steps) {
     Fill(sequences, context);
     const double start = bench::Seconds();
@@ -73,18 +99,22 @@ class Variant {
     }
   }
 
-  void Step(const std::vector<Part>& parts, bool logits) {
+  /// `ids`: the tokens of the sequence by position, of which all logits are wanted; none: made up, the last
+  /// one's logits.
+  void Step(const std::vector<Part>& parts, bool logits, const std::int32_t* ids = nullptr) {
     tokens_.clear(), positions_.clear(), slots_.clear(), logit_rows_.clear(), sequences_.clear();
     for (const Part& part : parts) {
       std::vector<std::int32_t>& own = blocks_[part.sequence];
       while (static_cast<int>(own.size()) * kBlock < part.first + part.rows) own.push_back(next_block_++);
       sequences_.push_back({static_cast<std::int32_t>(tokens_.size()), part.rows, part.first, own.data()});
       for (int position = part.first; position < part.first + part.rows; ++position) {
-        tokens_.push_back((position * 7919 + part.sequence * 31) % 40000 + 100);
+        tokens_.push_back(ids != nullptr ? ids[position]
+                                         : (position * 7919 + part.sequence * 31) % 40000 + 100);
+        if (ids != nullptr) logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()) - 1);
         positions_.push_back(position);
         slots_.push_back(own[static_cast<std::size_t>(position / kBlock)] * kBlock + position % kBlock);
       }
-      if (logits) logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()) - 1);
+      if (logits && ids == nullptr) logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()) - 1);
     }
     tensor::StepView step;
     step.rows = static_cast<std::int32_t>(tokens_.size());
@@ -150,9 +180,15 @@ class Bench {
     int a = 0, b = 0, c = 0;
     words >> name;
     if (name == "read") return std::printf("%.6g\n", Read()) > 0;
-    words >> what >> a >> b >> c;
+    words >> what;
     const auto found = variants_.find(name);
     if (found == variants_.end()) return false;
+    if (what == "score") {
+      std::string ids, logits;
+      words >> ids >> logits;
+      return found->second.Score(ids, logits, a) && std::printf("%d\n", a) > 0;
+    }
+    words >> a >> b >> c;
     if (what == "prefill" && a > 0) return std::printf("%.9g\n", found->second.Prefill(a, b)) > 0;
     if (what == "decode" && a > 0 && a <= kMaxSequences && c > 0)
       return std::printf("%.9g\n", found->second.Decode(a, b, c)) > 0;

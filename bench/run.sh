@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# ./dev bench [NAME] [ARGUMENTS]: 'llama' compares with llama.cpp, 'tokenizers' with Hugging Face tokenizers, 'onednn' with oneDNN; any other name is a binary of bench/; none runs all binaries but oneDNN's.
+# ./dev bench [NAME] [ARGUMENTS]: 'llama' compares commands with llama.cpp, 'model' steps of the default model or of --model FILE,
+# 'shapes TYPE..' writes files of a 1B shape for it, 'accuracy --text FILE' compares answers with float32; 'tokenizers' with Hugging Face tokenizers, 'onednn' with oneDNN; any other name is a binary of bench/; none runs all binaries but oneDNN's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 name=${1:-}
 [[ $# -gt 0 ]] && shift
 model=.cache/models/smollm2-135m.gguf
 
-if [[ $name == llama ]]; then
-  ./dev build release
+if [[ $name =~ ^(llama|model|shapes|accuracy)$ ]]; then
   venv=.cache/peers
   if [[ ! -f $venv/.ready ]]; then
     echo "== building llama.cpp from its Python package (about ten minutes)" >&2
@@ -15,7 +15,12 @@ if [[ $name == llama ]]; then
     CMAKE_ARGS=-DGGML_NATIVE=ON "$venv/bin/pip" install -q -r bench/requirements.txt
     touch "$venv/.ready"
   fi
-  exec "$venv/bin/python" bench/llama_compare.py --vivace build/release/vivace --model "$model" "$@"
+  case $name in
+    llama) ./dev build release; set -- llama_compare.py --vivace build/release/vivace --model "$model" "$@" ;;
+    shapes) set -- make_shape_gguf.py --tokenizer "$model" --out .cache/models "$@" ;;
+    *) ./dev build release -DVIVACE_BENCH=ON; set -- "${name}_compare.py" --bench build/release/model_bench --model "$model" "$@" ;;
+  esac
+  exec "$venv/bin/python" "bench/$1" "${@:2}"
 fi
 
 if [[ $name == tokenizers ]]; then
