@@ -2,7 +2,7 @@
 """How far Vivace and llama.cpp are from float32 over real text: KL divergence, top-1 flips, perplexity.
 
 usage: accuracy_compare.py --bench build/release/model_bench --model MODEL.gguf --text FILE [--positions 2048] [--float32 FILE.gguf]
-                           [--variant NAME:option=value,..]...
+                           [--variant NAME:option=value;..]...
 
 The text is cut into windows of 256 tokens, each a fresh sequence. The reference is llama.cpp (pinned by bench/requirements.txt) on the
 same weights widened to float32 (written to --float32 when it is not there) with a float32 cache and without flash attention; it equals

@@ -1,17 +1,22 @@
 // How long compiles take on one core: of kernels, built and compiled, beside their bars in microseconds; then
 // of a whole model (graph, passes, lowering, kernels) in milliseconds.
 // Usage: compile_bench [model.gguf]   (default .cache/models/smollm2-135m.gguf)
+// Besides the file: the shapes of a 1B and of a 70B model of 80 layers, with q4_0 weights that have no bytes.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "checkpoint/checkpoint.h"
 #include "codegen/kernel_library.h"
 #include "compiler/compiler.h"
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_tile.h"
+#include "models/dummy_checkpoint.h"
 #include "models/model_families.h"
 
 namespace vivace {
@@ -114,8 +119,8 @@ bool MeasureBars() {
          MeasureKernels("60 mixed kernels", 4000, [&] { return SixtyKernels(target); });
 }
 
-/// Prints one line, and the passes of the last run; false on an error.
-bool Measure(const graph::Graph& graph, int level) {
+/// Prints one line beside the bar, and the passes of the last run; false on an error.
+bool MeasureLevel(const graph::Graph& graph, int level, double bar_ms) {
   std::vector<double> passes, lower, kernels, total;
   compiler::CompileReport report;
   compiler::CompileOptions options;
@@ -131,32 +136,45 @@ bool Measure(const graph::Graph& graph, int level) {
     kernels.push_back(report.kernels_ms);
     total.push_back(report.total_ms);
   }
+  const double median = Median(total);
   std::printf(
-      "-O%d: %.3f ms (passes %.3f, lowering %.3f, %d kernels %.3f; %zu bytes of code), median of %d\n", level,
-      Median(total), Median(passes), Median(lower), report.kernels, Median(kernels), report.code_bytes,
-      kRuns);
-  for (const std::string& note : report.notes) std::printf("  %s\n", note.c_str());
+      "  -O%d: %.3f ms, bar %.0f ms  %s  (passes %.3f, lowering %.3f, %d kernels %.3f; %zu bytes of code)\n",
+      level, median, bar_ms, median <= bar_ms ? "met" : "MISSED", Median(passes), Median(lower),
+      report.kernels, Median(kernels), report.code_bytes);
+  for (const std::string& note : report.notes) std::printf("    %s\n", note.c_str());
   for (const compiler::PassRecord& pass : report.passes) {
-    std::printf("  %-22s %7.1f us\n", std::string(pass.name).c_str(), pass.us);
+    if (level == 2) std::printf("    %-28s %7.1f us\n", std::string(pass.name).c_str(), pass.us);
   }
   return true;
 }
 
+Status MeasureModel(const checkpoint::Checkpoint& file, const std::string& name, double bar_ms) {
+  VIVACE_ASSIGN_OR_RETURN(const models::ModelConfig config, models::ReadConfig(file));
+  VIVACE_ASSIGN_OR_RETURN(const auto weights, models::ReadWeights(file));
+  VIVACE_ASSIGN_OR_RETURN(const graph::Graph graph, models::BuildGraph(config, weights));
+  std::printf("%s, whole model, median of %d\n", name.c_str(), kRuns);
+  for (const int level : {0, 1, 2}) {
+    if (!MeasureLevel(graph, level, bar_ms)) return Internal("cannot compile");
+  }
+  return Status::Ok();
+}
+
+Status MeasureModels(const std::string& path) {
+  VIVACE_ASSIGN_OR_RETURN(const auto file, checkpoint::Checkpoint::Open(path));
+  VIVACE_RETURN_IF_ERROR(MeasureModel(*file, path, 20));
+  for (const auto& [shape, bar_ms] : {std::pair{"llama-3.2-1b", 20.0}, std::pair{"llama-3.1-70b", 30.0}}) {
+    VIVACE_ASSIGN_OR_RETURN(
+        const auto dummy, models::MakeDummyCheckpoint(shape, {.type = tensor::DType::kQ4_0, .fill = false}));
+    VIVACE_RETURN_IF_ERROR(MeasureModel(*dummy, shape, bar_ms));
+  }
+  return Status::Ok();
+}
+
 int Main(const char* path) {
   if (!MeasureBars()) return 1;
-  const auto fail = [](const Status& status) {
-    std::fprintf(stderr, "%s\n", status.message().c_str());
-    return 1;
-  };
-  const auto file = checkpoint::Checkpoint::Open(path);
-  if (!file.ok()) return fail(file.status());
-  const auto config = models::ReadConfig(**file);
-  if (!config.ok()) return fail(config.status());
-  const auto weights = models::ReadWeights(**file);
-  if (!weights.ok()) return fail(weights.status());
-  const auto graph = models::BuildGraph(*config, *weights);
-  if (!graph.ok()) return fail(graph.status());
-  return Measure(*graph, 0) && Measure(*graph, 2) ? 0 : 1;
+  const Status status = MeasureModels(path);
+  if (!status.ok()) std::fprintf(stderr, "%s\n", status.message().c_str());
+  return status.ok() ? 0 : 1;
 }
 
 }  // namespace

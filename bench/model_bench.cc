@@ -137,11 +137,11 @@ class Variant {
   std::vector<tensor::SequenceView> sequences_;
 };
 
-/// "O2:optimization-level=2,threads=2" -> its name, and the options set.
+/// "O2:optimization-level=2;threads=2" -> its name, and the options set.
 Result<std::string> Apply(const std::string& text, Options& options) {
   const std::size_t colon = text.find(':');
   std::istringstream settings(colon == std::string::npos ? "" : text.substr(colon + 1));
-  for (std::string setting; std::getline(settings, setting, ',');) {
+  for (std::string setting; std::getline(settings, setting, ';');) {
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos) return InvalidArgument("'" + setting + "' is not option=value");
     const Status status = options.Set(setting.substr(0, equals), setting.substr(equals + 1));
@@ -229,7 +229,7 @@ class Bench {
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: model_bench MODEL NAME:option=value,..  ...\n");
+    std::fprintf(stderr, "usage: model_bench MODEL NAME:option=value;..  ...\n");
     return 2;
   }
   vivace::Bench bench;

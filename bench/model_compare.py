@@ -2,7 +2,7 @@
 """Vivace's levels and types beside llama.cpp, step by step: prefill, decode, deep contexts, many sequences. Medians and ratios.
 
 usage: model_compare.py --bench build/release/model_bench --model MODEL.gguf [--rounds 7] [--threads 2] [--rows ROW,..]
-                        [--variant NAME:option=value,..]... [--no-llama] [--tokens 24]
+                        [--variant NAME:option=value;..]... [--no-llama] [--tokens 24]
 
 Every row runs in turns: llama.cpp, then each variant (default: O2), `--rounds` times; a ratio is the median over rounds of one by the
 other in the same round. Both sides run steps of the same tokens, compute the logits that a sampler needs and sample nothing. llama.cpp
@@ -174,7 +174,7 @@ def main():
     parser.add_argument("--variant", action="append")
     parser.add_argument("--no-llama", action="store_true")
     args = parser.parse_args()
-    variants = args.variant or [f"O2:optimization-level=2,threads={args.threads}"]
+    variants = args.variant or [f"O2:optimization-level=2;threads={args.threads}"]
     args.weight_bytes = matrix_bytes(args.model)
     llama = None if args.no_llama else Llama(args.model, args.threads, 8192)
     vivace = Vivace(args.bench, args.model, variants)
