@@ -37,6 +37,16 @@ std::optional<NodeId> BodyEditor::OnlyUser(ValueId id, Op op) const {
   return users[0];
 }
 
+std::optional<NodeId> BodyEditor::OnlyUserAmong(ValueId id, Op op) const {
+  std::optional<NodeId> found;
+  for (const NodeId user : Users(id)) {
+    if (body_.node(user).op != op) continue;
+    if (found) return std::nullopt;
+    found = user;
+  }
+  return found;
+}
+
 std::string BodyEditor::FreshName(const std::string& name, ValueKind kind) const {
   std::string fresh = name;
   const auto taken = [&](const graph::Value& value) {
@@ -62,9 +72,15 @@ ValueId BodyEditor::InsertAfter(NodeId position, Op op, const std::string& name,
   return output;
 }
 
-ValueId BodyEditor::Append(Op op, const std::string& name, std::vector<ValueId> inputs, graph::Type type) {
+ValueId BodyEditor::InsertBefore(NodeId position, Op op, const std::string& name, std::vector<ValueId> inputs,
+                                 graph::Type type, graph::Attributes attributes) {
+  return InsertAfter(NodeId{position.value - 1}, op, name, std::move(inputs), type, attributes);
+}
+
+ValueId BodyEditor::Append(Op op, const std::string& name, std::vector<ValueId> inputs, graph::Type type,
+                           graph::Attributes attributes) {
   return InsertAfter(NodeId{static_cast<std::int32_t>(body_.nodes.size()) - 1}, op, name, std::move(inputs),
-                     type);
+                     type, attributes);
 }
 
 void BodyEditor::Remove(NodeId id) {
@@ -84,6 +100,101 @@ void BodyEditor::ReplaceUses(ValueId from, ValueId to, std::optional<NodeId> exc
     std::replace(body_.nodes[i].inputs.begin(), body_.nodes[i].inputs.end(), from, to);
   }
   std::replace(body_.outputs.begin(), body_.outputs.end(), from, to);
+}
+
+std::optional<NodeId> BodyEditor::Producer(ValueId id) const {
+  const graph::Value& value = body_.value(id);
+  return value.kind == ValueKind::kNode ? std::optional(value.node) : std::nullopt;
+}
+
+bool BodyEditor::IsUsedOnce(ValueId id) const {
+  std::ptrdiff_t uses = 0;
+  for (const graph::Node& node : body_.nodes) uses += std::count(node.inputs.begin(), node.inputs.end(), id);
+  return uses == 1 && !IsOutput(id);
+}
+
+std::optional<NodeId> BodyEditor::OnlyProducer(ValueId id, Op op) const {
+  return IsUsedOnce(id) ? Producer(id, op) : std::nullopt;
+}
+
+int BodyEditor::GroupOf(ValueId id) const {
+  const std::optional<NodeId> producer = Producer(id);
+  return producer ? body_.node(*producer).group : -1;
+}
+
+std::vector<NodeId> BodyEditor::Members(int group) const {
+  std::vector<NodeId> members;
+  for (std::size_t i = 0; i < body_.nodes.size(); ++i) {
+    if (body_.nodes[i].group == group) members.push_back(NodeId{static_cast<std::int32_t>(i)});
+  }
+  return members;
+}
+
+/// `phases`: by node, a number below the count of nodes. True when the phases can run one after another:
+/// takes away those that wait for nothing until none is left.
+bool BodyEditor::CanRunInOrder(const std::vector<int>& phases) const {
+  const std::size_t count = body_.nodes.size();
+  std::vector<std::pair<int, int>> edges;
+  std::vector<int> waits(count, 0);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (const ValueId input : body_.nodes[i].inputs) {
+      const std::optional<NodeId> producer = Producer(input);
+      if (!producer) continue;
+      const int from = phases[static_cast<std::size_t>(producer->value)];
+      if (from == phases[i]) continue;
+      edges.emplace_back(from, phases[i]);
+      ++waits[static_cast<std::size_t>(phases[i])];
+    }
+  }
+  std::vector<char> is_done(count, 0);
+  bool moved = true;
+  while (moved) {
+    moved = false;
+    for (std::size_t phase = 0; phase < count; ++phase) {
+      if (is_done[phase] || waits[phase] != 0) continue;
+      is_done[phase] = 1;
+      moved = true;
+      for (const auto& [from, to] : edges) {
+        if (static_cast<std::size_t>(from) == phase) --waits[static_cast<std::size_t>(to)];
+      }
+    }
+  }
+  return std::find(is_done.begin(), is_done.end(), 0) == is_done.end();
+}
+
+bool BodyEditor::Join(const std::vector<NodeId>& nodes) {
+  std::vector<char> is_member(body_.nodes.size(), 0);
+  int group = -1, fresh = 0;
+  for (const NodeId id : nodes) {
+    const int own = body_.node(id).group;
+    is_member[static_cast<std::size_t>(id.value)] = 1;
+    if (own < 0) continue;
+    group = group < 0 ? own : std::min(group, own);
+    for (const NodeId member : Members(own)) is_member[static_cast<std::size_t>(member.value)] = 1;
+  }
+  // A phase is known by its first node.
+  std::vector<int> phases(body_.nodes.size());
+  int first_member = -1;
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    phases[i] = static_cast<int>(i);
+    const int own = body_.nodes[i].group;
+    fresh = std::max(fresh, own + 1);
+    if (is_member[i]) {
+      if (first_member < 0) first_member = static_cast<int>(i);
+      phases[i] = first_member;
+    } else if (own >= 0) {
+      phases[i] = Members(own)[0].value;
+    }
+  }
+  if (!CanRunInOrder(phases)) return false;
+  if (group < 0) group = fresh;
+  bool changed = false;
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    if (!is_member[i]) continue;
+    changed |= body_.nodes[i].group != group;
+    body_.nodes[i].group = group;
+  }
+  return changed;
 }
 
 bool BodyEditor::Group(const std::vector<NodeId>& nodes, std::optional<int> group) {

@@ -1,5 +1,4 @@
-// Adds the gated activation and the quantisation of its result to the group of the gate-up projection: they
-// become its epilogue.
+// Adds the quantisation of a gated activation to the phase that makes it.
 
 #include "compiler/body_editor.h"
 #include "compiler/pass_list.h"
@@ -7,19 +6,18 @@
 
 namespace vivace::compiler {
 
+using graph::NodeId;
+using graph::Op;
+
 Result<bool> FuseActQuant(graph::Graph& graph, const PassContext&) {
   bool changed = false;
   for (graph::Body& body : graph.bodies) {
     BodyEditor editor(body);
     for (std::size_t i = 0; i < body.nodes.size(); ++i) {
       const graph::Node& node = body.nodes[i];
-      if (node.op != graph::Op::kSiluMul) continue;
-      const auto quantize = editor.OnlyUser(node.output, graph::Op::kQuantize);
-      const graph::Value& gate = body.value(node.inputs[0]);
-      if (!quantize || gate.kind != graph::ValueKind::kNode) continue;
-      const std::vector<graph::NodeId> nodes{{static_cast<std::int32_t>(i)}, *quantize};
-      const int group = body.node(gate.node).group;
-      if (group >= 0 && NoneGrouped(editor, nodes)) changed |= editor.Group(nodes, group);
+      if (node.op != Op::kSiluMul && node.op != Op::kGeluMul) continue;
+      const std::vector<NodeId> rows = MatchQuantize(editor, node.output);
+      if (!rows.empty()) changed |= editor.Join(Together(rows, {NodeId{static_cast<std::int32_t>(i)}}));
     }
   }
   return changed;

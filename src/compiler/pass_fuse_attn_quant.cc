@@ -5,17 +5,33 @@
 #include "compiler/patterns.h"
 
 namespace vivace::compiler {
+namespace {
+
+using graph::NodeId;
+using graph::Op;
+using graph::ValueId;
+
+/// Quantisation sees whole groups among the columns of one KV head.
+bool HasWholeGroups(const graph::Attributes& attention, tensor::DType rows) {
+  const auto type = tensor::ActivationOf(rows);
+  if (!type || *type == tensor::ActivationType::kU8Token) return false;
+  const int group = tensor::Row(*type).group;
+  return group == 0 || attention.heads / attention.kv_heads * attention.head_dim % group == 0;
+}
+
+}  // namespace
 
 Result<bool> FuseAttnQuant(graph::Graph& graph, const PassContext&) {
   bool changed = false;
   for (graph::Body& body : graph.bodies) {
     BodyEditor editor(body);
     for (std::size_t i = 0; i < body.nodes.size(); ++i) {
-      if (body.nodes[i].op != graph::Op::kAttention) continue;
-      const auto quantize = editor.OnlyUser(body.nodes[i].output, graph::Op::kQuantize);
+      const graph::Node& node = body.nodes[i];
+      if (node.op != Op::kAttention) continue;
+      const auto quantize = editor.OnlyUser(node.output, Op::kQuantize);
       if (!quantize) continue;
-      const std::vector<graph::NodeId> nodes{{static_cast<std::int32_t>(i)}, *quantize};
-      if (NoneGrouped(editor, nodes)) changed |= editor.Group(nodes);
+      if (!HasWholeGroups(node.attributes, editor.type(editor.node(*quantize).output).dtype)) continue;
+      changed |= editor.Join({NodeId{static_cast<std::int32_t>(i)}, *quantize});
     }
   }
   return changed;

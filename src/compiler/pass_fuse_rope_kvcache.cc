@@ -1,7 +1,9 @@
-// Adds rotation and the write to the KV cache to the group that fuse_qkv made: they become its epilogue.
+// Rotation and the write to the KV cache: the epilogue of the phase that makes q, k and v where one does,
+// else one phase that reads all three.
 
 #include "compiler/body_editor.h"
 #include "compiler/pass_list.h"
+#include "compiler/patterns.h"
 
 namespace vivace::compiler {
 namespace {
@@ -10,9 +12,48 @@ using graph::NodeId;
 using graph::Op;
 using graph::ValueId;
 
-int GroupOf(const graph::Body& body, ValueId id) {
-  const graph::Value& value = body.value(id);
-  return value.kind == graph::ValueKind::kNode ? body.node(value.node).group : -1;
+struct Rotation {
+  std::optional<NodeId> rope;
+  ValueId input;  // of the rotation, or the value itself where there is none
+};
+
+Rotation MatchRotation(const BodyEditor& editor, ValueId value) {
+  const auto rope = editor.OnlyProducer(value, Op::kRope);
+  return {rope, rope ? editor.node(*rope).inputs[0] : value};
+}
+
+/// The group that makes a value before or after its rotation; -1: none.
+int GroupOf(const BodyEditor& editor, const Rotation& rotation) {
+  const int own = rotation.rope ? editor.node(*rotation.rope).group : -1;
+  return own >= 0 ? own : editor.GroupOf(rotation.input);
+}
+
+bool HasLinear(const BodyEditor& editor, int group) {
+  for (const NodeId id : editor.Members(group)) {
+    if (editor.node(id).op == Op::kLinear) return true;
+  }
+  return false;
+}
+
+bool Fuse(BodyEditor& editor, NodeId append) {
+  const graph::Node& node = editor.node(append);
+  const auto attention = editor.OnlyUserAmong(node.output, Op::kAttention);
+  if (!attention) return false;
+  const Rotation q = MatchRotation(editor, editor.node(*attention).inputs[0]);
+  const Rotation k = MatchRotation(editor, node.inputs[1]);
+  std::vector<NodeId> nodes{append};
+  for (const Rotation& rotation : {q, k}) {
+    if (rotation.rope) nodes.push_back(*rotation.rope);
+  }
+  const int group = GroupOf(editor, k);
+  if (group >= 0 && group == GroupOf(editor, q) && group == editor.GroupOf(node.inputs[2])) {
+    return editor.Join(Together(std::move(nodes), editor.Members(group)));
+  }
+  // A phase of f32 rows: neither a linear layer nor values of another phase's own.
+  for (const NodeId id : nodes) {
+    if (editor.node(id).group >= 0 && HasLinear(editor, editor.node(id).group)) return false;
+  }
+  return nodes.size() > 1 && editor.Join(nodes);
 }
 
 }  // namespace
@@ -22,16 +63,7 @@ Result<bool> FuseRopeKvCache(graph::Graph& graph, const PassContext&) {
   for (graph::Body& body : graph.bodies) {
     BodyEditor editor(body);
     for (std::size_t i = 0; i < body.nodes.size(); ++i) {
-      const graph::Node& node = body.nodes[i];
-      if (node.group >= 0) continue;
-      const NodeId id{static_cast<std::int32_t>(i)};
-      if (node.op == Op::kRope) {
-        const int group = GroupOf(body, node.inputs[0]);
-        if (group >= 0) changed |= editor.Group({id}, group);
-      } else if (node.op == Op::kKvAppend) {
-        const int group = GroupOf(body, node.inputs[1]);
-        if (group >= 0 && group == GroupOf(body, node.inputs[2])) changed |= editor.Group({id}, group);
-      }
+      if (body.nodes[i].op == Op::kKvAppend) changed |= Fuse(editor, NodeId{static_cast<std::int32_t>(i)});
     }
   }
   return changed;

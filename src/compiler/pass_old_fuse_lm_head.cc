@@ -6,7 +6,7 @@
 
 namespace vivace::compiler {
 
-Result<bool> FuseLmHead(graph::Graph& graph, const PassContext&) {
+Result<bool> OldFuseLmHead(graph::Graph& graph, const PassContext&) {
   bool changed = false;
   for (graph::Body& body : graph.bodies) {
     BodyEditor editor(body);

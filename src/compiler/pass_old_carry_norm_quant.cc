@@ -111,7 +111,7 @@ ValueId AddTail(graph::Body& body) {
 
 }  // namespace
 
-Result<bool> CarryNormQuant(graph::Graph& graph, const PassContext&) {
+Result<bool> OldCarryNormQuant(graph::Graph& graph, const PassContext&) {
   const std::vector<Layer*> order = LayersInOrder(graph);
   if (!Applies(graph, order)) return false;
   std::vector<std::string> next_norm;  // by layer in order: the norm of the one after it
