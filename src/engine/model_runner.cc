@@ -77,7 +77,8 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
   executor.max_sequences = config.max_num_seqs;
   executor.max_logit_rows = std::min(config.max_batched_tokens, std::max(kLogitRows, config.max_num_seqs));
   executor.max_positions = runner->max_model_len_;
-  executor.capture = runner->level() == 0 ? runtime::CaptureMode::kNone : runtime::CaptureMode::kFull;
+  executor.capture =
+      runner->level() == 0 ? runtime::CaptureMode::kNone : runtime::CaptureMode::kFullAndPiecewise;
   VIVACE_ASSIGN_OR_RETURN(executor.kv_blocks, runner->SizeCache(file, config, log));
   VIVACE_ASSIGN_OR_RETURN(runner->executor_, runtime::Executor::Create(runner->program_, *runner->weights_,
                                                                        runner->team_, executor));

@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::uint64_t kCacheLine = 64;
 
-int CountTasks(const BoundPhase& phase, const tensor::StepView& step) {
-  return phase.kernel.grid(phase.arguments(), step);
+bool IsAttention(const BoundPhase& phase) {
+  return std::holds_alternative<kernels::AttentionArgs>(phase.storage) ||
+         std::holds_alternative<kernels::PagedAttentionArgs>(phase.storage);
 }
 
 }  // namespace
@@ -23,6 +24,8 @@ Executor::Executor(const program::Program& program, base::WorkerTeam& team, cons
       team_(team),
       config_(config),
       kv_(program.kv),
+      decode_plans_(config.max_rows),
+      piecewise_plans_(config.max_rows),
       ranges_{base::TaskRanges(team.size()), base::TaskRanges(team.size())} {
   kv_.blocks = config.kv_blocks;
 }
@@ -34,7 +37,7 @@ Result<std::unique_ptr<Executor>> Executor::Create(const program::Program& progr
   std::unique_ptr<Executor> executor(new Executor(program, team, config));
   VIVACE_RETURN_IF_ERROR(executor->Allocate());
   VIVACE_RETURN_IF_ERROR(executor->Bind(weights));
-  if (config.capture == CaptureMode::kFull) executor->Capture();
+  executor->Capture();
   return executor;
 }
 
@@ -92,25 +95,48 @@ Status Executor::Bind(const WeightStore& weights) {
                             widened_, kv_,     kv_memory_.data(), splits_};
   VIVACE_CHECK(!program_.layers.empty());
   for (const program::Layer& layer : program_.layers) {
-    epilogue_ = phases_.size();
+    epilogue_ = static_cast<int>(phases_.size());
     for (const program::Phase& phase : program_.bodies.at(static_cast<std::size_t>(layer.body)).phases) {
       VIVACE_ASSIGN_OR_RETURN(BoundPhase bound, BindPhase(context, layer, phase));
+      facts_.push_back({.joined = false, .attention = IsAttention(bound)});
       phases_.push_back(std::move(bound));
     }
+    if (!facts_.empty()) facts_.back().joined = false;  // layers are apart
   }
-  tasks_.resize(phases_.size());
+  for (std::size_t i = static_cast<std::size_t>(epilogue_); i < facts_.size(); ++i) {
+    facts_[i].last_layer = true;
+  }
   return Status::Ok();
 }
 
 void Executor::Capture() {
-  const int largest = std::min({config_.max_sequences, config_.max_rows, config_.max_logit_rows});
-  for (int rows = 1; rows <= largest; ++rows) {
+  std::vector<const BoundPhase*> phases;
+  for (const BoundPhase& phase : phases_) phases.push_back(&phase);
+  const CapturedPlan uncounted(phases, facts_);
+  counted_ = uncounted;
+  epilogue_interval_ = counted_.IntervalOf(epilogue_);
+  std::vector<int> sizes = config_.capture_sizes;
+  if (sizes.empty()) {
+    for (int rows = 1; rows <= config_.max_sequences; ++rows) sizes.push_back(rows);
+  }
+  const CaptureMode mode = config_.capture;
+  const bool pieces = mode != CaptureMode::kNone && mode != CaptureMode::kFullDecodeOnly;
+  const bool whole = mode != CaptureMode::kNone && mode != CaptureMode::kPiecewise;
+  const int largest_decode = std::min({config_.max_sequences, config_.max_rows, config_.max_logit_rows});
+  for (const int rows : sizes) {
+    if (rows < 1 || rows > config_.max_rows) continue;
     tensor::StepView step;
     step.rows = step.sequence_count = step.attention_tile_count = step.logit_count = rows;
-    CapturedPlan plan;
-    plan.tasks.reserve(phases_.size());
-    for (const BoundPhase& phase : phases_) plan.tasks.push_back(CountTasks(phase, step));
-    decode_plans_.push_back(std::move(plan));
+    if (pieces) {
+      CapturedPlan plan = uncounted;
+      plan.Capture(PlanKind::kPiecewise, facts_, step);
+      piecewise_plans_.Add(rows, std::move(plan));
+    }
+    if (whole && rows <= largest_decode) {
+      CapturedPlan plan = uncounted;
+      plan.Capture(PlanKind::kFull, facts_, step);
+      decode_plans_.Add(rows, std::move(plan));
+    }
   }
 }
 
@@ -130,13 +156,17 @@ void Executor::FillTiles(const tensor::StepView& step) {
   for (RopeTable& table : ropes_) table.Extend(last_position + 1);
 }
 
-const std::vector<int>& Executor::PlanFor(const tensor::StepView& step) {
+CapturedPlan& Executor::PlanFor(const tensor::StepView& step) {
   const bool uniform_decode = step.sequence_count == step.rows && step.logit_count == step.rows;
-  if (uniform_decode && static_cast<std::size_t>(step.rows) <= decode_plans_.size()) {
-    return decode_plans_[static_cast<std::size_t>(step.rows) - 1].tasks;
+  if (CapturedPlan* plan = uniform_decode ? decode_plans_.Find(step.rows) : nullptr) {
+    last_plan_ = PlanKind::kFull;
+    return *plan;
   }
-  for (std::size_t i = 0; i < phases_.size(); ++i) tasks_[i] = CountTasks(phases_[i], step);
-  return tasks_;
+  CapturedPlan* plan = piecewise_plans_.Find(step.rows);
+  last_plan_ = plan != nullptr ? PlanKind::kPiecewise : PlanKind::kCounted;
+  CapturedPlan& chosen = plan != nullptr ? *plan : counted_;
+  chosen.Count(step);
+  return chosen;
 }
 
 void Executor::Run(const tensor::StepView& step) {
@@ -148,7 +178,8 @@ void Executor::Run(const tensor::StepView& step) {
   step_.logit_count = std::min(logit_count_, config_.max_logit_rows);
   FillTiles(step);
   // Without logits nothing of the last layer is wanted.
-  Walk(0, logit_count_ == 0 ? epilogue_ : phases_.size(), PlanFor(step_));
+  const CapturedPlan& plan = PlanFor(step_);
+  Walk(plan, 0, logit_count_ == 0 ? epilogue_interval_ : static_cast<int>(plan.intervals().size()));
 }
 
 void Executor::RunTimed(const tensor::StepView& step, std::span<double> seconds) {
@@ -174,34 +205,38 @@ void Executor::RunSlice(int first_logit) {
   slice_first_ = first_logit;
   step_.logit_rows = logit_rows_ + first_logit;
   step_.logit_count = std::min(logit_count_ - first_logit, config_.max_logit_rows);
-  for (std::size_t i = epilogue_; i < phases_.size(); ++i) tasks_[i] = CountTasks(phases_[i], step_);
-  Walk(epilogue_, phases_.size(), tasks_);
+  counted_.Count(step_, epilogue_);
+  Walk(counted_, epilogue_interval_, static_cast<int>(counted_.intervals().size()));
 }
 
-void Executor::Walk(std::size_t first, std::size_t last, const std::vector<int>& tasks) {
-  if (first == last) return;
-  ranges_[first % 2].Reset(tasks[first]);
-  team_.Run([&](int worker) { WalkAs(worker, first, last, tasks); });
+void Executor::Walk(const CapturedPlan& plan, int first_interval, int last_interval) {
+  if (first_interval == last_interval) return;
+  ranges_[first_interval % 2].Reset(plan.intervals()[static_cast<std::size_t>(first_interval)].tasks);
+  team_.Run([&](int worker) { WalkAs(worker, plan, first_interval, last_interval); });
 }
 
-void Executor::WalkAs(int worker, std::size_t first, std::size_t last, const std::vector<int>& tasks) {
+void Executor::WalkAs(int worker, const CapturedPlan& plan, int first_interval, int last_interval) {
   const kernels::TaskContext context{step_,
                                      scratch_ + static_cast<std::size_t>(worker) * kernels::kScratchBytes};
+  const PlanInterval* intervals = plan.intervals().data();
   const bool timed = worker == 0 && !timing_.empty();
   auto start = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
-  for (std::size_t i = first; i < last; ++i) {
-    // The other ranges are idle: everyone has left the phase before. The barrier publishes the reset.
-    if (worker == 0 && i + 1 < last) ranges_[(i + 1) % 2].Reset(tasks[i + 1]);
-    const BoundPhase& phase = phases_[i];
-    const void* arguments = phase.arguments();
+  for (int i = first_interval; i < last_interval; ++i) {
+    // The other ranges are idle: everyone has left the interval before. The barrier publishes the reset.
+    if (worker == 0 && i + 1 < last_interval) ranges_[(i + 1) % 2].Reset(intervals[i + 1].tasks);
+    const PlannedPhase* const first = &plan.phase(intervals[i].first);
     base::TaskRanges& ranges = ranges_[i % 2];
     for (int task = ranges.Take(worker); task >= 0; task = ranges.Take(worker)) {
-      phase.kernel.run(arguments, task, context);
+      // Tasks of joined phases are numbered through.
+      const PlannedPhase* phase = first;
+      for (; task >= phase->tasks; ++phase) task -= phase->tasks;
+      phase->kernel.run(phase->arguments, task, context);
     }
     team_.barrier().Wait();
     if (timed) {
       const auto now = std::chrono::steady_clock::now();
-      timing_[i] = std::chrono::duration<double>(now - start).count();
+      timing_[static_cast<std::size_t>(intervals[i].last) - 1] =
+          std::chrono::duration<double>(now - start).count();
       start = now;
     }
   }

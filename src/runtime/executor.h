@@ -1,7 +1,8 @@
-// Runs a program on steps: a flat array of bound phases that every worker walks, one barrier after each
-// phase. All memory is taken in Create; a step neither allocates nor calls the system as long as the workers
-// are awake. Ownership: owns the activation buffers, the KV cache and the rotary tables; the program, the
-// weights and the team must outlive it. Thread safety: one thread at a time, the team's worker 0.
+// Runs a program on steps: every worker replays a plan, a flat array of bound phases, with one barrier after
+// each phase or group of joined phases. All memory is taken in Create; a step neither allocates nor calls the
+// system as long as the workers are awake. Ownership: owns the activation buffers, the KV cache and the
+// rotary tables; the program, the weights and the team must outlive it. Thread safety: one thread at a time,
+// the team's worker 0.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include "program/program.h"
 #include "runtime/anonymous_memory.h"
 #include "runtime/bind_phase.h"
+#include "runtime/captured_plan.h"
 #include "runtime/rope_table.h"
 #include "runtime/weight_store.h"
 #include "tensor/step_view.h"
@@ -20,24 +22,14 @@
 
 namespace vivace::runtime {
 
-/// Which steps have their grid counted before they come. The dispatch is kFull where a plan fits, else kNone.
-enum class CaptureMode {
-  kNone,  // every step counts its own grid
-  kFull,  // uniform decode steps (one token and one row of logits per sequence) replay a captured plan
-};
-
 struct ExecutorConfig {
   int max_rows = 512;       // tokens of a step
-  int max_sequences = 64;   // of a step; the decode sizes that kFull captures
+  int max_sequences = 64;   // of a step
   int max_logit_rows = 64;  // of one run of the last layer; steps may ask for more, see Logits
   int max_positions = 0;    // of a sequence
   int kv_blocks = 0;
-  CaptureMode capture = CaptureMode::kFull;
-};
-
-/// The tasks of each phase for one exact size of a uniform decode step.
-struct CapturedPlan {
-  std::vector<int> tasks;  // by bound phase
+  CaptureMode capture = CaptureMode::kFullAndPiecewise;
+  std::vector<int> capture_sizes = {};  // rows of the steps that are captured; empty: 1 .. max_sequences
 };
 
 class Executor {
@@ -49,12 +41,14 @@ class Executor {
   /// that step points to must live until the next Run.
   void Run(const tensor::StepView& step);
   /// Run, and the seconds that each phase took until its barrier, by phase of all layers in execution order
-  /// (phase_count of them); 0 for those that did not run.
+  /// (phase_count of them); 0 for those that did not run. Joined phases count with the one that ends them.
   void RunTimed(const tensor::StepView& step, std::span<double> seconds);
   /// Logits [vocabulary] of the last Run's row step.logit_rows[index]. Valid until the next call. Rows beyond
   /// max_logit_rows run the last layer again, a slice at a time: ask in ascending order.
   std::span<const float> Logits(int index);
 
+  /// How the last step ran.
+  PlanKind last_plan() const { return last_plan_; }
   const tensor::KvLayout& kv() const { return kv_; }
   /// The KV cache, in kv()'s layout.
   std::span<std::byte> kv_memory() const { return {kv_memory_.data(), kv_memory_.size()}; }
@@ -68,10 +62,10 @@ class Executor {
   Status Bind(const WeightStore& weights);
   void Capture();
   void FillTiles(const tensor::StepView& step);
-  const std::vector<int>& PlanFor(const tensor::StepView& step);
+  CapturedPlan& PlanFor(const tensor::StepView& step);
   void RunSlice(int first_logit);
-  void Walk(std::size_t first, std::size_t last, const std::vector<int>& tasks);
-  void WalkAs(int worker, std::size_t first, std::size_t last, const std::vector<int>& tasks);
+  void Walk(const CapturedPlan& plan, int first_interval, int last_interval);
+  void WalkAs(int worker, const CapturedPlan& plan, int first_interval, int last_interval);
 
   const program::Program& program_;
   base::WorkerTeam& team_;
@@ -84,10 +78,14 @@ class Executor {
   std::vector<std::byte*> buffers_;  // by BufferId
   std::byte* scratch_ = nullptr;     // [workers][kScratchBytes]
   kernels::AttentionSplits splits_;
-  std::vector<BoundPhase> phases_;          // of all layers, in execution order
-  std::size_t epilogue_ = 0;                // first phase of the last layer
-  std::vector<CapturedPlan> decode_plans_;  // [rows - 1]
-  std::vector<int> tasks_;                  // by phase, of a step without a captured plan
+  std::vector<BoundPhase> phases_;  // of all layers, in execution order
+  std::vector<PhaseFacts> facts_;   // of the same
+  int epilogue_ = 0;                // first phase of the last layer
+  int epilogue_interval_ = 0;       // and first interval, of every plan
+  CapturedPlan counted_;            // of steps without a captured plan
+  PlanTable decode_plans_;          // of uniform decode steps
+  PlanTable piecewise_plans_;       // of all steps
+  PlanKind last_plan_ = PlanKind::kCounted;
   std::vector<tensor::AttentionTile> tiles_;
   base::TaskRanges ranges_[2];  // taken in turn, so that one barrier per phase is enough
   std::span<double> timing_;    // of RunTimed, else empty; worker 0 writes it

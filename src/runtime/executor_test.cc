@@ -248,12 +248,47 @@ TEST(Executor, CaptureAndTheNumberOfWorkersChangeNoBit) {
   const ExecutorConfig captured{.max_rows = 64, .max_sequences = 4, .max_logit_rows = 8};
   ExecutorConfig counted = captured;
   counted.capture = CaptureMode::kNone;
+  ExecutorConfig pieces = captured;
+  pieces.capture = CaptureMode::kPiecewise;
   Machine one(kProgram, checkpoint, 1, captured);
   Machine two(kProgram, checkpoint, 2, captured);
+  Machine three(kProgram, checkpoint, 3, pieces);
   Machine four(kProgram, checkpoint, 4, counted);
   const std::vector<float> expected = DecodeAll(one.executor());
   EXPECT_EQ(DecodeAll(two.executor()), expected);
+  EXPECT_EQ(DecodeAll(three.executor()), expected);
   EXPECT_EQ(DecodeAll(four.executor()), expected);
+}
+
+// How steps of a prompt of 4, of 2 and 3 sequences that decode, and of 2 rows of one prompt run.
+std::vector<PlanKind> KindsOf(CaptureMode mode, std::vector<int> sizes) {
+  const TinyCheckpoint checkpoint;
+  ExecutorConfig config{.max_rows = 8, .max_sequences = 4, .max_logit_rows = 4};
+  config.capture = mode;
+  config.capture_sizes = std::move(sizes);
+  Machine machine(kProgram, checkpoint, 1, config);
+  std::vector<PlanKind> kinds;
+  const auto run = [&](int sequences, int rows) {
+    Batch batch;
+    for (int i = 0; i < sequences; ++i)
+      batch.Add(std::vector<std::int32_t>(static_cast<std::size_t>(rows), 7), 0, 1);
+    machine.executor().Run(batch.View());
+    kinds.push_back(machine.executor().last_plan());
+  };
+  run(1, 4), run(2, 1), run(3, 1), run(1, 2);
+  return kinds;
+}
+
+TEST(Executor, AStepRunsOnTheHighestPlanThatItsModeAndSizeHave) {
+  using Kinds = std::vector<PlanKind>;
+  constexpr PlanKind kCounted = PlanKind::kCounted, kPieces = PlanKind::kPiecewise, kFull = PlanKind::kFull;
+  EXPECT_EQ(KindsOf(CaptureMode::kNone, {}), (Kinds{kCounted, kCounted, kCounted, kCounted}));
+  EXPECT_EQ(KindsOf(CaptureMode::kPiecewise, {}), (Kinds{kPieces, kPieces, kPieces, kPieces}));
+  EXPECT_EQ(KindsOf(CaptureMode::kFullDecodeOnly, {}), (Kinds{kCounted, kFull, kFull, kCounted}));
+  EXPECT_EQ(KindsOf(CaptureMode::kFullAndPiecewise, {}), (Kinds{kPieces, kFull, kFull, kPieces}));
+  EXPECT_EQ(KindsOf(CaptureMode::kFull, {}), (Kinds{kPieces, kFull, kFull, kPieces}));
+  EXPECT_EQ(KindsOf(CaptureMode::kFullAndPiecewise, {2, 8, 9}), (Kinds{kCounted, kFull, kCounted, kPieces}))
+      << "a size that is not captured is not padded to one that is";
 }
 
 TEST(Executor, APromptInChunksGivesTheSameBits) {
