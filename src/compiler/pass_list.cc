@@ -71,30 +71,6 @@ constexpr PassRow kGenericPasses[] = {
 #undef VIVACE_X
 };
 
-// Source: the fields of vLLM's PassConfig and those that it renamed.
-constexpr PassAlias kAliases[] = {
-    {"fuse_qk_norm_rope_kvcache", {"enable_qk_norm_rope_fusion", "fuse_rope_kvcache"}},
-    {"enable_fusion", {"fuse_norm_quant", "fuse_act_quant"}},
-    {"enable_noop", {"eliminate_noops", ""}},
-    {"enable_attn_fusion", {"fuse_attn_quant", ""}},
-};
-
-constexpr std::string_view kOneProcess = "a model runs in one process, so there is no all-reduce to fuse";
-constexpr std::string_view kOneShard = "a model is not split over devices";
-constexpr std::string_view kNoLatentAttention = "no model of this build has multi-head latent attention";
-constexpr IgnoredPass kIgnored[] = {
-    {"fuse_allreduce_rms", kOneProcess},
-    {"enable_fi_allreduce_fusion", kOneProcess},
-    {"enable_sp", kOneShard},
-    {"enable_sequence_parallelism", kOneShard},
-    {"fuse_gemm_comms", kOneShard},
-    {"enable_async_tp", kOneShard},
-    {"fuse_mla_dual_rms_norm", kNoLatentAttention},
-    {"fuse_rope_kvcache_cat_mla", kNoLatentAttention},
-    {"fuse_minimax_qk_norm",
-     "no model of this build needs it; enable_qk_norm_rope_fusion is the general form"},
-};
-
 }  // namespace
 
 std::span<const PassRow> PassList() {
@@ -103,14 +79,6 @@ std::span<const PassRow> PassList() {
 
 std::span<const PassRow> GenericPassList() {
   return kGenericPasses;
-}
-
-std::span<const PassAlias> PassAliases() {
-  return kAliases;
-}
-
-std::span<const IgnoredPass> IgnoredPasses() {
-  return kIgnored;
 }
 
 }  // namespace vivace::compiler

@@ -2,7 +2,6 @@
 // pass_<name>.cc; only the runner (pass_runner.h) calls it.
 #pragma once
 
-#include <array>
 #include <span>
 #include <string_view>
 
@@ -29,19 +28,5 @@ struct PassRow {
 std::span<const PassRow> PassList();
 /// The passes whose groups are any tile phase: a source of tiles and what follows it.
 std::span<const PassRow> GenericPassList();
-
-/// Another name for one or two passes.
-struct PassAlias {
-  std::string_view name;
-  std::array<std::string_view, 2> passes;  // the second may be empty
-};
-/// Names of vLLM's pass_config, old and new, for passes that are called otherwise here.
-std::span<const PassAlias> PassAliases();
-
-/// A name of vLLM's pass_config that is accepted and has no effect.
-struct IgnoredPass {
-  std::string_view name, reason;  // the reason completes "... is ignored: "
-};
-std::span<const IgnoredPass> IgnoredPasses();
 
 }  // namespace vivace::compiler
