@@ -11,8 +11,10 @@
 
 namespace vivace {
 
-/// In rising order of precedence.
-enum class OptionOrigin { kDefault, kLevel, kEnvironment, kConfigFile, kUser };
+/// In rising order of precedence. kPlatform: what this machine has or can do.
+enum class OptionOrigin { kDefault, kLevel, kPlatform, kEnvironment, kConfigFile, kUser };
+/// "default", "level", "platform", "environment", "config file", "user".
+std::string_view Name(OptionOrigin origin);
 
 /// Values of all options. Names as on the command line without dashes in front ("max-model-len"; _ and -
 /// alike).
@@ -21,13 +23,17 @@ class Options {
   Options();
 
   /// Checks the name (the error names the nearest known one), the type, the range and the choices. A value of
-  /// a higher origin stays; a list grows by values of the same origin.
+  /// a higher origin stays; a list grows by values of the same origin. An object's text is JSON (or YAML),
+  /// and sets its keys one by one: "compilation-config" with {"mode": 0} is "compilation-config.mode" with 0.
   Status Set(std::string_view name, std::string_view text, OptionOrigin origin = OptionOrigin::kUser);
   /// Sets what the environment says, where nothing of a higher origin is set.
   Status SetFromEnvironment();
   /// Sets what a YAML file says ("max-model-len: 4k", lists for options that may repeat), where the command
   /// line says nothing. Errors name the file, the key and its line.
   Status SetFromConfigFile(const std::string& path);
+
+  /// Sets the defaults of the level that "optimization-level" says, where nothing else is set.
+  Status SetFromLevel();
 
   bool Flag(std::string_view name) const;
   std::int64_t Integer(std::string_view name) const;
@@ -37,6 +43,10 @@ class Options {
   const std::vector<std::string>& List(std::string_view name) const;
   bool IsSet(std::string_view name) const;  // not empty
   OptionOrigin Origin(std::string_view name) const;
+  /// Whole numbers of an option that has several, in their order; words among them are left out.
+  std::vector<int> Integers(std::string_view name) const;
+  /// One line each, for the log: settings that were taken and mean something else, or nothing.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   struct Value {
@@ -45,7 +55,11 @@ class Options {
     OptionOrigin origin = OptionOrigin::kDefault;
   };
   const Value& Find(std::string_view name) const;
+  Status SetRow(std::string_view name, std::string_view text, OptionOrigin origin);
+  Status SetObject(std::string_view name, std::string_view text, OptionOrigin origin);
+
   std::vector<Value> values_;  // parallel to the option list
+  std::vector<std::string> notes_;
 };
 
 }  // namespace vivace

@@ -7,7 +7,9 @@
 namespace vivace::base {
 
 /// kList: texts; the option may be given several times. Each value counts on its own.
-enum class OptionType { kFlag, kInteger, kNumber, kString, kChoice, kList };
+/// kIntegers: "1,2,4"; the range is that of one of them, `choices` a word that may stand among them.
+/// kObject: JSON; each of its keys is a row of its own, NAME.KEY, and the row itself has no value.
+enum class OptionType { kFlag, kInteger, kNumber, kString, kChoice, kList, kIntegers, kObject };
 
 /// Which programs take the option (bits).
 enum OptionScope : unsigned {
@@ -24,14 +26,17 @@ struct OptionRow {
   std::string_view name;  // "max-model-len"; the command line takes - and _ alike
   OptionType type;
   std::string_view default_text;    // as one would type it; empty: unset
+  std::string_view by_level = {};   // defaults at -O0, -O1 and -O2, "128|256|256"; -O3 is -O2; empty: alike
   double minimum = 0, maximum = 0;  // for numbers; minimum > maximum: no range
   std::string_view choices = {};    // "auto|float16|float32"
   std::string_view unit = {};       // "tokens", "s", "bytes"
   unsigned scope = kModelOption;
-  std::string_view environment = {};  // variable that sets it, or "A|B", the first that is set; or empty
+  /// Variable that sets it, or "A|B", the first that is set; or empty. "A:GiB": A counts in GiB, 0 is unset.
+  std::string_view environment = {};
   std::string_view help;
   bool common = false;   // shown by --help; the others by --help=all
-  bool several = false;  // a kList that takes all values up to the next option (--name a b)
+  bool several = false;  // a kList or kIntegers that takes all values up to the next option (--name a b)
+  std::string_view short_form = {};  // "tp": -tp is the same
 };
 
 }  // namespace vivace::base

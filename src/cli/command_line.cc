@@ -7,6 +7,7 @@
 #include "base/nearest_name.h"
 #include "base/status_macros.h"
 #include "cli/command_table.h"
+#include "engine/compilation_keys.h"
 #include "engine/option_list.h"
 
 namespace vivace::cli {
@@ -79,14 +80,22 @@ class Reader {
       if (argument.size() > 7) out_.help_topic = argument.substr(7);
       return Status::Ok();
     }
-    if (argument.starts_with("-O")) return ReadLevel(argument);
+    if (argument.starts_with("-O") && !argument.starts_with("-O.")) return ReadLevel(argument);
+    return ReadNamed(argument.starts_with("--") ? argument : LongForm(argument));
+  }
+
+  /// "--name", "--name=value", "--no-name".
+  Status ReadNamed(const std::string& argument) {
     if (!argument.starts_with("--")) {
       const std::string shown = argument.substr(1, std::min(argument.find('='), kShownBytes) - 1);
       if (engine::FindVllmOption(shown)) return engine::UnknownOption(shown);
-      return InvalidArgument("unknown option -" + shown + ": the short forms are -O0 to -O3, -h and -v");
+      return InvalidArgument("unknown option -" + shown +
+                             ": the short forms are -O0 to -O3, -cc, -tp, -h and -v");
     }
     const std::size_t equals = argument.find('=');
     const std::string name = base::WithDashes(std::string_view(argument).substr(2, equals - 2));
+    if (name.starts_with(engine::kCompilationKeyPrefix) && Find("compilation-config") != nullptr)
+      return ReadCompilationKey(name, argument, equals);
     if (const OptionRow* row = Find(name)) return ReadValue(*row, argument, equals);
     if (name.starts_with("no-") && equals == std::string::npos) {
       const OptionRow* row = Find(name.substr(3));
@@ -95,10 +104,42 @@ class Reader {
     return Unknown(name);
   }
 
-  /// -O2, -O 2 and -O=2.
+  /// "-cc.mode=0" as "--compilation-config.mode=0"; -O.mode is how it was written once. An argument without
+  /// a long form stays as it is.
+  static std::string LongForm(const std::string& argument) {
+    const std::size_t end = std::min(argument.find_first_of("=."), argument.size());
+    std::string_view name = std::string_view(argument).substr(1, end - 1);
+    if (name == "O") name = "cc";
+    const auto row = engine::FindShortForm(name);
+    if (!row) return argument;
+    return "--" + std::string(engine::AllOptions()[*row].name) + argument.substr(end);
+  }
+
+  /// A key of the compilation config; KEY+ adds to a list.
+  Status ReadCompilationKey(std::string name, const std::string& argument, std::size_t equals) {
+    std::string text;
+    if (equals != std::string::npos) {
+      text = argument.substr(equals + 1);
+    } else if (next_ < arguments_.size()) {
+      text = arguments_[next_++];
+    } else {
+      return InvalidArgument("--" + name.substr(0, kShownBytes) + " needs a value");
+    }
+    if (name.ends_with('+')) {
+      name.pop_back();
+      if (const auto row = engine::FindOption(name); row && out_.options.IsSet(name))
+        text = out_.options.Text(name) + "," + text;
+    }
+    return out_.options.Set(name, text);
+  }
+
+  /// -O2, -O 2 and -O=2; -O '{"mode": 0}' was the compilation config once.
   Status ReadLevel(const std::string& argument) {
     const OptionRow* row = Find("optimization-level");
     if (row == nullptr) return Unknown("optimization-level");
+    const OptionRow* config = Find("compilation-config");
+    if (argument.size() == 2 && next_ < arguments_.size() && arguments_[next_].starts_with('{'))
+      return ReadValue(*config, argument, std::string::npos);
     if (argument.size() > 2) return Apply(*row, argument.substr(argument[2] == '=' ? 3 : 2));
     return ReadValue(*row, argument, std::string::npos);
   }
@@ -109,10 +150,20 @@ class Reader {
     if (next_ == arguments_.size() || arguments_[next_].starts_with("--")) {
       return InvalidArgument("--" + std::string(row.name) + " needs a value: " + std::string(row.help));
     }
+    if (row.type == OptionType::kIntegers && row.several) return Apply(row, JoinValues());
     do {
       VIVACE_RETURN_IF_ERROR(Apply(row, arguments_[next_++]));
     } while (row.several && next_ < arguments_.size() && !arguments_[next_].starts_with('-'));
     return Status::Ok();
+  }
+
+  /// All values up to the next option, with commas between.
+  std::string JoinValues() {
+    std::string text;
+    do {
+      text += (text.empty() ? "" : ",") + arguments_[next_++];
+    } while (next_ < arguments_.size() && !arguments_[next_].starts_with('-'));
+    return text;
   }
 
   Status Apply(const OptionRow& row, const std::string& text) {

@@ -38,14 +38,22 @@ constexpr std::size_t kHelpColumn = 36;
 constexpr std::size_t kNameColumn = 10;
 
 std::string NameColumn(const OptionRow& row) {
-  std::string out = "  --";
+  std::string out = row.short_form.empty() ? "  --" : "  -" + std::string(row.short_form) + ", --";
   if (row.type == OptionType::kFlag) {
     return out + (row.default_text == "true" ? "no-" : "") + std::string(row.name);
   }
   out += std::string(row.name) + " ";
   if (row.type == OptionType::kChoice) return out + std::string(row.choices);
+  if (row.type == OptionType::kObject) return out + "JSON";
+  if (row.type == OptionType::kIntegers) return out + "N,N" + (row.several ? " ..." : "");
   if (row.type == OptionType::kList && row.unit.empty()) return out + (row.several ? "VALUE ..." : "VALUE");
   return out + (row.unit.empty() ? "VALUE" : std::string(row.unit));
+}
+
+std::string DefaultColumn(const OptionRow& row) {
+  if (!row.by_level.empty()) return " [-O0|1|2: " + std::string(row.by_level) + "]";
+  if (row.type == OptionType::kFlag) return row.default_text == "true" ? " [on]" : "";
+  return row.default_text.empty() ? "" : " [" + std::string(row.default_text) + "]";
 }
 
 void AppendRow(const OptionRow& row, std::string& out) {
@@ -57,13 +65,9 @@ void AppendRow(const OptionRow& row, std::string& out) {
     out += std::string(kHelpColumn - name.size(), ' ');
   }
   out += row.help;
-  const bool is_on = row.type == OptionType::kFlag && row.default_text == "true";
-  if (is_on) out += " [on]";
-  if (row.type != OptionType::kFlag && !row.default_text.empty()) {
-    out += " [" + std::string(row.default_text) + "]";
-  }
+  out += DefaultColumn(row);
   if (!row.environment.empty()) {
-    out += " ($" + std::string(row.environment.substr(0, row.environment.find('|'))) + ")";
+    out += " ($" + std::string(row.environment.substr(0, row.environment.find_first_of("|:"))) + ")";
   }
   out += '\n';
 }

@@ -31,10 +31,15 @@ std::string Values(const OptionRow& row) {
       return "text";
     case OptionType::kList:
       return "text, may be repeated";
+    case OptionType::kObject:
+      return "JSON object";
+    case OptionType::kIntegers:
+      return fmt::format("whole numbers {} to {} with commas between", row.minimum, row.maximum) + unit;
     case OptionType::kInteger:
     case OptionType::kNumber:
       break;
   }
+  if (row.minimum == row.maximum) return fmt::format("{}", row.minimum);
   const std::string_view kind = row.type == OptionType::kInteger ? "whole number" : "number";
   if (row.minimum > row.maximum) return fmt::format("{}{}", kind, unit);
   if (row.maximum >= 9e15) return fmt::format("{} from {}{}", kind, row.minimum, unit);
@@ -49,14 +54,32 @@ std::string Commands(const OptionRow& row) {
   return out;
 }
 
+std::string Default(const OptionRow& row) {
+  if (!row.by_level.empty()) return "by level";
+  return row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text);
+}
+
+// Every default that depends on the level, side by side.
+void AppendLevels(std::string& out) {
+  out +=
+      "\n## Levels\n\nDefaults that depend on the level; `-O3` is `-O2` for now. What is set explicitly "
+      "always wins over them, so\neach level can be put together by hand.\n\n"
+      "| option | `-O0` | `-O1` | `-O2` |\n|---|---|---|---|\n";
+  for (const OptionRow& row : engine::AllOptions()) {
+    if (row.by_level.empty()) continue;
+    std::string cells;
+    for (const char c : row.by_level) cells += c == '|' ? " | " : std::string(1, c);
+    out += fmt::format("| `--{}` | {} |\n", row.name, cells);
+  }
+}
+
 void AppendPart(std::string_view title, std::span<const OptionRow> rows, std::string& out) {
   out += fmt::format(
       "\n## {}\n\n| option | values | default | environment | commands | what it does "
       "|\n|---|---|---|---|---|---|\n",
       title);
   for (const OptionRow& row : rows) {
-    out += fmt::format("| `--{}` | {} | {} | {} | {} | {} |\n", row.name, Values(row),
-                       row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text),
+    out += fmt::format("| `--{}` | {} | {} | {} | {} | {} |\n", row.name, Values(row), Default(row),
                        Escaped(row.environment), Commands(row), Escaped(row.help));
   }
 }
@@ -71,8 +94,13 @@ std::string OptionsPage() {
       "suffix: `4k` is 4000,\n"
       "`4K` 4096, `25.6k` 25600, `1.5GiB` and `512MB` as one reads them. The command line wins over "
       "`--config` (YAML, one\n"
-      "`option: value` a line), that over the environment, that over the defaults.\n";
+      "`option: value` a line), that over the environment, that over the defaults of the machine and of the "
+      "level.\n"
+      "`-cc` is `--compilation-config`; its keys have vLLM's names.\n";
   AppendPart("Model and engine", engine::ModelOptionRows(), out);
+  AppendPart("Compiler", engine::CompileOptionRows(), out);
+  AppendPart("Keys of the compilation config", engine::CompilationKeyRows(), out);
+  AppendLevels(out);
   AppendPart("Sampling", engine::SamplingOptionRows(), out);
   AppendPart("Server", engine::ServeOptionRows(), out);
   AppendPart("Programs", ProgramOptionRows(), out);

@@ -6,7 +6,9 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/nearest_name.h"
 #include "base/status_macros.h"
+#include "engine/compilation_keys.h"
 #include "engine/option_list.h"
 #include "vivace/options.h"
 
@@ -34,11 +36,23 @@ std::string Place(const std::string& path, const YAML::Node& key) {
   return fmt::format("config file '{}', line {}", path, key.Mark().line + 1);
 }
 
+/// A list or an object on one line, as JSON.
+std::string FlowText(const YAML::Node& value) {
+  YAML::Emitter out;
+  out << YAML::Flow << value;
+  return out.c_str();
+}
+
 /// Sets one key; a sequence sets each of its values, for options that may be given several times.
 Status SetKey(Options& options, const std::string& name, const YAML::Node& value) {
+  const bool is_key = base::WithDashes(name).starts_with(engine::kCompilationKeyPrefix);
   const auto index = engine::FindOption(name);
-  if (!index) return engine::UnknownOption(name);
-  const bool is_list = engine::AllOptions()[*index].type == base::OptionType::kList;
+  if (!index && !is_key) return engine::UnknownOption(name);
+  const auto type = index ? engine::AllOptions()[*index].type : base::OptionType::kString;
+  const bool is_list = type == base::OptionType::kList;
+  const bool is_compound = is_key || type == base::OptionType::kObject || type == base::OptionType::kIntegers;
+  if (is_compound && (value.IsSequence() || value.IsMap()))
+    return options.Set(name, FlowText(value), OptionOrigin::kConfigFile);
   if (value.IsSequence() && is_list) {
     for (const YAML::Node& item : value) {
       if (!item.IsScalar()) return InvalidArgument(fmt::format("--{} takes a list of plain values", name));

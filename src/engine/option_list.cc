@@ -24,7 +24,8 @@ constexpr VllmOption kVllmOptions[] = {
 std::span<const base::OptionRow> AllOptions() {
   static const std::vector<base::OptionRow> rows = [] {
     std::vector<base::OptionRow> all;
-    for (auto part : {ModelOptionRows(), SamplingOptionRows(), ServeOptionRows()}) {
+    for (auto part : {ModelOptionRows(), CompileOptionRows(), CompilationKeyRows(), SamplingOptionRows(),
+                      ServeOptionRows()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -37,6 +38,14 @@ std::optional<std::size_t> FindOption(std::string_view name) {
   const auto rows = AllOptions();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].name == wanted) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::size_t> FindShortForm(std::string_view name) {
+  const auto rows = AllOptions();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!name.empty() && rows[i].short_form == name) return i;
   }
   return std::nullopt;
 }

@@ -17,6 +17,8 @@ namespace vivace::engine {
 std::span<const base::OptionRow> AllOptions();
 /// Index into AllOptions; _ and - are alike.
 std::optional<std::size_t> FindOption(std::string_view name);
+/// Index into AllOptions by the short form, as "tp" or "cc".
+std::optional<std::size_t> FindShortForm(std::string_view name);
 /// The full name when `name` (or its short form, "tp") is an option of vLLM that is refused here.
 std::optional<std::string_view> FindVllmOption(std::string_view name);
 /// kInvalidArgument for a name that no option has; names the nearest one.
@@ -28,6 +30,8 @@ Result<std::string> NormaliseOption(const base::OptionRow& row, std::string_view
 
 // The parts of the list.
 std::span<const base::OptionRow> ModelOptionRows();
+std::span<const base::OptionRow> CompileOptionRows();
+std::span<const base::OptionRow> CompilationKeyRows();
 std::span<const base::OptionRow> SamplingOptionRows();
 std::span<const base::OptionRow> ServeOptionRows();
 

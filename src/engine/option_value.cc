@@ -22,6 +22,7 @@ Status WrongValue(const OptionRow& row, std::string_view text, std::string_view 
 std::string RangeText(const OptionRow& row, std::string_view kind) {
   const std::string unit = row.unit.empty() ? "" : fmt::format(" ({})", row.unit);
   if (row.minimum > row.maximum) return fmt::format("{}{}", kind, unit);
+  if (row.minimum == row.maximum) return fmt::format("{}: {}", row.minimum, row.help);
   if (row.maximum >= 9e15) return fmt::format("{} of {} or more{}", kind, row.minimum, unit);
   return fmt::format("{} from {} to {}{}", kind, row.minimum, row.maximum, unit);
 }
@@ -86,6 +87,8 @@ bool ReadHumanInteger(std::string_view text, std::int64_t& value) {
 }
 
 Result<std::string> NormaliseInteger(const OptionRow& row, std::string_view text) {
+  if (row.name == "optimization-level" && (text.starts_with('O') || text.starts_with('o')))
+    text.remove_prefix(1);
   if (!row.choices.empty() && (text == "-1" || Lower(text) == row.choices)) return std::string("-1");
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -113,11 +116,34 @@ Result<std::string> NormaliseChoice(const OptionRow& row, std::string_view text)
   std::string listed;
   for (std::string_view rest = row.choices; !rest.empty();) {
     const std::string_view choice = rest.substr(0, rest.find('|'));
-    if (choice == lower) return lower;
+    if (Lower(choice) == lower) return std::string(choice);
     listed += fmt::format("{}{}", listed.empty() ? "" : ", ", choice);
     rest.remove_prefix(std::min(choice.size() + 1, rest.size()));
   }
   return WrongValue(row, text, "one of " + listed);
+}
+
+// "[1, 2, 4]", "1,2,4" and "1 2 4" become "1,2,4".
+Result<std::string> NormaliseIntegers(const OptionRow& row, std::string_view text) {
+  constexpr std::string_view kBetween = ", \t[]";
+  std::string out;
+  std::string_view rest = text;
+  while (true) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(kBetween), rest.size()));
+    if (rest.empty()) return out;
+    std::string_view word = rest.substr(0, rest.find_first_of(kBetween));
+    rest.remove_prefix(word.size());
+    if (word.size() > 2 && word.front() == '"' && word.back() == '"') word = word.substr(1, word.size() - 2);
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    const bool whole = error == std::errc() && end == word.data() + word.size();
+    const bool is_word = !row.choices.empty() && word == row.choices;
+    if (!is_word && (!whole || !InRange(row, static_cast<double>(value)))) {
+      const std::string also = row.choices.empty() ? "" : fmt::format(", or {}", row.choices);
+      return WrongValue(row, text, RangeText(row, "whole numbers") + " with commas between" + also);
+    }
+    out += (out.empty() ? "" : ",") + std::string(word);
+  }
 }
 
 }  // namespace
@@ -132,8 +158,11 @@ Result<std::string> NormaliseOption(const OptionRow& row, std::string_view text)
       return NormaliseNumber(row, text);
     case OptionType::kChoice:
       return NormaliseChoice(row, text);
+    case OptionType::kIntegers:
+      return NormaliseIntegers(row, text);
     case OptionType::kString:
     case OptionType::kList:
+    case OptionType::kObject:
       break;
   }
   return std::string(text);

@@ -1,0 +1,80 @@
+// JSON of options by the YAML parser, whose language has JSON in it. yaml-cpp throws; nothing leaves this
+// file.
+#include "engine/option_object.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "base/status_macros.h"
+
+namespace vivace::engine {
+namespace {
+
+constexpr std::size_t kMaxObjectBytes = 1 << 16;
+constexpr int kMaxObjectDepth = 4;
+
+Status WrongObject(std::string_view name, std::string_view text, std::string_view wanted) {
+  return InvalidArgument(fmt::format("--{} is '{}': it must be {}", name, text.substr(0, 100), wanted));
+}
+
+Result<std::string> ListText(const std::string& name, const YAML::Node& list) {
+  if (list.size() == 0) return std::string("[]");
+  std::string out;
+  for (const YAML::Node& item : list) {
+    if (!item.IsScalar())
+      return InvalidArgument(fmt::format("--{} is a list: its items must be plain values", name));
+    out += (out.empty() ? "" : ",") + item.Scalar();
+  }
+  return out;
+}
+
+Status Flatten(const std::string& name, const YAML::Node& node, int depth, std::vector<ObjectKey>& out) {
+  if (node.IsNull()) return Status::Ok();
+  if (node.IsScalar()) {
+    out.emplace_back(name, node.Scalar());
+    return Status::Ok();
+  }
+  if (node.IsSequence()) {
+    VIVACE_ASSIGN_OR_RETURN(std::string text, ListText(name, node));
+    out.emplace_back(name, std::move(text));
+    return Status::Ok();
+  }
+  if (depth == kMaxObjectDepth)
+    return InvalidArgument(fmt::format("--{}: objects are nested too deep", name));
+  if (node.size() == 0 && depth > 0) out.emplace_back(name, "");
+  for (const auto& entry : node) {
+    if (!entry.first.IsScalar()) return InvalidArgument(fmt::format("--{}: a key must be plain text", name));
+    VIVACE_RETURN_IF_ERROR(Flatten(name + "." + entry.first.Scalar(), entry.second, depth + 1, out));
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<std::vector<ObjectKey>> FlattenObject(std::string_view name, std::string_view text) {
+  constexpr std::string_view kWanted =
+      R"(a JSON object, as '{"mode": 3}', or write --compilation-config.mode=3)";
+  std::vector<ObjectKey> keys;
+  if (text.size() > kMaxObjectBytes) return WrongObject(name, text, kWanted);
+  try {
+    const YAML::Node root = YAML::Load(std::string(text));
+    if (!root.IsMap()) return WrongObject(name, text, kWanted);
+    VIVACE_RETURN_IF_ERROR(Flatten(std::string(name), root, 0, keys));
+  } catch (const YAML::Exception& error) {
+    return WrongObject(name, text, fmt::format("{} ({})", kWanted, error.msg));
+  }
+  return keys;
+}
+
+Result<std::string> FlattenValue(std::string_view name, std::string_view text) {
+  if (!text.starts_with('[')) return std::string(text);
+  if (text.size() > kMaxObjectBytes) return WrongObject(name, text, "shorter");
+  try {
+    const YAML::Node root = YAML::Load(std::string(text));
+    if (root.IsSequence()) return ListText(std::string(name), root);
+  } catch (const YAML::Exception&) {  // the message below says what is wanted
+  }
+  return WrongObject(name, text, "a list, as [1,2,4]");
+}
+
+}  // namespace vivace::engine
