@@ -30,6 +30,45 @@ TEST(CommandLine, EveryFormOfTheLevelIsRead) {
   }
 }
 
+TEST(CommandLine, EveryFormOfTheCompilationConfigIsRead) {
+  using Forms = std::vector<std::vector<std::string>>;
+  for (const auto& form : Forms{{"-cc.cudagraph_mode=FULL"},
+                                {"-cc.cudagraph-mode", "FULL"},
+                                {"--compilation-config.cudagraph_mode=FULL"},
+                                {"--compilation_config.cudagraph_mode", "FULL"},
+                                {"-cc", R"({"cudagraph_mode": "FULL"})"},
+                                {R"(-cc={"cudagraph_mode": "FULL"})"},
+                                {"--compilation-config", R"({"cudagraph_mode": "FULL"})"},
+                                {"-O", R"({"cudagraph_mode": "FULL"})"},
+                                {"-O.cudagraph_mode=FULL"}}) {
+    std::vector<std::string> arguments = {"serve", "m.gguf"};
+    arguments.insert(arguments.end(), form.begin(), form.end());
+    const auto parsed = Parse(arguments);
+    ASSERT_TRUE(parsed.ok()) << form[0] << ": " << parsed.status().message();
+    EXPECT_EQ(parsed.value().options.Text("compilation-config.cudagraph-mode"), "FULL") << form[0];
+  }
+  const auto level = Parse({"serve", "m", "-O.level=0", "-tp", "1", "-O1"});
+  ASSERT_TRUE(level.ok()) << level.status().message();
+  EXPECT_EQ(level->options.Text("compilation-config.mode"), "NONE");
+  EXPECT_EQ(level->options.Integer("optimization-level"), 1);
+}
+
+TEST(CommandLine, ListsOfSizesAreJoinedAndAppended) {
+  const auto spread = Parse({"serve", "m", "--cudagraph-capture-sizes", "1", "2", "4", "--port", "1"});
+  ASSERT_TRUE(spread.ok()) << spread.status().message();
+  EXPECT_EQ(spread->options.Text("cudagraph-capture-sizes"), "1,2,4");
+  const auto appended =
+      Parse({"serve", "m", "-cc.cudagraph_capture_sizes=[1,2]", "-cc.cudagraph_capture_sizes+", "4,8"});
+  ASSERT_TRUE(appended.ok()) << appended.status().message();
+  EXPECT_EQ(appended->options.Text("compilation-config.cudagraph-capture-sizes"), "1,2,4,8");
+  EXPECT_EQ(ErrorOf({"serve", "m", "-cc.pass_config.fuse_nrm_quant=false"}),
+            "compilation_config has no key 'pass_config.fuse_nrm_quant': did you mean "
+            "'pass_config.fuse_norm_quant'?");
+  EXPECT_EQ(ErrorOf({"serve", "m", "-cc.mode"}), "--compilation-config.mode needs a value");
+  EXPECT_EQ(ErrorOf({"tokenize", "m", "-cc.mode=0"}),
+            "--compilation-config.mode is not an option of this command; see --help=all");
+}
+
 TEST(CommandLine, TheModelMayStandAnywhereOrHaveItsFlag) {
   EXPECT_EQ(Parse({"serve", "m.gguf"}).value().options.Text("model"), "m.gguf");
   EXPECT_EQ(Parse({"serve", "--port", "1", "m.gguf"}).value().options.Text("model"), "m.gguf");
@@ -81,10 +120,12 @@ TEST(CommandLine, MistakesAreNamedWithTheNearestRightName) {
   EXPECT_EQ(ErrorOf({"generate", "m", "--promt", "1"}), "unknown option --promt: did you mean --prompt?");
   EXPECT_EQ(ErrorOf({"generate", "m", "--port", "1"}),
             "--port is not an option of this command; see --help=all");
-  EXPECT_EQ(ErrorOf({"serve", "m", "-x"}), "unknown option -x: the short forms are -O0 to -O3, -h and -v");
+  EXPECT_EQ(ErrorOf({"serve", "m", "-x"}),
+            "unknown option -x: the short forms are -O0 to -O3, -cc, -tp, -h and -v");
   EXPECT_EQ(ErrorOf({"serve", "m", "n"}), "'n' is one argument too many: options are written --name value");
-  EXPECT_EQ(ErrorOf({"serve", "m", "-tp", "2"}),
-            "--tensor-parallel-size is an option of vLLM that Vivace does not have: leave it out");
+  EXPECT_EQ(ErrorOf({"serve", "m", "-pp", "2"}),
+            "--pipeline-parallel-size is an option of vLLM that Vivace does not have: leave it out");
+  EXPECT_TRUE(ErrorOf({"serve", "m", "-tp", "2"}).starts_with("--tensor-parallel-size is '2': it must be 1"));
   EXPECT_EQ(ErrorOf({"serve", "m", "--model", "n"}), "the model is given twice: once is enough");
   EXPECT_TRUE(ErrorOf({"serve", "m", "--port"}).starts_with("--port needs a value: "));
   EXPECT_TRUE(ErrorOf({"serve", "m", "--port", "--host"}).starts_with("--port needs a value: "));

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 
 #include "cli/command_table.h"
 #include "cli/program_options.h"
+#include "engine/compilation_keys.h"
 #include "engine/option_list.h"
 
 namespace vivace::cli {
@@ -34,7 +36,7 @@ std::string Values(const OptionRow& row) {
     case OptionType::kObject:
       return "JSON object";
     case OptionType::kIntegers:
-      return fmt::format("whole numbers {} to {} with commas between", row.minimum, row.maximum) + unit;
+      return fmt::format("whole numbers {} to {} with commas between", row.minimum, row.maximum);
     case OptionType::kInteger:
     case OptionType::kNumber:
       break;
@@ -54,6 +56,14 @@ std::string Commands(const OptionRow& row) {
   return out;
 }
 
+/// As one types it: "--threads", "-cc.cudagraph_mode".
+std::string Typed(const OptionRow& row) {
+  if (!row.name.starts_with(engine::kCompilationKeyPrefix)) return fmt::format("--{}", row.name);
+  std::string key(row.name.substr(engine::kCompilationKeyPrefix.size()));
+  std::replace(key.begin(), key.end(), '-', '_');
+  return "-cc." + key;
+}
+
 std::string Default(const OptionRow& row) {
   if (!row.by_level.empty()) return "by level";
   return row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text);
@@ -69,7 +79,7 @@ void AppendLevels(std::string& out) {
     if (row.by_level.empty()) continue;
     std::string cells;
     for (const char c : row.by_level) cells += c == '|' ? " | " : std::string(1, c);
-    out += fmt::format("| `--{}` | {} |\n", row.name, cells);
+    out += fmt::format("| `{}` | {} |\n", Typed(row), cells);
   }
 }
 
@@ -79,7 +89,7 @@ void AppendPart(std::string_view title, std::span<const OptionRow> rows, std::st
       "|\n|---|---|---|---|---|---|\n",
       title);
   for (const OptionRow& row : rows) {
-    out += fmt::format("| `--{}` | {} | {} | {} | {} | {} |\n", row.name, Values(row), Default(row),
+    out += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", Typed(row), Values(row), Default(row),
                        Escaped(row.environment), Commands(row), Escaped(row.help));
   }
 }

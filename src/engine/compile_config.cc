@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <iterator>
+#include <numeric>
 #include <set>
 #include <string_view>
 
@@ -13,6 +12,7 @@
 #include "codegen/target.h"
 #include "compiler/pass_list.h"
 #include "engine/compilation_keys.h"
+#include "engine/option_list.h"
 
 namespace vivace::engine {
 namespace {
@@ -70,8 +70,7 @@ compiler::ActivationDType Activation(std::string_view text) {
 
 // "~/x" is in the home folder; a relative path counts from where the program was started.
 std::string AbsolutePath(const std::string& path) {
-  const char* home = std::getenv("HOME");
-  if (path.starts_with("~/") && home != nullptr) return home + path.substr(1);
+  if (path.starts_with("~/")) return HomeFolder() + path.substr(1);
   std::error_code ignored;  // the path is used as it is then
   const std::filesystem::path absolute = std::filesystem::absolute(path, ignored);
   return ignored ? path : absolute.string();
@@ -79,8 +78,9 @@ std::string AbsolutePath(const std::string& path) {
 
 Status ResolveDumps(const Options& options, CompileConfig& out) {
   const bool has_path = options.IsSet(kDumpPath);
-  const std::string stages =
-      options.IsSet("dump") ? options.Text("dump") : has_path ? "graph,phase,vir,asm" : "";
+  const std::string stages = options.IsSet("dump") ? options.Text("dump")
+                             : has_path            ? "graph,phase,vir,asm"
+                                                   : "";
   VIVACE_ASSIGN_OR_RETURN(out.options.dumps, compiler::ParseDumpSet(stages));
   out.dump_dir = options.IsSet("dump-dir") ? options.Text("dump-dir")
                  : has_path                ? AbsolutePath(options.Text(kDumpPath))
@@ -125,10 +125,10 @@ Result<bool> Splits(const std::string& text) {
     return word.find("attention") != std::string_view::npos;
   });
   if (has_attention) return true;
-  return InvalidArgument(
-      fmt::format("compilation_config.splitting_ops is '{}': pieces end at attention here; give attention, or "
-                  "[] for whole steps",
-                  text));
+  return InvalidArgument(fmt::format(
+      "compilation_config.splitting_ops is '{}': pieces end at attention here; give attention, or "
+      "[] for whole steps",
+      text));
 }
 
 // The mode that is captured; what cannot be is lowered with a note, as vLLM does.
@@ -176,20 +176,23 @@ Result<std::vector<int>> ResolveCaptureSizes(const Options& options, int max_num
   std::sort(sizes.begin(), sizes.end());
   sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
   const int wanted = options.IsSet(limit) ? static_cast<int>(options.Integer(limit))
-                     : sizes.empty()      ? std::min(2 * max_num_seqs, 512)
+                     : sizes.empty()      ? max_num_seqs
                                           : sizes.back();
   if (!sizes.empty() && wanted != sizes.back()) {
-    return InvalidArgument(
-        fmt::format("max_cudagraph_capture_size is {}, but the largest of cudagraph_capture_sizes is {}: leave "
-                    "one of them out",
-                    wanted, sizes.back()));
+    return InvalidArgument(fmt::format(
+        "max_cudagraph_capture_size is {}, but the largest of cudagraph_capture_sizes is {}: leave "
+        "one of them out",
+        wanted, sizes.back()));
   }
   const int largest = std::min(wanted, max_batched_tokens);
   if (largest < wanted && (options.IsSet(limit) || !sizes.empty())) {
     notes.push_back(
         fmt::format("max_cudagraph_capture_size {} becomes {}: a step has no more tokens", wanted, largest));
   }
-  if (sizes.empty()) return DefaultCaptureSizes(largest);
+  if (sizes.empty()) {
+    sizes.resize(static_cast<std::size_t>(largest));
+    std::iota(sizes.begin(), sizes.end(), 1);
+  }
   std::erase_if(sizes, [&](int size) { return size > largest; });
   return sizes;
 }
@@ -203,16 +206,6 @@ std::vector<int> StepSizes(std::vector<int> sizes, int max_batched_tokens) {
 }
 
 }  // namespace
-
-std::vector<int> DefaultCaptureSizes(int largest) {
-  std::vector<int> sizes;
-  for (int size = 1; size <= largest;) {
-    sizes.push_back(size);
-    size += size < 4 ? size : size < 8 ? 8 - size : size < 256 ? 8 : 16;
-  }
-  if (!sizes.empty() && sizes.back() != largest) sizes.push_back(largest);
-  return sizes;
-}
 
 Result<CompileConfig> ResolveCompile(const Options& options, int max_num_seqs, int max_batched_tokens,
                                      std::vector<std::string>& notes) {

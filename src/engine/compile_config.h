@@ -16,8 +16,8 @@ namespace vivace::engine {
 struct CompileConfig {
   compiler::CompileOptions options;  // level 0: portable kernels
   std::string dump_dir;
-  runtime::CaptureMode capture = runtime::CaptureMode::kNone;
-  std::vector<int> capture_sizes;  // ascending, tokens of a step; empty for kNone
+  runtime::CaptureMode capture = runtime::CaptureMode::kFullAndPiecewise;
+  std::vector<int> capture_sizes;  // ascending, tokens of a step
   std::string capture_name;        // "FULL_AND_PIECEWISE", for the log
 };
 
@@ -25,8 +25,5 @@ struct CompileConfig {
 /// another one overrides. kInvalidArgument names the setting, its value and what would be right.
 Result<CompileConfig> ResolveCompile(const Options& options, int max_num_seqs, int max_batched_tokens,
                                      std::vector<std::string>& notes);
-
-/// vLLM's default list: 1, 2, 4, then steps of 8, from 256 on steps of 16, up to `largest`, which is in it.
-std::vector<int> DefaultCaptureSizes(int largest);
 
 }  // namespace vivace::engine

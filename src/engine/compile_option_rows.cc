@@ -85,8 +85,9 @@ constexpr std::array kRows = {
               .type = OptionType::kString,
               .default_text = "auto",
               .environment = "VIVACE_CPU_ISA",
-              .help = "instructions that compiled code uses, for tests: auto is the best that the CPU has, none "
-                      "a CPU without machine code; a wrong name lists the others"},
+              .help =
+                  "instructions that compiled code uses, for tests: auto is the best that the CPU has, none "
+                  "a CPU without machine code; a wrong name lists the others"},
 };
 
 constexpr std::array kKeys = {
@@ -109,21 +110,21 @@ constexpr std::array kKeys = {
               .help =
                   "which steps replay a captured plan: none, all but for attention, whole steps, or whole "
                   "decode steps and the others but for attention"},
-    OptionRow{
-        .name = "compilation-config.cudagraph-capture-sizes",
-        .type = OptionType::kIntegers,
-        .default_text = "",
-        .minimum = 1,
-        .maximum = kLargestSize,
-        .unit = "tokens",
-        .help = "sizes of steps whose plans are captured; unset: 1, 2, 4, then steps of 8, from 256 of 16"},
+    OptionRow{.name = "compilation-config.cudagraph-capture-sizes",
+              .type = OptionType::kIntegers,
+              .default_text = "",
+              .minimum = 1,
+              .maximum = kLargestSize,
+              .unit = "tokens",
+              .help = "sizes of steps whose plans are captured; a step is not padded to a larger one; unset: "
+                      "all up to max_cudagraph_capture_size"},
     OptionRow{.name = "compilation-config.max-cudagraph-capture-size",
               .type = OptionType::kInteger,
               .default_text = "",
               .minimum = 0,
               .maximum = kLargestSize,
               .unit = "tokens",
-              .help = "the largest of these sizes; unset: twice --max-num-seqs, 512 at most"},
+              .help = "the largest of these sizes; unset: --max-num-seqs"},
     OptionRow{.name = "compilation-config.compile-sizes",
               .type = OptionType::kIntegers,
               .default_text = "1,2,4,8,16",

@@ -40,8 +40,8 @@ class DecodeStepTest : public testing::TestWithParam<int> {
     ASSERT_TRUE(file.ok());
     file_ = std::move(file).value();
     EngineConfig config;
-    config.level = GetParam();
-    config.threads = 2;
+    config.compile.options.level = GetParam();
+    config.workers.workers = 2;
     config.kv_bytes = 1 << 24;
     auto runner = ModelRunner::Create(*file_, config, base::Log());
     ASSERT_TRUE(runner.ok()) << runner.status().message();

@@ -114,7 +114,7 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
       std::make_unique<engine::EngineLoop>(*impl->runner, *impl->text, MakeLoopConfig(config, runner), log);
   impl->load_s = watch.Seconds();
   log.Info(fmt::format("Ready in {:.3f} seconds: {} at -O{}, {} threads, {} tokens a request", impl->load_s,
-                       config.served_name, runner.level(), config.threads,
+                       config.served_name, runner.level(), config.workers.workers,
                        engine::Grouped(runner.max_model_len())));
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 } catch (const std::bad_alloc&) {

@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/cpu_placement.h"
 #include "base/log.h"
-#include "compiler/compiler.h"
+#include "engine/compile_config.h"
 #include "tensor/dtype.h"
 #include "vivace/options.h"
 #include "vivace/status.h"
@@ -18,10 +19,8 @@ namespace vivace::engine {
 struct EngineConfig {
   std::string model;  // path of the checkpoint
   std::string served_name;
-  int level = 2;                                // the level that is built: 0 or 2
-  tensor::DType kv_type = tensor::DType::kF16;  // kF16 or kF32
-  std::optional<int> max_model_len;             // unset: the model's
-  bool fit_model_len = false;                   // fewer tokens than that when memory is short
+  std::optional<int> max_model_len;  // unset: the model's
+  bool fit_model_len = false;        // fewer tokens than that when memory is short
   int max_num_seqs = 64;
   int max_batched_tokens = 512;
   int max_chunk_tokens = 0;  // 0: as many as the step has room for
@@ -29,18 +28,19 @@ struct EngineConfig {
   std::optional<std::int64_t> kv_bytes;  // of the KV cache; unset: see SizeKvCache
   double memory_utilization = 0.9;  // share of the memory of this process that weights and cache may take
   bool prefix_caching = true;
-  int threads = 1;
+  base::WorkerPlacement workers;  // threads, and their CPUs
+  CompileConfig compile;          // the level, types of activations and KV cache, captured plans
+  std::string dtype = "auto";     // of the weights, "auto" or one that they must have
   std::optional<std::int64_t> seed;
-  compiler::DumpSet dumps;
-  std::string dump_dir;
   bool perf_map = false;  // write addresses and names of the kernels for perf
   base::LogConfig log;
   double log_stats_s = 10;                 // seconds between statistics lines; 0: none
   std::string generation_config = "auto";  // "auto", "vllm" or a folder
   std::vector<std::string> notes;          // one line each, for the log: what runs differently than asked
+  Options options;                         // the same, option by option, each with its origin
 };
 
-/// kInvalidArgument: no model, or words of --dump that do not exist.
+/// kInvalidArgument: no model, or options that do not go together; the message names them.
 Result<EngineConfig> ResolveConfig(const Options& options);
 
 }  // namespace vivace::engine

@@ -18,20 +18,6 @@ TEST(EngineConfig, AsksForAModel) {
   EXPECT_EQ(ResolveConfig(Options()).status().message(), "no model: name a GGUF file or a catalogue name");
 }
 
-TEST(EngineConfig, LevelsThatAreNotBuiltRunAsTheNearestAndSaySo) {
-  for (const auto& [asked, built] : {std::pair{"0", 0}, {"1", 2}, {"2", 2}, {"3", 2}}) {
-    const auto config = ResolveConfig(WithModel({{"optimization-level", asked}}));
-    ASSERT_TRUE(config.ok());
-    EXPECT_EQ(config->level, built);
-    if (asked == std::to_string(built)) {
-      EXPECT_TRUE(config->notes.empty());
-    } else {
-      ASSERT_EQ(config->notes.size(), 1u);
-      EXPECT_EQ(config->notes[0], std::string("-O") + asked + " is not built yet and runs as -O2");
-    }
-  }
-}
-
 TEST(EngineConfig, TheStepIsShorterAtLevelZeroUnlessSet) {
   const auto tokens = [](const Options& options) { return ResolveConfig(options)->max_batched_tokens; };
   EXPECT_EQ(tokens(WithModel()), 256);
@@ -46,13 +32,18 @@ TEST(EngineConfig, NoMoreRequestsRunThanAStepHasTokens) {
 }
 
 TEST(EngineConfig, ThreadsAreTheCoresUnlessSet) {
-  EXPECT_EQ(ResolveConfig(WithModel())->threads, AvailableCores());
-  EXPECT_EQ(ResolveConfig(WithModel({{"threads", "7"}}))->threads, 7);
+  EXPECT_EQ(ResolveConfig(WithModel())->workers.workers, AvailableCores());
+  EXPECT_EQ(ResolveConfig(WithModel({{"threads", "7"}}))->workers.workers, 7);
 }
 
-TEST(EngineConfig, WordsOfDumpAreChecked) {
-  EXPECT_TRUE(ResolveConfig(WithModel({{"dump", "graph,asm"}}))->dumps.assembly);
-  EXPECT_FALSE(ResolveConfig(WithModel({{"dump", "grpah"}})).ok());
+TEST(EngineConfig, EveryValueKnowsWhereItComesFrom) {
+  const auto config = ResolveConfig(WithModel({{"optimization-level", "0"}}));
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config->options.Origin("optimization-level"), OptionOrigin::kUser);
+  EXPECT_EQ(config->options.Origin("max-num-batched-tokens"), OptionOrigin::kLevel);
+  EXPECT_EQ(config->options.Origin("threads"), OptionOrigin::kPlatform);
+  EXPECT_EQ(config->options.Integer("threads"), AvailableCores());
+  EXPECT_EQ(config->options.Origin("port"), OptionOrigin::kDefault);
 }
 
 }  // namespace

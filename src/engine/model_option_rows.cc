@@ -125,8 +125,9 @@ constexpr std::array kRows = {
               .type = OptionType::kString,
               .default_text = "auto",
               .environment = "VIVACE_CPU_THREADS_BIND|VLLM_CPU_OMP_THREADS_BIND",
-              .help = "CPUs of the worker threads, a list such as 0-3,8, which also says how many threads there "
-                      "are; auto and nobind leave them to the system"},
+              .help =
+                  "CPUs of the worker threads, a list such as 0-3,8, which also says how many threads there "
+                  "are; auto and nobind leave them to the system"},
     OptionRow{.name = "tensor-parallel-size",
               .type = OptionType::kInteger,
               .default_text = "1",

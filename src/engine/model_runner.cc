@@ -58,7 +58,8 @@ runtime::PackProgress ProgressLines(const base::Log& log) {
 
 Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Checkpoint& file,
                                                          const EngineConfig& config, const base::Log& log) {
-  std::unique_ptr<ModelRunner> runner(new ModelRunner(config.threads));
+  std::unique_ptr<ModelRunner> runner(new ModelRunner(config.workers));
+  VIVACE_RETURN_IF_ERROR(runner->CheckDtype(file, config.dtype));
   VIVACE_RETURN_IF_ERROR(runner->Compile(file, config, log));
   VIVACE_RETURN_IF_ERROR(runner->ResolveLength(config));
 
@@ -77,8 +78,8 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
   executor.max_sequences = config.max_num_seqs;
   executor.max_logit_rows = std::min(config.max_batched_tokens, std::max(kLogitRows, config.max_num_seqs));
   executor.max_positions = runner->max_model_len_;
-  executor.capture =
-      runner->level() == 0 ? runtime::CaptureMode::kNone : runtime::CaptureMode::kFullAndPiecewise;
+  executor.capture = config.compile.capture;
+  executor.capture_sizes = config.compile.capture_sizes;
   VIVACE_ASSIGN_OR_RETURN(executor.kv_blocks, runner->SizeCache(file, config, log));
   VIVACE_ASSIGN_OR_RETURN(runner->executor_, runtime::Executor::Create(runner->program_, *runner->weights_,
                                                                        runner->team_, executor));
@@ -94,12 +95,8 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   VIVACE_ASSIGN_OR_RETURN(const auto weights, models::ReadWeights(file));
   VIVACE_ASSIGN_OR_RETURN(graph::Graph graph, models::BuildGraph(model_, weights));
   times_.graph = watch.Lap();
-  compiler::CompileOptions options;
-  options.level = config.level;
-  options.kv_type = config.kv_type;
-  options.dumps = config.dumps;
   compiler::CompileReport report;
-  VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), options, &report));
+  VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), config.compile.options, &report));
   times_.compile = watch.Lap();
   for (const std::string& note : model_.notes) log.Warning(note);
   for (const std::string& note : report.notes) log.Warning(note);
@@ -108,9 +105,25 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
       times_.graph, program_.layers.size(), program_.level, times_.compile, report.kernels,
       report.code_bytes));
   fingerprint_ = fmt::format("{} -O{} kv {} {}", file.name(), program_.level,
-                             tensor::Row(config.kv_type).name, fmt::ptr(this));
+                             tensor::Row(config.compile.options.kv_type).name, fmt::ptr(this));
   if (config.perf_map && program_.library) VIVACE_RETURN_IF_ERROR(AppendPerfMap(program_.library->PerfMap()));
-  return WriteDumps(config.dump_dir, report);
+  return WriteDumps(config.compile.dump_dir, report);
+}
+
+Status ModelRunner::CheckDtype(const checkpoint::Checkpoint& file, const std::string& wanted) const {
+  using tensor::DType;
+  if (wanted == "auto") return Status::Ok();
+  const DType type = wanted == "bfloat16"                      ? DType::kBF16
+                     : wanted == "float16" || wanted == "half" ? DType::kF16
+                                                               : DType::kF32;
+  for (const checkpoint::TensorView& tensor : file.tensors()) {
+    if (tensor.dim_count < 2 || tensor.type == type) continue;
+    return InvalidArgument(fmt::format(
+        "--dtype is {}, but weights keep the type of the checkpoint, and '{}' is {}: leave the flag "
+        "out (--activation-dtype says how activations are kept)",
+        wanted, tensor.name, tensor::Row(tensor.type).name));
+  }
+  return Status::Ok();
 }
 
 Status ModelRunner::ResolveLength(const EngineConfig& config) {

@@ -56,8 +56,10 @@ class ModelRunner {
   const std::string& fingerprint() const { return fingerprint_; }
 
  private:
-  explicit ModelRunner(int threads) : team_(threads) {}
+  explicit ModelRunner(const base::WorkerPlacement& workers) : team_(workers) {}
   Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, const base::Log& log);
+  /// --dtype must be what the weights are.
+  Status CheckDtype(const checkpoint::Checkpoint& file, const std::string& wanted) const;
   Status ResolveLength(const EngineConfig& config);
   /// The number of KV cache blocks. May lower max_model_len_ when the config lets it.
   Result<int> SizeCache(const checkpoint::Checkpoint& file, const EngineConfig& config, const base::Log& log);

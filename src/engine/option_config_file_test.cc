@@ -39,6 +39,17 @@ TEST_F(ConfigFile, SetsOptionsBelowTheCommandLine) {
   EXPECT_FALSE(options_.IsSet("seed"));
 }
 
+TEST_F(ConfigFile, HoldsTheCompilationConfigAsAnObject) {
+  ASSERT_TRUE(Read("compilation-config:\n  mode: 0\n  compile_sizes: [1, 2]\n  pass_config:\n    fuse_qkv: "
+                   "false\ncudagraph-capture-sizes: [4, 8]\n")
+                  .ok());
+  EXPECT_EQ(options_.Text("compilation-config.mode"), "NONE");
+  EXPECT_EQ(options_.Integers("compilation-config.compile-sizes"), (std::vector<int>{1, 2}));
+  EXPECT_EQ(options_.Integers("cudagraph-capture-sizes"), (std::vector<int>{4, 8}));
+  EXPECT_FALSE(options_.Flag("compilation-config.pass-config.fuse-qkv"));
+  EXPECT_EQ(Name(options_.Origin("compilation-config.mode")), "config file");
+}
+
 TEST_F(ConfigFile, BadContentNamesFileLineAndRemedy) {
   const std::pair<std::string_view, std::string_view> cases[] = {
       {"port: 1\nmax-modle-len: 5",

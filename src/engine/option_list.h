@@ -28,6 +28,9 @@ Status UnknownOption(std::string_view name);
 /// the value and what would be right.
 Result<std::string> NormaliseOption(const base::OptionRow& row, std::string_view text);
 
+/// $HOME, or nothing when it is not set.
+std::string HomeFolder();
+
 // The parts of the list.
 std::span<const base::OptionRow> ModelOptionRows();
 std::span<const base::OptionRow> CompileOptionRows();

@@ -53,6 +53,11 @@ std::string_view Name(OptionOrigin origin) {
   return kNames[static_cast<std::size_t>(origin)];
 }
 
+std::string engine::HomeFolder() {
+  const char* home = std::getenv("HOME");
+  return home == nullptr ? "" : home;
+}
+
 Options::Options() {
   for (const base::OptionRow& row : engine::AllOptions()) {
     values_.push_back({std::string(row.default_text), {}, OptionOrigin::kDefault});

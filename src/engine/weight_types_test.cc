@@ -50,7 +50,7 @@ std::vector<float> LogitsOf(const TinyModelSpec& spec, int level, int rows_at_on
   auto checkpoint = checkpoint::Checkpoint::Open(file.path());
   EXPECT_TRUE(checkpoint.ok()) << checkpoint.status().message();
   EngineConfig config;
-  config.level = level;
+  config.compile.options.level = level;
   config.kv_bytes = 1 << 24;
   auto runner = ModelRunner::Create(**checkpoint, config, base::Log());
   EXPECT_TRUE(runner.ok()) << runner.status().message();

@@ -42,11 +42,11 @@ ScoredModel::ScoredModel(std::unique_ptr<engine::ModelRunner> runner) : runner_(
 Result<std::unique_ptr<ScoredModel>> ScoredModel::Create(const checkpoint::Checkpoint& file, int level,
                                                          tensor::DType kv_type) {
   engine::EngineConfig config;
-  config.level = level;
-  config.kv_type = kv_type;
+  config.compile.options.level = level;
+  config.compile.options.kv_type = kv_type;
   config.max_model_len = kMaxTokens;
   config.max_num_seqs = 4;
-  config.threads = engine::AvailableCores();
+  config.workers.workers = engine::AvailableCores();
   auto runner = engine::ModelRunner::Create(file, config, base::Log());
   if (!runner.ok()) return runner.status();
   return std::unique_ptr<ScoredModel>(new ScoredModel(std::move(runner).value()));

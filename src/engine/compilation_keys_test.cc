@@ -1,0 +1,136 @@
+// --compilation-config as text: JSON, keys, old names, and keys of vLLM that mean nothing here.
+#include "engine/compilation_keys.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "compiler/pass_list.h"
+#include "engine/option_list.h"
+#include "vivace/options.h"
+
+namespace vivace {
+namespace {
+
+constexpr const char* kConfig = "compilation-config";
+
+std::string ErrorOf(std::string_view text) {
+  Options options;
+  return options.Set(kConfig, text).message();
+}
+
+TEST(CompilationKeys, JsonSetsEachKeyAndKeysMerge) {
+  Options options;
+  ASSERT_TRUE(options
+                  .Set(kConfig, R"({"mode": 3, "cudagraph_mode": "FULL", "compile_sizes": [1, 2, 4],
+                                    "pass_config": {"fuse_norm_quant": false}, "backend": null})")
+                  .ok());
+  ASSERT_TRUE(options.Set("compilation_config.pass_config.fuse_qkv", "False").ok());
+  ASSERT_TRUE(options.Set("compilation-config.cudagraph_mode", "none").ok());
+  EXPECT_EQ(options.Text("compilation-config.mode"), "VLLM_COMPILE");
+  EXPECT_EQ(options.Text("compilation-config.cudagraph-mode"), "NONE");
+  EXPECT_EQ(options.Integers("compilation-config.compile-sizes"), (std::vector<int>{1, 2, 4}));
+  EXPECT_FALSE(options.Flag("compilation-config.pass-config.fuse-norm-quant"));
+  EXPECT_FALSE(options.Flag("compilation-config.pass-config.fuse-qkv"));
+  EXPECT_EQ(options.Origin("compilation-config.backend"), OptionOrigin::kDefault);
+  EXPECT_EQ(Name(options.Origin("compilation-config.mode")), "user");
+  EXPECT_TRUE(options.notes().empty());
+}
+
+TEST(CompilationKeys, EveryPassIsAKeyWithItsLevel) {
+  for (const compiler::PassRow& pass : compiler::PassList()) {
+    const auto index = engine::FindOption(std::string(engine::kPassKeyPrefix) + std::string(pass.name));
+    ASSERT_TRUE(index.has_value()) << pass.name;
+    for (int level = 0; level <= 3; ++level) {
+      Options options;
+      ASSERT_TRUE(options.Set("optimization-level", std::to_string(level)).ok());
+      ASSERT_TRUE(options.SetFromLevel().ok());
+      EXPECT_EQ(options.Flag(engine::AllOptions()[*index].name), std::min(level, 2) >= pass.level);
+      EXPECT_EQ(options.Origin(engine::AllOptions()[*index].name), OptionOrigin::kLevel);
+    }
+  }
+}
+
+TEST(CompilationKeys, OldNamesBecomeThePresentOnesWithALine) {
+  Options options;
+  ASSERT_TRUE(options.Set(kConfig, "{'level': 0, 'candidate_compile_sizes': [1]}").ok());
+  ASSERT_TRUE(options.Set("compilation-config.pass_config.enable_fusion", "false").ok());
+  ASSERT_TRUE(options.Set("compilation-config.full_cuda_graph", "true").ok());
+  EXPECT_EQ(options.Text("compilation-config.mode"), "NONE");
+  EXPECT_EQ(options.Text("compilation-config.compile-sizes"), "1");
+  EXPECT_FALSE(options.Flag("compilation-config.pass-config.fuse-norm-quant"));
+  EXPECT_FALSE(options.Flag("compilation-config.pass-config.fuse-act-quant"));
+  EXPECT_EQ(options.Text("compilation-config.cudagraph-mode"), "FULL");
+  ASSERT_EQ(options.notes().size(), 4u);
+  EXPECT_EQ(options.notes()[0], "compilation_config.level is an old name: give mode");
+  ASSERT_TRUE(options.Set("compilation-config.use_cudagraph", "false").ok());
+  EXPECT_EQ(options.Text("compilation-config.cudagraph-mode"), "NONE");
+}
+
+TEST(CompilationKeys, KeysOfVllmThatMeanNothingHereAreTakenWhereTheyChangeNothing) {
+  Options options;
+  ASSERT_TRUE(options
+                  .Set(kConfig, R"({"cache_dir": "/tmp/x", "inductor_compile_config": {},
+                                       "pass_config": {"fuse_allreduce_rms": false, "enable_sp": null}})")
+                  .ok());
+  ASSERT_EQ(options.notes().size(), 1u);
+  EXPECT_EQ(options.notes()[0],
+            "compilation_config.cache_dir has no effect: programs are compiled in milliseconds and not kept");
+  EXPECT_EQ(
+      ErrorOf(R"({"pass_config": {"fuse_allreduce_rms": true}})"),
+      "compilation_config.pass_config.fuse_allreduce_rms is 'true', which Vivace does not have (it is for "
+      "several devices): leave it out");
+}
+
+TEST(CompilationKeys, WrongKeysAndValuesAreNamedWithTheRemedyAndChangeNothing) {
+  EXPECT_EQ(ErrorOf(R"({"cudagraph_mod": 1})"),
+            "compilation_config has no key 'cudagraph_mod': did you mean 'cudagraph_mode'?");
+  EXPECT_EQ(ErrorOf(R"({"pass_config": {"fuse_norm_qant": true}})"),
+            "compilation_config has no key 'pass_config.fuse_norm_qant': did you mean "
+            "'pass_config.fuse_norm_quant'?");
+  EXPECT_EQ(ErrorOf(R"({"mode": 1})"),
+            "compilation_config.mode is '1', a mode of torch's compiler: give VLLM_COMPILE (3) for Vivace's "
+            "own, or NONE (0)");
+  EXPECT_EQ(ErrorOf(R"({"cudagraph_mode": "SOME"})"),
+            "--compilation-config.cudagraph-mode is 'SOME': it must be one of NONE, PIECEWISE, FULL, "
+            "FULL_DECODE_ONLY, FULL_AND_PIECEWISE");
+  EXPECT_EQ(
+      ErrorOf(R"({"compile_sizes": [1, 0]})"),
+      "--compilation-config.compile-sizes is '1,0': it must be whole numbers from 1 to 65536 (tokens) with "
+      "commas between, or cudagraph_capture_sizes");
+  EXPECT_EQ(ErrorOf("3"),
+            "--compilation-config is '3': it must be a JSON object, as '{\"mode\": 3}', or write "
+            "--compilation-config.mode=3");
+  for (const std::string text :
+       {"{", "[1]", "{\"mode\": {\"a\": 1}}", "{\"compile_sizes\": [[1]]}", "{? {a: b}: c}"}) {
+    EXPECT_NE(ErrorOf(text), "") << text;
+  }
+  EXPECT_NE(ErrorOf(std::string(100000, '[')), "");
+  Options options;
+  EXPECT_FALSE(options.Set(kConfig, R"({"mode": 0, "mod": 1})").ok());
+  EXPECT_EQ(options.Origin("compilation-config.mode"), OptionOrigin::kDefault);
+}
+
+TEST(CompilationKeys, LevelDefaultsEndWithTheRowsOwn) {
+  for (const base::OptionRow& row : engine::AllOptions()) {
+    if (row.by_level.empty()) continue;
+    Options options;
+    ASSERT_TRUE(options.SetFromLevel().ok());
+    EXPECT_EQ(options.Text(row.name), row.default_text) << row.name;
+  }
+}
+
+TEST(CompilationKeys, TheCacheSpaceOfTheEnvironmentIsInGibibytes) {
+  ::setenv("VLLM_CPU_KVCACHE_SPACE", "4", 1);
+  Options options;
+  EXPECT_TRUE(options.SetFromEnvironment().ok());
+  EXPECT_EQ(options.Integer("kv-cache-memory-bytes"), std::int64_t{4} << 30);
+  ::setenv("VLLM_CPU_KVCACHE_SPACE", "0", 1);
+  Options unset;
+  EXPECT_TRUE(unset.SetFromEnvironment().ok());
+  EXPECT_FALSE(unset.IsSet("kv-cache-memory-bytes"));
+  ::unsetenv("VLLM_CPU_KVCACHE_SPACE");
+}
+
+}  // namespace
+}  // namespace vivace
