@@ -222,6 +222,7 @@ Result<CompileConfig> ResolveCompile(const Options& options, int max_num_seqs, i
   VIVACE_ASSIGN_OR_RETURN(out.capture_sizes,
                           ResolveCaptureSizes(options, max_num_seqs, max_batched_tokens, notes));
   if (out.capture == CaptureMode::kNone) out.capture_sizes.clear();
+  if (out.capture_sizes.empty()) out.capture = CaptureMode::kNone;  // the executor takes none for all sizes
   std::vector<int> sizes = options.Integers("compilation-config.compile-sizes");
   if (options.Text("compilation-config.compile-sizes").find("cudagraph_capture_sizes") != std::string::npos)
     sizes.insert(sizes.end(), out.capture_sizes.begin(), out.capture_sizes.end());
