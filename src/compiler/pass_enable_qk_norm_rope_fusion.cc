@@ -16,7 +16,7 @@ Result<bool> FuseQkNormRope(graph::Graph& graph, const PassContext&) {
   for (graph::Body& body : graph.bodies) {
     BodyEditor editor(body);
     for (std::size_t i = 0; i < body.nodes.size(); ++i) {
-      if (body.nodes[i].op != Op::kHeadNorm) continue;
+      if (body.nodes[i].op != Op::kHeadNorm || !HasTiledHeads(body.nodes[i].attributes.head_dim)) continue;
       const auto rope = editor.OnlyUser(body.nodes[i].output, Op::kRope);
       if (!rope) continue;
       std::vector<NodeId> nodes{NodeId{static_cast<std::int32_t>(i)}, *rope};

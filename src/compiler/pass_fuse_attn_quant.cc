@@ -2,7 +2,7 @@
 
 #include "compiler/body_editor.h"
 #include "compiler/pass_list.h"
-#include "compiler/patterns.h"
+#include "kernels/paged_attention.h"
 
 namespace vivace::compiler {
 namespace {
@@ -11,17 +11,24 @@ using graph::NodeId;
 using graph::Op;
 using graph::ValueId;
 
-/// Quantisation sees whole groups among the columns of one KV head.
-bool HasWholeGroups(const graph::Attributes& attention, tensor::DType rows) {
-  const auto type = tensor::ActivationOf(rows);
-  if (!type || *type == tensor::ActivationType::kU8Token) return false;
-  const int group = tensor::Row(*type).group;
-  return group == 0 || attention.heads / attention.kv_heads * attention.head_dim % group == 0;
+/// Whether the attention kernel writes these rows.
+bool CanWrite(const graph::Attributes& attention, tensor::DType rows, const PassContext& context) {
+  kernels::PagedAttentionSpec spec{};
+  spec.heads = attention.heads;
+  spec.kv.kv_heads = attention.kv_heads;
+  spec.kv.head_dim = attention.head_dim;
+  spec.kv.type = context.kv_type;
+  spec.kv.layers = spec.kv.blocks = 1;
+  spec.scale = attention.scale;
+  spec.rows = tensor::ActivationOf(rows);
+  spec.window = attention.window;
+  spec.softcap = attention.softcap;
+  return kernels::CheckPagedAttention(spec).ok();
 }
 
 }  // namespace
 
-Result<bool> FuseAttnQuant(graph::Graph& graph, const PassContext&) {
+Result<bool> FuseAttnQuant(graph::Graph& graph, const PassContext& context) {
   bool changed = false;
   for (graph::Body& body : graph.bodies) {
     BodyEditor editor(body);
@@ -30,7 +37,7 @@ Result<bool> FuseAttnQuant(graph::Graph& graph, const PassContext&) {
       if (node.op != Op::kAttention) continue;
       const auto quantize = editor.OnlyUser(node.output, Op::kQuantize);
       if (!quantize) continue;
-      if (!HasWholeGroups(node.attributes, editor.type(editor.node(*quantize).output).dtype)) continue;
+      if (!CanWrite(node.attributes, editor.type(editor.node(*quantize).output).dtype, context)) continue;
       changed |= editor.Join({NodeId{static_cast<std::int32_t>(i)}, *quantize});
     }
   }

@@ -38,7 +38,7 @@ bool HasLinear(const BodyEditor& editor, int group) {
 bool Fuse(BodyEditor& editor, NodeId append) {
   const graph::Node& node = editor.node(append);
   const auto attention = editor.OnlyUserAmong(node.output, Op::kAttention);
-  if (!attention) return false;
+  if (!attention || !HasTiledHeads(editor.node(*attention).attributes.head_dim)) return false;
   const Rotation q = MatchRotation(editor, editor.node(*attention).inputs[0]);
   const Rotation k = MatchRotation(editor, node.inputs[1]);
   std::vector<NodeId> nodes{append};

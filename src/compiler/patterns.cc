@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "kernels/epilogue_spec.h"
+#include "tensor/packed_panel.h"
+
 namespace vivace::compiler {
 
 using graph::NodeId;
@@ -60,6 +63,11 @@ std::optional<Projection> MatchProjection(const BodyEditor& editor, ValueId valu
     node = editor.Producer(at.inputs[0]);
   }
   return std::nullopt;
+}
+
+bool HasTiledHeads(int head_dim) {
+  constexpr int kUnit = tensor::PanelLayout::kUnitColumns;
+  return head_dim > 0 && head_dim % kUnit == 0 && head_dim / kUnit <= kernels::kMaximumUnits;
 }
 
 std::vector<NodeId> MatchQuantize(const BodyEditor& editor, ValueId value) {

@@ -37,6 +37,10 @@ struct Projection {
 };
 std::optional<Projection> MatchProjection(const BodyEditor& editor, graph::ValueId value);
 
+/// True for heads that tiles of 32 columns norm, rotate and append: whole tiles, as many as one call
+/// finishes.
+bool HasTiledHeads(int head_dim);
+
 /// quantize, or pad and quantize where pad belongs to the phase that makes `value`, when the value is used
 /// for nothing else; empty otherwise.
 std::vector<graph::NodeId> MatchQuantize(const BodyEditor& editor, graph::ValueId value);
