@@ -43,18 +43,19 @@ codegen::Function Tile(tensor::WeightClass type, tensor::ActivationType activati
   return kernels::BuildDirectTile(shape, target);
 }
 
+codegen::Function RowQuantiser() {
+  return kernels::BuildRowSteps(kernels::NormQuantSteps()[0], {.hidden = 4096, .output = {4096}});
+}
+
 /// What a model of several weight types asks for, until there are 60: tiles of each number of rows,
 /// expanding, norms and epilogues.
 Functions SixtyKernels(const codegen::Target& target) {
   Functions all;
-  all.push_back(kernels::BuildRowQuant({4096}));
+  all.push_back(RowQuantiser());
   all.push_back(kernels::BuildRowScale(4096, 1e-5f));
-  all.push_back(kernels::BuildEpilogue(kernels::ListsOf(kernels::Epilogue::kResidualQuant)[0],
-                                       {.hidden = 4096, .output = {4096}}));
-  all.push_back(kernels::BuildEpilogue(kernels::ListsOf(kernels::Epilogue::kSiluMulQuant)[0],
-                                       {.units = 2, .output = {4096}}));
-  all.push_back(
-      kernels::BuildEpilogue(kernels::ListsOf(kernels::Epilogue::kLogits)[0], {.floats = 32000, .n = 32000}));
+  all.push_back(kernels::BuildEpilogue(kernels::ResidualQuantSteps()[0], {.hidden = 4096, .output = {4096}}));
+  all.push_back(kernels::BuildEpilogue(kernels::SiluMulQuantSteps()[0], {.units = 2, .output = {4096}}));
+  all.push_back(kernels::BuildEpilogue(kernels::LogitsSteps()[0], {.floats = 32000, .n = 32000}));
   for (int i = 0; all.size() < 60; ++i) {
     const auto type = static_cast<tensor::WeightClass>(i % tensor::kWeightClasses);
     const tensor::ActivationType activation = tensor::Row(type).activation;
@@ -105,16 +106,14 @@ bool MeasureBars() {
   const auto activation = tensor::ActivationType::kU8Token;
   const int rows = std::min(12, kernels::DirectRows(type, activation, target));
   std::printf("kernels for %s, median of %d\n", target.name.c_str(), kRuns);
-  return MeasureKernels("RMSNorm and quantisation", 20,
-                        [] { return Functions{kernels::BuildRowQuant({4096})}; }) &&
+  return MeasureKernels("RMSNorm and quantisation", 20, [] { return Functions{RowQuantiser()}; }) &&
          MeasureKernels("tile of 6 x 64 outputs", 40,
                         [&] { return Functions{Tile(type, activation, rows, target)}; }) &&
          MeasureKernels("tile with SiLU * up and quantisation", 100,
                         [&] {
-                          return Functions{
-                              Tile(type, activation, rows, target),
-                              kernels::BuildEpilogue(kernels::ListsOf(kernels::Epilogue::kSiluMulQuant)[0],
-                                                     {.units = 2, .output = {4096}})};
+                          return Functions{Tile(type, activation, rows, target),
+                                           kernels::BuildEpilogue(kernels::SiluMulQuantSteps()[0],
+                                                                  {.units = 2, .output = {4096}})};
                         }) &&
          MeasureKernels("60 mixed kernels", 4000, [&] { return SixtyKernels(target); });
 }

@@ -10,7 +10,6 @@
 namespace vivace::bench {
 namespace {
 
-using kernels::Epilogue;
 using tensor::ActivationType;
 using tensor::QuantizedRows;
 using tensor::WeightClass;
@@ -41,6 +40,11 @@ void FillRow(const QuantizedRows& layout, std::byte* row) {
 // Rows that a kernel makes from f32; those of one scale per token and of f32 come as they are.
 bool HasQuantiser(ActivationType type) {
   return type != ActivationType::kU8Token && type != ActivationType::kF32;
+}
+
+// Units of 32 columns that a call of the quantiser takes at once.
+int QuantisedUnits(ActivationType type) {
+  return type == ActivationType::kU8Group64 ? 2 : 1;
 }
 
 // Packed weights, with scales that are numbers wherever they lie.
@@ -126,23 +130,21 @@ Result<std::unique_ptr<GemmCase>> GemmCase::Create(const GemmTypes& types, const
 Status GemmCase::Compile() {
   kernels::PanelGemmSpec spec{.type = types_.weights,
                               .k = layout_.k,
-                              .n = layout_.n,
-                              .epilogue = Epilogue::kFloats,
-                              .hidden = layout_.k,
-                              .eps = 1e-5f};
-  spec.activation = types_.activations;
+                              .activation = types_.activations,
+                              .epilogue = {.n = layout_.n, .steps = kernels::FloatsSteps()}};
   VIVACE_ASSIGN_OR_RETURN(const kernels::PanelGemmKernels kernels, CompilePanelGemm(spec, library_));
   if (HasQuantiser(types_.activations)) {
-    VIVACE_ASSIGN_OR_RETURN(quantise_, library_.Compile(kernels::BuildRowQuant(rows_)));
+    VIVACE_ASSIGN_OR_RETURN(quantise_,
+                            library_.Compile(kernels::BuildRowSteps(
+                                kernels::NormQuantSteps()[0],
+                                {.units = QuantisedUnits(rows_.type), .hidden = rows_.k, .output = rows_})));
   }
   VIVACE_RETURN_IF_ERROR(library_.Seal());
   kernels::PanelGemmArgs args{};
   args.spec = spec;
   args.code = Resolve(kernels, library_);
   args.input = input_.data();
-  args.squares_in = squares_.floats();
-  args.norm_weight = norm_.data();
-  args.logits = output_.floats();
+  args.out.floats[0] = output_.floats();
   for (int copy = 0; copy < copies_; ++copy) {
     args.weights = weights_ + static_cast<std::size_t>(copy) * layout_.bytes();
     args_.push_back(args);
@@ -177,7 +179,7 @@ void GemmCase::Quantise(Workers& workers, int rows) {
       std::byte* output = input_.data() + r * rows_.row_stride();
       std::int64_t a[kernels::kEpilogueArguments] = {};
       a[kernels::kResult] = Address(floats_.floats() + r * layout_.k);
-      a[kernels::kRows] = layout_.k / (types_.activations == ActivationType::kU8Group64 ? 64 : 32);
+      a[kernels::kRows] = layout_.k / (32 * QuantisedUnits(rows_.type));
       a[kernels::kNormWeight] = Address(norm_.data());
       a[kernels::kSquares] = Address(squares_.floats() + r * kernels::SquareStride(layout_.k));
       a[kernels::kBytes] = Address(output);
@@ -192,7 +194,7 @@ void GemmCase::RunTasks(Workers& workers, int rows, int first_copy, int copies) 
   tensor::StepView step;
   step.rows = step.logit_count = rows;
   step.positions = step.kv_slots = step.logit_rows = numbers_.data();
-  const kernels::TaskKernel kernel = PanelGemmKernel(args_[0].spec.epilogue);
+  const kernels::TaskKernel kernel = kernels::PanelGemmKernel();
   const int tasks = kernel.grid(args_.data(), step);
   workers.RunTasks(tasks * copies, [&](int task, int worker) {
     const kernels::PanelGemmArgs& args =

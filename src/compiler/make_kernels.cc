@@ -24,8 +24,8 @@ struct MakePhaseKernels {
     VIVACE_ASSIGN_OR_RETURN(phase.kernels, kernels::CompilePagedAttention(spec, library));
     return Status::Ok();
   }
-  Status operator()(const tensor::PanelLayout& layout) const {
-    VIVACE_ASSIGN_OR_RETURN(phase.kernels, kernels::CompileResidualQuantize(layout.k, library));
+  Status operator()(const kernels::PanelEmbedSpec& spec) const {
+    VIVACE_ASSIGN_OR_RETURN(phase.kernels, kernels::CompilePanelEmbed(spec, library));
     return Status::Ok();
   }
 };

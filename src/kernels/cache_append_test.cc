@@ -44,26 +44,24 @@ Rows RandomRows(const KvLayout& kv, const std::vector<std::int32_t>& slots, std:
 class Appender {
  public:
   Appender(const KvLayout& kv, const Target& target) : library_(target) {
-    args_.kv = kv;
-    args_.spec = {.type = tensor::WeightClass::kQ4_1,
-                  .k = 64,
-                  .n = (1 + 2 * kv.kv_heads) * kv.head_dim,
-                  .epilogue = Epilogue::kSteps,
-                  .heads = 1,
-                  .kv = kv,
-                  .steps = {EpilogueSteps{{StepKind::kFloats}}, EpilogueSteps{{StepKind::kKey}},
-                            EpilogueSteps{{StepKind::kValue}}},
-                  .tile_units = kv.head_dim / 32};
-    const Result<PanelGemmKernels> kernels = CompilePanelGemm(args_.spec, library_);
+    out_.kv = kv;
+    epilogue_ = {.n = (1 + 2 * kv.kv_heads) * kv.head_dim,
+                 .units = kv.head_dim / 32,
+                 .steps = {EpilogueSteps{{StepKind::kFloats}}, EpilogueSteps{{StepKind::kKey}},
+                           EpilogueSteps{{StepKind::kValue}}},
+                 .heads = 1,
+                 .kv = kv};
+    EXPECT_TRUE(CheckSteps(epilogue_).ok());
+    const auto kernels = CompileFinish(BuildFinish(epilogue_, false), library_);
     EXPECT_TRUE(kernels.ok()) << kernels.status().message();
-    if (kernels.ok() && library_.Seal().ok()) args_.code = Resolve(*kernels, library_);
+    if (kernels.ok() && library_.Seal().ok()) code_ = Resolve(*kernels, library_);
   }
 
   // Rows [first, end) in one step.
   void Append(const Rows& rows, int first, int end, std::byte* layer) {
     const codegen::FlushDenormals flush;
-    const KvLayout& kv = args_.kv;
-    args_.kv_layer = layer;
+    const KvLayout& kv = out_.kv;
+    out_.kv_layer = layer;
     tensor::StepView step;
     step.rows = end - first;
     step.kv_slots = rows.slots.data() + first;
@@ -77,15 +75,17 @@ class Appender {
         std::memcpy(values.bytes().data() + static_cast<std::size_t>(r - first) * head_bytes, &from[at],
                     head_bytes);
       }
-      FinishTile(
-          {args_, {step, nullptr}, 0, end - first, values.as<float>().data(), nullptr, lanes.bytes().data()},
-          (1 + head) * units);
+      FinishTile({epilogue_, out_, code_, step, 0, end - first, values.as<float>().data(), nullptr,
+                  lanes.bytes().data()},
+                 (1 + head) * units);
     }
   }
 
  private:
   codegen::KernelLibrary library_;
-  PanelGemmArgs args_{};
+  TileEpilogue epilogue_{};
+  TileOutputs out_{};
+  FinishCode code_{};
 };
 
 // What a head's values must leave in a block of bytes, element d at `codes` + d * distance.

@@ -26,17 +26,6 @@ constexpr StepRow kStepRows[] = {
 
 using Kind = StepKind;
 
-constexpr EpilogueLists kQkvRopeAppend = {EpilogueSteps{{Kind::kRowScale}, {Kind::kRope}, {Kind::kFloats}},
-                                          EpilogueSteps{{Kind::kRowScale}, {Kind::kRope}, {Kind::kKey}},
-                                          EpilogueSteps{{Kind::kRowScale}, {Kind::kValue}}};
-constexpr EpilogueLists kResidualQuant = {
-    EpilogueSteps{{Kind::kResidual}, {Kind::kSquares}, {Kind::kNorm}, {Kind::kActivations}}};
-constexpr EpilogueLists kSiluMulQuant = {
-    EpilogueSteps{{Kind::kRowScale}, {Kind::kGateSilu}, {Kind::kActivations}}};
-constexpr EpilogueLists kLogits = {EpilogueSteps{{Kind::kRowScale}, {Kind::kFloats}}};
-constexpr EpilogueLists kPlain = {EpilogueSteps{{Kind::kFloats}}};
-constexpr EpilogueLists kNone = {};
-
 }  // namespace
 
 std::string_view Name(StepKind kind) {
@@ -47,22 +36,30 @@ const std::array<EpilogueArgument, 3>& ArgumentsOf(StepKind kind) {
   return kStepRows[static_cast<std::size_t>(kind)].arguments;
 }
 
-const EpilogueLists& ListsOf(Epilogue epilogue) {
-  switch (epilogue) {
-    case Epilogue::kQkvRopeAppend:
-      return kQkvRopeAppend;
-    case Epilogue::kResidualQuant:
-      return kResidualQuant;
-    case Epilogue::kSiluMulQuant:
-      return kSiluMulQuant;
-    case Epilogue::kLogits:
-      return kLogits;
-    case Epilogue::kFloats:
-      return kPlain;
-    case Epilogue::kSteps:
-      return kNone;
-  }
-  return kNone;
+EpilogueLists QkvSteps() {
+  return {EpilogueSteps{{Kind::kRowScale}, {Kind::kRope}, {Kind::kFloats}},
+          EpilogueSteps{{Kind::kRowScale}, {Kind::kRope}, {Kind::kKey}},
+          EpilogueSteps{{Kind::kRowScale}, {Kind::kValue}}};
+}
+
+EpilogueLists ResidualQuantSteps() {
+  return {EpilogueSteps{{Kind::kResidual}, {Kind::kSquares}, {Kind::kNorm}, {Kind::kActivations}}};
+}
+
+EpilogueLists SiluMulQuantSteps() {
+  return {EpilogueSteps{{Kind::kRowScale}, {Kind::kGateSilu}, {Kind::kActivations}}};
+}
+
+EpilogueLists LogitsSteps() {
+  return {EpilogueSteps{{Kind::kRowScale}, {Kind::kFloats}}};
+}
+
+EpilogueLists FloatsSteps() {
+  return {EpilogueSteps{{Kind::kFloats}}};
+}
+
+EpilogueLists NormQuantSteps() {
+  return {EpilogueSteps{{Kind::kSquares}, {Kind::kNorm}, {Kind::kActivations}}};
 }
 
 }  // namespace vivace::kernels

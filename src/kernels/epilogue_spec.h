@@ -1,5 +1,5 @@
 // What happens to the results of a tile after the contraction, as data: a list of steps on the 32 columns of
-// a unit, then sinks. BuildEpilogue (gemm_epilogue.h) makes one kernel of it, FinishTile (panel_finish.h)
+// a unit, in their order. BuildEpilogue (gemm_epilogue.h) makes one kernel of it, FinishTile (panel_finish.h)
 // fills that kernel's arguments. Plain values.
 #pragma once
 
@@ -14,10 +14,10 @@
 
 namespace vivace::kernels {
 
-/// Partial sums of squares: [rows][square_stride(hidden)] floats, entry u = sum over columns 32u .. 32u+31;
-/// the padding stays zero.
+/// Partial sums of squares: [rows][SquareStride(hidden)] floats, entry u = sum over columns 32u .. 32u+31
+/// that exist; the padding stays zero.
 constexpr int SquareStride(int hidden) {
-  return ((hidden / 32 + 15) / 16) * 16;
+  return ((hidden + 31) / 32 + 15) / 16 * 16;
 }
 
 /// One step on the two vectors of a unit of every row, in the order of the list. The first
@@ -36,7 +36,7 @@ constexpr int SquareStride(int hidden) {
   X(HeadNorm, "headnorm", kHeadWeight)        /* RMSNorm of the head (value: eps), times its weight */ \
   X(Rope, "rope", kPositions, kRopeTable)     /* rotates lane i of both vectors, see below */          \
   X(Squares, "squares", kSquares)             /* writes the unit's sum of squares */                   \
-  X(Floats, "floats", kFloats, kColumns)      /* writes f32, columns that exist */                     \
+  X(Floats, "floats", kFloats, kColumns)      /* writes f32, columns that exist; may be anywhere */    \
   X(Activations, "rows", kBytes, kParameters) /* writes activation rows */                             \
   X(Key, "key", kCache, kSlots)               /* writes K to the cache; of 8 bits: a whole head */     \
   X(Value, "value", kCache, kSlots)           /* writes V to the cache; of 8 bits: a whole head */     \
@@ -127,29 +127,28 @@ class EpilogueSteps {
   std::uint32_t kinds_ = 0;
 };
 
-/// What happens to a tile of 32 (gate-up: 64) columns after the contraction: the lists of this engine's own
-/// phases by name, or a list of the caller's.
-enum class Epilogue : std::uint8_t {
-  kQkvRopeAppend,  // * rs; q: rope -> q f32 [rows][heads * head_dim]; k: rope -> cache; v -> cache (units in
-                   // order q, k, v)
-  kResidualQuant,  // x += y; partial squares of x; quantise x * norm_weight -> output rows
-  kSiluMulQuant,  // silu(g * rs) * (u * rs), quantise -> output rows                                   (tasks
-                  // of 64 columns)
-  kLogits,  // * rs -> f32 [logit rows][n]                                    (input rows are step.logit_rows)
-  kFloats,  // f32 [rows][n] and nothing else: benchmarks, and phases that go on with whole rows
-  kSteps,   // PanelGemmSpec::steps
-};
-
-/// q, k and v of kQkvRopeAppend, and of kSteps where heads are given; the others have the first part only.
+/// Parts of a phase that have a list each: q, k and v. Others have the first part only.
 inline constexpr int kEpilogueParts = 3;
 using EpilogueLists = std::array<EpilogueSteps, kEpilogueParts>;
-/// The lists of a name; kSteps has empty ones.
-const EpilogueLists& ListsOf(Epilogue epilogue);
+
+// Lists that decoder layers have when nothing is switched off; for tests and benchmarks.
+/// q: * rs, rope -> f32; k: * rs, rope -> cache; v: * rs -> cache.
+EpilogueLists QkvSteps();
+/// x += y; partial squares of x; quantises x * norm weight.
+EpilogueLists ResidualQuantSteps();
+/// silu(g * rs) * (u * rs), quantised.
+EpilogueLists SiluMulQuantSteps();
+/// * rs -> f32.
+EpilogueLists LogitsSteps();
+/// f32 and nothing else.
+EpilogueLists FloatsSteps();
+/// Partial squares of x, and x * norm weight quantised.
+EpilogueLists NormQuantSteps();
 
 /// Sizes that the steps of a phase share.
 struct EpilogueShape {
   int units = 1;   // of 32 packed columns that one call finishes
-  int hidden = 0;  // columns of a row of x
+  int hidden = 0;  // columns of a row of x; kColumns is needed where they are no multiple of 32
   int floats = 0;  // columns of a row that Floats writes
   int n = 0;       // columns of the phase before padding
   tensor::KvLayout kv{};

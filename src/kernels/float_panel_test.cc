@@ -34,10 +34,9 @@ class FloatPhase {
   FloatPhase(WeightClass type, ActivationType activation, const Target& target)
       : spec_{.type = type,
               .k = kK,
-              .n = kN,
-              .epilogue = Epilogue::kLogits,
-              .hidden = 32,
-              .activation = activation},
+              .activation = activation,
+              .epilogue = {.n = kN, .steps = LogitsSteps(), .hidden = 32},
+              .gathered = true},
         library_(target),
         rows_{kK, activation},
         input_(static_cast<std::size_t>(rows_.row_stride()) * kMostRows),
@@ -69,13 +68,13 @@ class FloatPhase {
     args.code = code_;
     args.weights = panels_.bytes().data();
     args.input = input_.bytes().data();
-    args.squares_in = squares_.as<float>().data();
-    args.logits = logits.data();
+    args.out.squares_in = squares_.as<float>().data();
+    args.out.floats[0] = logits.data();
     tensor::StepView step;
     step.rows = kMostRows;
     step.logit_rows = wanted.data();
     step.logit_count = rows;
-    RunPhase(PanelGemmKernel(spec_.epilogue), &args, step);
+    RunPhase(PanelGemmKernel(), &args, step);
     return logits;
   }
 

@@ -9,6 +9,7 @@
 #include "kernels/epilogue_sinks.h"
 #include "kernels/math_builders.h"
 #include "kernels/quantize_builders.h"
+#include "tensor/packed_panel.h"
 
 namespace vivace::kernels {
 
@@ -158,6 +159,7 @@ class Composer {
       for (const EpilogueArgument argument : ArgumentsOf(step.kind))
         if (argument != kNoArgument) needed_[argument] = true;
     }
+    if (steps_.Has(StepKind::kResidual) && shape_.hidden % kUnit != 0) needed_[kColumns] = true;
     for (int argument = 0; argument < kEpilogueArguments; ++argument) {
       if (needed_[argument]) arguments_[static_cast<std::size_t>(argument)] = b_.Arg(argument);
     }
@@ -256,15 +258,28 @@ class Composer {
         return b_.Mul(x, b_.Load(Column(kPostNormWeight, unit, v)));
       case StepKind::kNorm:
         return b_.Mul(x, b_.Load(Column(kNormWeight, unit, v)));
-      case StepKind::kResidual: {
-        const Vec sum = b_.Load(Column(kResidual, unit, v));
-        b_.BinaryTo(Op::kAdd, sum, sum, x);
-        b_.Store(Column(kResidual, unit, v), sum);
-        return sum;
-      }
+      case StepKind::kResidual:
+        return AddResidual(unit, v, x);
       default:
         return x;
     }
+  }
+
+  // Of a width that is no multiple of 32, the columns that exist; zeros stay zeros in the others.
+  Vec AddResidual(int unit, int v, Vec x) {
+    const Mem place = Column(kResidual, unit, v);
+    const bool whole = shape_.hidden % kUnit == 0;
+    const Scalar left = whole ? Scalar{} : ColumnsLeft(unit, v);
+    const Vec sum = whole ? b_.Load(place) : b_.LoadPartial(place, left);
+    b_.BinaryTo(Op::kAdd, sum, sum, x);
+    whole ? b_.Store(place, sum) : b_.StorePartial(place, sum, left);
+    return sum;
+  }
+
+  // Columns of the tile that exist from the given vector on; may be less than none.
+  Scalar ColumnsLeft(int unit, int v) {
+    const int before = unit * kUnit + v * 16;
+    return before == 0 ? at(kColumns) : b_.AddImm(at(kColumns), -before);
   }
 
   void PairStep(const EpilogueStep& step, int unit, Pair& x) {
@@ -348,11 +363,7 @@ class Composer {
   }
 
   void StoreFloats(int unit, const Pair& x) {
-    for (int v = 0; v < 2; ++v) {
-      const int before = unit * kUnit + v * 16;
-      const Scalar left = before == 0 ? at(kColumns) : b_.AddImm(at(kColumns), -before);
-      b_.StorePartial(Column(kFloats, unit, v), x[v], left);
-    }
+    for (int v = 0; v < 2; ++v) b_.StorePartial(Column(kFloats, unit, v), x[v], ColumnsLeft(unit, v));
   }
 
   void StoreActivations(int unit, const Pair& x) {
@@ -409,12 +420,6 @@ Function BuildEpilogue(const EpilogueSteps& steps, const EpilogueShape& shape) {
 
 Function BuildRowSteps(const EpilogueSteps& steps, const EpilogueShape& shape) {
   return Composer(steps, shape, true).Compose();
-}
-
-Function BuildRowQuant(const QuantizedRows& output) {
-  const int units = output.type == ActivationType::kU8Group64 ? 2 : 1;
-  return BuildRowSteps({{StepKind::kSquares}, {StepKind::kNorm}, {StepKind::kActivations}},
-                       {.units = units, .hidden = output.k, .output = output});
 }
 
 Function BuildRowScale(int hidden, float eps) {

@@ -5,7 +5,6 @@
 
 #include "codegen/vir.h"
 #include "kernels/epilogue_spec.h"
-#include "kernels/panel.h"
 
 namespace vivace::kernels {
 
@@ -17,10 +16,6 @@ codegen::Function BuildEpilogue(const EpilogueSteps& steps, const EpilogueShape&
 /// argument is to the row's first column. Steps of heads and of the cache have no place here. For norms that
 /// come after a block, with the factor of the row in RowScale: x += rs * y * weight, then the next norm.
 codegen::Function BuildRowSteps(const EpilogueSteps& steps, const EpilogueShape& shape);
-
-/// One row of x: partial squares and output rows of x * norm weight, as Epilogue::kResidualQuant makes them;
-/// kResult is the row of x, kRows its number of groups.
-codegen::Function BuildRowQuant(const tensor::QuantizedRows& output);
 
 /// Arguments of the row-scale kernel: squares f32 [rows][SquareStride(hidden)], count, f32 result [rows +
 /// 15].

@@ -315,24 +315,32 @@ TEST(GemmEpilogue, TilesOfOneRowGiveTheBitsOfRowsOfTiles) {
 }
 
 TEST(GemmEpilogue, ListsThatDoNotFitAPhaseAreRefusedWithTheReason) {
-  PanelGemmSpec spec{
-      .type = tensor::WeightClass::kQ4_1, .k = 64, .n = 96, .epilogue = Epilogue::kSteps, .output_k = 96};
+  TileEpilogue epilogue{.n = 96, .output_k = 96};
   const auto message = [&](EpilogueSteps steps, int units) {
-    spec.steps[0] = steps;
-    spec.tile_units = units;
-    return std::string(CheckSteps(spec).message());
+    epilogue.steps[0] = steps;
+    epilogue.units = units;
+    return std::string(CheckSteps(epilogue).message());
   };
   EXPECT_EQ(message({{Kind::kFloats}}, 3), "");
-  EXPECT_NE(message({{Kind::kFloats}}, 2).find("2 units of 32 at a time"), std::string::npos);
-  EXPECT_NE(message({{Kind::kGateSilu}, {Kind::kFloats}}, 3).find("units in twos"), std::string::npos);
-  spec.kv.head_dim = 64;
+  EXPECT_EQ(message({{Kind::kFloats}}, 2), "");
+  EXPECT_NE(message({{Kind::kFloats}}, 9).find("9 units of 32 at a time"), std::string::npos);
+  EXPECT_NE(message({}, 1).find("at least one step"), std::string::npos);
+  EXPECT_NE(message({{Kind::kGateSilu}, {Kind::kFloats}}, 3).find("units and columns in twos"),
+            std::string::npos);
+  EXPECT_NE(message({{Kind::kBias}, {Kind::kFloats}}, 8).find("too short"), std::string::npos);
+  EXPECT_NE(message({{Kind::kSquares}}, 1).find("rows of x have 0 columns"), std::string::npos);
+  EXPECT_NE(message({{Kind::kActivations}}, 2).find("rows of 128 for 96 columns"), std::string::npos);
+  EXPECT_NE(message({{Kind::kRope}, {Kind::kFloats}}, 1).find("head size 0"), std::string::npos);
+  epilogue.kv.head_dim = 64;
   EXPECT_NE(message({{Kind::kHeadNorm}, {Kind::kFloats}}, 3).find("norm of a head of 64"), std::string::npos);
-  spec.kv.type = tensor::DType::kI8;
+  epilogue.kv.type = tensor::DType::kI8;
   for (const Kind sink : {Kind::kKey, Kind::kValue}) {
     EXPECT_NE(message({{sink}}, 1).find("one scale for a head of 64 in 8 bits"), std::string::npos);
   }
-  spec.output_activation = ActivationType::kU8Token;
+  epilogue.output = ActivationType::kU8Token;
   EXPECT_NE(message({{Kind::kActivations}}, 3).find("u8token"), std::string::npos);
+  epilogue.heads = 1;
+  EXPECT_NE(message({{Kind::kFloats}}, 1).find("parts of 64 columns do not make 96"), std::string::npos);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Which kernels a phase needs: BuildPanelGemm, CompilePanelGemm, CompileResidualQuantize. See panel.h.
+// Which kernels a phase needs: the Build and Compile functions of panel.h and panel_functions.h.
 #include <algorithm>
 #include <numeric>
 #include <string>
@@ -25,27 +25,26 @@ Status CheckShape(const PanelGemmSpec& spec) {
     return Unsupported("weights of type " + std::string(tensor::Row(spec.type).name) + " with activations " +
                        std::string(tensor::Row(spec.activation).name) + " have no kernels; run with -O0");
   }
-  const int unit = std::lcm(
+  const int width = std::lcm(
       kUnit, std::lcm(tensor::Row(spec.type).block_k, std::max(1, tensor::Row(spec.activation).group)));
-  if (spec.k <= 0 || spec.k % unit != 0 || spec.n <= 0) {
-    return Unsupported("a weight of " + std::to_string(spec.n) + " x " + std::to_string(spec.k) +
-                       " cannot be packed: the width must be a multiple of " + std::to_string(unit) +
+  const TileEpilogue& epilogue = spec.epilogue;
+  if (spec.k <= 0 || spec.k % width != 0 || epilogue.n <= 0) {
+    return Unsupported("a weight of " + std::to_string(epilogue.n) + " x " + std::to_string(spec.k) +
+                       " cannot be packed: the width must be a multiple of " + std::to_string(width) +
                        "; run with -O0");
   }
-  if (spec.epilogue == Epilogue::kQkvRopeAppend && spec.kv.head_dim % kUnit != 0) {
-    return Unsupported("head size " + std::to_string(spec.kv.head_dim) +
-                       " is not a multiple of 32; run with -O0");
+  VIVACE_RETURN_IF_ERROR(CheckSteps(epilogue));
+  if (epilogue.steps[0].gated() && epilogue.n % (2 * kUnit) != 0) {
+    return Unsupported("gates of " + std::to_string(epilogue.n / 2) +
+                       " columns cannot be packed: they must be a multiple of 32; run with -O0");
   }
-  if (spec.epilogue == Epilogue::kResidualQuant && (spec.hidden != spec.n || spec.n % kUnit != 0)) {
-    return Unsupported("hidden size " + std::to_string(spec.hidden) +
-                       " is not a multiple of 32; run with -O0");
+  const int packed = 2 * tensor::PanelLayout{spec.type, spec.k, epilogue.n}.panels();
+  if (UnitCount(epilogue) > packed) {
+    return Unsupported("epilogue: " + std::to_string(epilogue.n) + " columns, packed as " +
+                       std::to_string(packed) + " units of 32, cannot be finished " +
+                       std::to_string(epilogue.units) + " units at a time");
   }
-  if (spec.epilogue == Epilogue::kSiluMulQuant &&
-      (spec.n != 2 * spec.output_k || spec.output_k % kUnit != 0)) {
-    return Unsupported("feed-forward size " + std::to_string(spec.output_k) +
-                       " is not a multiple of 32; run with -O0");
-  }
-  return CheckSteps(spec);
+  return Status::Ok();
 }
 
 // Single rows: a stream that is read line after line is left to the CPU's own prefetcher, where the target
@@ -64,7 +63,7 @@ PrefetchDistances SingleRowPrefetch(const PanelGemmSpec& spec, const codegen::Ta
 void BuildFloatTiles(const PanelGemmSpec& spec, const codegen::Target& target,
                      PanelGemmSet<Function>& functions) {
   functions.direct_rows = functions.expanded_rows = FloatTileRows(target);
-  FloatTileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec)};
+  FloatTileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec.epilogue)};
   for (shape.rows = 1; shape.rows <= functions.direct_rows; ++shape.rows) {
     shape.slice = true;
     shape.prefetch = {};
@@ -80,7 +79,7 @@ void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelG
   if (HasFloatTiles(spec.type, spec.activation)) return BuildFloatTiles(spec, target, functions);
   functions.direct_rows = DirectRows(spec.type, spec.activation, target);
   functions.expanded_rows = ExpandedRows(spec.type, spec.activation, target);
-  TileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec)};
+  TileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec.epilogue)};
   for (shape.rows = 1; shape.rows <= functions.expanded_rows; ++shape.rows)
     functions.expanded[shape.rows - 1] = BuildExpandedTile(shape, target);
   for (shape.rows = 1; shape.rows <= functions.direct_rows; ++shape.rows) {
@@ -97,11 +96,7 @@ Result<PanelGemmSet<Function>> BuildPanelGemm(const PanelGemmSpec& spec, const c
   VIVACE_RETURN_IF_ERROR(CheckShape(spec));
   PanelGemmSet<Function> functions;
   BuildTiles(spec, target, functions);
-  for (int part = 0; part < kEpilogueParts; ++part) {
-    const EpilogueSteps& steps = StepsOf(spec, part);
-    functions.epilogue[part] = steps.size() > 0 ? BuildEpilogue(steps, ShapeOf(spec)) : functions.epilogue[0];
-  }
-  functions.row_scale = NeedsRowScale(spec) ? BuildRowScale(spec.hidden, spec.eps) : functions.epilogue[0];
+  functions.finish = BuildFinish(spec.epilogue, false);
   return functions;
 }
 
@@ -111,19 +106,11 @@ Result<PanelGemmKernels> CompilePanelGemm(const PanelGemmSpec& spec, KernelLibra
   Status status;
   ForEachMember(functions, kernels, [&](const Function& function, KernelId& id) {
     if (!status.ok()) return;
-    Result<KernelId> compiled = library.Compile(function);
-    if (compiled.ok()) {
-      id = *compiled;
-    } else {
-      status = compiled.status();
-    }
+    const Result<KernelId> compiled = library.Compile(function);
+    compiled.ok() ? static_cast<void>(id = *compiled) : static_cast<void>(status = compiled.status());
   });
   if (!status.ok()) return status;
   return kernels;
-}
-
-Result<KernelId> CompileResidualQuantize(int hidden, KernelLibrary& library) {
-  return library.Compile(BuildRowQuant({hidden}));
 }
 
 PanelGemmCode Resolve(const PanelGemmKernels& kernels, const KernelLibrary& library) {

@@ -1,6 +1,5 @@
 #include "kernels/panel_finish.h"
 
-#include <algorithm>
 #include <array>
 #include <string>
 
@@ -18,23 +17,8 @@ std::int64_t Address(const void* pointer) {
   return reinterpret_cast<std::int64_t>(pointer);
 }
 
-// Where a unit lies: its part, and its number among the part's units.
-struct Place {
-  int part;
-  int unit;
-};
-
-bool HasParts(const PanelGemmSpec& spec) {
-  return spec.epilogue == Epilogue::kQkvRopeAppend || (spec.epilogue == Epilogue::kSteps && spec.heads != 0);
-}
-
-Place PlaceOf(const PanelGemmSpec& spec, int unit) {
-  if (!HasParts(spec)) return {0, unit};
-  const int head_units = spec.kv.head_dim / kUnit;
-  const int query_units = spec.heads * head_units, key_units = spec.kv.kv_heads * head_units;
-  if (unit < query_units) return {0, unit};
-  if (unit < query_units + key_units) return {1, unit - query_units};
-  return {2, unit - query_units - key_units};
+const EpilogueSteps& StepsOf(const TileEpilogue& epilogue, int part) {
+  return epilogue.steps[static_cast<std::size_t>(part)];
 }
 
 // Fills the arguments of one kernel call, step by step.
@@ -42,10 +26,11 @@ class Arguments {
  public:
   Arguments(const TileResult& tile, int packed_unit)
       : tile_(tile),
-        args_(tile.args),
+        epilogue_(tile.epilogue),
+        out_(tile.out),
         packed_unit_(packed_unit),
-        place_(PlaceOf(args_.spec, packed_unit)),
-        steps_(StepsOf(args_.spec, place_.part)),
+        place_(PlaceOf(epilogue_, packed_unit)),
+        steps_(StepsOf(epilogue_, place_.part)),
         unit_(steps_.gated() ? place_.unit / 2 : place_.unit) {
     a_[kResult] = Address(tile.values);
     a_[kRows] = tile.rows;
@@ -65,22 +50,23 @@ class Arguments {
         a_[kRowScale] = Address(tile_.row_scale);
         return;
       case StepKind::kBias:
-        a_[kBias] = Address(args_.bias + static_cast<std::ptrdiff_t>(packed_unit_) * kUnit);
+        a_[kBias] = Address(out_.bias + static_cast<std::ptrdiff_t>(packed_unit_) * kUnit);
         return;
       case StepKind::kPostNorm:
-        a_[kPostNormWeight] = Address(args_.post_norm + column());
+        a_[kPostNormWeight] = Address(out_.post_norm + column());
         return;
       case StepKind::kResidual:
-        a_[kResidual] = Address(args_.residual + row() * args_.spec.hidden + column());
+        a_[kResidual] = Address(out_.residual + row() * epilogue_.hidden + column());
+        a_[kColumns] = epilogue_.hidden - column();
         return;
       case StepKind::kNorm:
-        a_[kNormWeight] = Address(args_.norm_weight + column());
+        a_[kNormWeight] = Address(out_.norm + column());
         return;
       case StepKind::kHeadNorm:
-        a_[kHeadWeight] = Address(part() == 0 ? args_.query_norm : args_.key_norm);
+        a_[kHeadWeight] = Address(part() == 0 ? out_.query_norm : out_.key_norm);
         return;
       case StepKind::kSquares:
-        a_[kSquares] = Address(args_.squares_out + row() * SquareStride(args_.spec.hidden) + unit_);
+        a_[kSquares] = Address(out_.squares_out + row() * SquareStride(epilogue_.hidden) + unit_);
         return;
       case StepKind::kActivations:
         return FillRows();
@@ -101,48 +87,45 @@ class Arguments {
   }
 
   void FillRows() {
-    const QuantizedRows rows{args_.spec.output_k, args_.spec.output_activation};
-    std::byte* output = args_.output + row() * rows.row_stride();
+    const QuantizedRows rows{epilogue_.output_k, epilogue_.output};
+    std::byte* output = out_.output + row() * rows.row_stride();
     a_[kBytes] = Address(output + column() * tensor::Row(rows.type).element_bytes);
     a_[kParameters] =
         rows.is_float() ? 0 : Address(output + rows.scale_offset() + column() / rows.group() * 4);
   }
 
   void FillFloats() {
-    const PanelGemmSpec& spec = args_.spec;
-    const bool query = HasParts(spec);
-    const int width = query ? spec.heads * spec.kv.head_dim : spec.n;
-    a_[kFloats] = Address((query ? args_.q : args_.logits) + row() * width + column());
+    const int width = FinishedColumns(epilogue_, part());
+    a_[kFloats] = Address(out_.floats[part()] + row() * width + column());
     a_[kColumns] = width - column();
   }
 
   void FillMaximum() {
-    const MaximaRows rows{args_.spec.n};
-    a_[kMaxima] = Address(args_.maxima + row() * rows.row_stride() + unit_ * 4);
-    a_[kColumns] = args_.spec.n - column();
+    const MaximaRows rows{epilogue_.n};
+    a_[kMaxima] = Address(out_.maxima + row() * rows.row_stride() + unit_ * 4);
+    a_[kColumns] = epilogue_.n - column();
     a_[kFirstColumn] = column();
   }
 
   void FillHead(StepKind kind) {
-    const tensor::KvLayout& kv = args_.kv;
-    const tensor::StepView& step = tile_.context.step;
-    const int head_units = args_.spec.kv.head_dim / kUnit;
+    const int head_units = epilogue_.kv.head_dim / kUnit;
     const int head = unit_ / head_units, within = unit_ % head_units;
     if (kind == StepKind::kRope) {
-      a_[kPositions] = Address(step.positions + row());
-      a_[kRopeTable] = Address(args_.rope_table + within * (kUnit / 2));
+      a_[kPositions] = Address(tile_.step.positions + row());
+      a_[kRopeTable] = Address(out_.rope_table + within * (kUnit / 2));
       return;
     }
-    a_[kSlots] = Address(step.kv_slots + row());
-    const std::size_t offset = kind == StepKind::kKey ? kv.k_offset(head, within * kUnit, 0)
-                                                      : kv.v_element_offset(head, 0, within * kUnit);
-    a_[kCache] = Address(args_.kv_layer + offset);
+    a_[kSlots] = Address(tile_.step.kv_slots + row());
+    const std::size_t offset = kind == StepKind::kKey ? out_.kv.k_offset(head, within * kUnit, 0)
+                                                      : out_.kv.v_element_offset(head, 0, within * kUnit);
+    a_[kCache] = Address(out_.kv_layer + offset);
   }
 
   const TileResult& tile_;
-  const PanelGemmArgs& args_;
+  const TileEpilogue& epilogue_;
+  const TileOutputs& out_;
   int packed_unit_;
-  Place place_;
+  UnitPlace place_;
   const EpilogueSteps& steps_;
   int unit_;  // among the part's units, after a gate
   std::array<std::int64_t, kEpilogueArguments> a_{};
@@ -150,64 +133,97 @@ class Arguments {
 
 }  // namespace
 
-const EpilogueSteps& StepsOf(const PanelGemmSpec& spec, int part) {
-  const EpilogueLists& lists = spec.epilogue == Epilogue::kSteps ? spec.steps : ListsOf(spec.epilogue);
-  return lists[static_cast<std::size_t>(part)];
+int PartColumns(const TileEpilogue& epilogue, int part) {
+  if (!epilogue.has_parts()) return part == 0 ? epilogue.n : 0;
+  if (StepsOf(epilogue, part).size() == 0) return 0;
+  return (part == 0 ? epilogue.heads : epilogue.kv.kv_heads) * epilogue.kv.head_dim;
 }
 
-EpilogueShape ShapeOf(const PanelGemmSpec& spec) {
-  return {.units = TileUnits(spec),
-          .hidden = spec.hidden,
-          .floats = HasParts(spec) ? spec.heads * spec.kv.head_dim : spec.n,
-          .n = spec.n,
-          .kv = spec.kv,
-          .output = {spec.output_k, spec.output_activation}};
+int FinishedColumns(const TileEpilogue& epilogue, int part) {
+  const int columns = PartColumns(epilogue, part);
+  return StepsOf(epilogue, part).gated() ? columns / 2 : columns;
 }
 
-Status CheckSteps(const PanelGemmSpec& spec) {
-  const int units = TileUnits(spec), all = (spec.n + kUnit - 1) / kUnit;
-  if (units < 1 || units > kMaximumUnits || all % units != 0) {
-    return Unsupported("epilogue: " + std::to_string(spec.n) + " columns cannot be finished " +
-                       std::to_string(units) + " units of 32 at a time; choose 1 to 8, a divisor of " +
-                       std::to_string(all));
+UnitPlace PlaceOf(const TileEpilogue& epilogue, int unit) {
+  if (!epilogue.has_parts()) return {0, unit};
+  int part = 0;
+  for (; part < kEpilogueParts - 1; ++part) {
+    const int units = PartColumns(epilogue, part) / kUnit;
+    if (unit < units) break;
+    unit -= units;
   }
+  return {part, unit};
+}
+
+bool NeedsRowScale(const TileEpilogue& epilogue) {
+  return std::any_of(epilogue.steps.begin(), epilogue.steps.end(),
+                     [](const EpilogueSteps& steps) { return steps.Has(StepKind::kRowScale); });
+}
+
+bool RunsAlongRows(const TileEpilogue& epilogue) {
+  const EpilogueSteps& steps = epilogue.steps[0];
+  return !epilogue.has_parts() && !steps.Has(StepKind::kHeadNorm) && !steps.Has(StepKind::kRope) &&
+         !steps.Has(StepKind::kKey) && !steps.Has(StepKind::kValue);
+}
+
+EpilogueShape ShapeOf(const TileEpilogue& epilogue, int part) {
+  return {.units = epilogue.units,
+          .hidden = epilogue.hidden,
+          .floats = FinishedColumns(epilogue, part),
+          .n = epilogue.n,
+          .kv = epilogue.kv,
+          .output = {epilogue.output_k, epilogue.output}};
+}
+
+FinishSet<codegen::Function> BuildFinish(const TileEpilogue& epilogue, bool along_rows) {
+  FinishSet<codegen::Function> functions;
+  const codegen::Function* any = nullptr;
   for (int part = 0; part < kEpilogueParts; ++part) {
-    const EpilogueSteps& steps = StepsOf(spec, part);
-    const std::string name = "epilogue part " + std::to_string(part) + ": ";
-    const int columns = (steps.gated() ? units / 2 : units) * kUnit;
-    if (steps.gated() && units % 2 != 0) return Unsupported(name + "a gate needs units in twos");
-    if (steps.Has(StepKind::kHeadNorm) && columns != spec.kv.head_dim) {
-      return Unsupported(name + "the norm of a head of " + std::to_string(spec.kv.head_dim) +
-                         " needs all of it in a tile, not " + std::to_string(columns) + " columns");
-    }
-    if (spec.kv.has_scales() && (steps.Has(StepKind::kKey) || steps.Has(StepKind::kValue)) &&
-        columns != spec.kv.head_dim) {
-      return Unsupported(name + "the cache has one scale for a head of " + std::to_string(spec.kv.head_dim) +
-                         " in 8 bits, which needs all of it in a tile, not " + std::to_string(columns) +
-                         " columns; use kSteps with tile_units of a head");
-    }
-    if (!steps.Has(StepKind::kActivations)) continue;
-    const QuantizedRows rows{spec.output_k, spec.output_activation};
-    if (rows.type == tensor::ActivationType::kU8Token ||
-        columns % (rows.is_float() ? 1 : rows.group()) != 0) {
-      return Unsupported(name + "a tile of " + std::to_string(columns) +
-                         " columns cannot make rows of type " + std::string(tensor::Row(rows.type).name) +
-                         "; write floats and quantise whole rows");
-    }
+    const EpilogueSteps& steps = StepsOf(epilogue, part);
+    if (steps.size() == 0) continue;
+    const EpilogueShape shape = ShapeOf(epilogue, part);
+    codegen::Function& function = functions.epilogue[static_cast<std::size_t>(part)];
+    function = along_rows ? BuildRowSteps(steps, shape) : BuildEpilogue(steps, shape);
+    if (any == nullptr) any = &function;
   }
-  return Status::Ok();
+  for (std::size_t part = 0; part < kEpilogueParts; ++part) {
+    if (epilogue.steps[part].size() == 0) functions.epilogue[part] = *any;
+  }
+  functions.row_scale = NeedsRowScale(epilogue) ? BuildRowScale(epilogue.hidden, epilogue.eps) : *any;
+  return functions;
 }
 
-bool NeedsRowScale(const PanelGemmSpec& spec) {
-  for (int part = 0; part < kEpilogueParts; ++part) {
-    if (StepsOf(spec, part).Has(StepKind::kRowScale)) return true;
-  }
-  return false;
+Result<FinishSet<codegen::KernelId>> CompileFinish(const FinishSet<codegen::Function>& functions,
+                                                   codegen::KernelLibrary& library) {
+  FinishSet<codegen::KernelId> kernels;
+  Status status;
+  ForEachMember(functions, kernels, [&](const codegen::Function& function, codegen::KernelId& id) {
+    if (!status.ok()) return;
+    const Result<codegen::KernelId> compiled = library.Compile(function);
+    compiled.ok() ? static_cast<void>(id = *compiled) : static_cast<void>(status = compiled.status());
+  });
+  if (!status.ok()) return status;
+  return kernels;
+}
+
+FinishCode Resolve(const FinishSet<codegen::KernelId>& kernels, const codegen::KernelLibrary& library) {
+  FinishCode code;
+  ForEachMember(kernels, code,
+                [&](codegen::KernelId id, codegen::KernelFn& function) { function = library.Get(id); });
+  return code;
 }
 
 void FinishTile(const TileResult& tile, int unit) {
   const Arguments arguments(tile, unit);
-  tile.args.code.epilogue[arguments.part()](arguments.data());
+  tile.code.epilogue[static_cast<std::size_t>(arguments.part())](arguments.data());
+}
+
+void MakeRowScales(const FinishCode& code, const float* squares, int rows, float* result) {
+  std::array<std::int64_t, kRowScaleArguments> a{};
+  a[kScaleSquares] = Address(squares);
+  a[kScaleRows] = rows;
+  a[kScaleResult] = Address(result);
+  code.row_scale(a.data());
 }
 
 }  // namespace vivace::kernels

@@ -204,14 +204,28 @@ class InterpretedKernels {
   static PanelGemmCode Resolve(const PanelGemmSpec& spec) {
     const auto functions = BuildPanelGemm(spec, codegen::HostTarget());
     EXPECT_TRUE(functions.ok()) << functions.status().message();
-    PanelGemmCode code{};
-    ForEachMember(*functions, code,
-                  [](const codegen::Function& from, codegen::KernelFn& to) { to = Address(from); });
-    return code;
+    return Addresses<PanelGemmCode>(*functions);
+  }
+  static FinishCode Resolve(const PanelEmbedSpec& spec) {
+    const auto functions = BuildPanelEmbed(spec);
+    EXPECT_TRUE(functions.ok()) << functions.status().message();
+    return Addresses<FinishCode>(*functions);
+  }
+  static FinishCode Resolve(const RowStepsSpec& spec) {
+    const auto functions = BuildRowStepsPhase(spec);
+    EXPECT_TRUE(functions.ok()) << functions.status().message();
+    return Addresses<FinishCode>(*functions);
   }
 
  private:
   static constexpr std::size_t kCapacity = 100;
+  template <class Code, class Functions>
+  static Code Addresses(const Functions& functions) {
+    Code code{};
+    ForEachMember(functions, code,
+                  [](const codegen::Function& from, codegen::KernelFn& to) { to = Address(from); });
+    return code;
+  }
   static std::vector<codegen::Function>& Functions() {
     static std::vector<codegen::Function> functions;
     return functions;

@@ -1,15 +1,21 @@
-// The vector IR of a GEMM phase, before compilation: for CompilePanelGemm and for tests that interpret it.
+// The vector IR of the tile phases, before compilation: for the Compile functions of panel.h and for tests
+// that interpret it.
 #pragma once
 
 #include "codegen/target.h"
 #include "codegen/vir.h"
 #include "kernels/panel.h"
+#include "kernels/panel_finish.h"
 
 namespace vivace::kernels {
 
 /// kUnsupported, naming the size or type, when the phase cannot be packed.
 Result<PanelGemmSet<codegen::Function>> BuildPanelGemm(const PanelGemmSpec& spec,
                                                        const codegen::Target& target);
+
+/// The same of the sources without a contraction.
+Result<FinishSet<codegen::Function>> BuildPanelEmbed(const PanelEmbedSpec& spec);
+Result<FinishSet<codegen::Function>> BuildRowStepsPhase(const RowStepsSpec& spec);
 
 /// Calls convert(source, target) for every member of the set that is used.
 template <class A, class B, class Convert>
@@ -20,8 +26,7 @@ void ForEachMember(const PanelGemmSet<A>& from, PanelGemmSet<B>& to, Convert con
   for (int r = 0; r < from.direct_rows; ++r) convert(from.tile[r], to.tile[r]);
   for (int r = 0; r < from.expanded_rows; ++r) convert(from.expanded[r], to.expanded[r]);
   if (from.expands) convert(from.expand, to.expand);
-  convert(from.row_scale, to.row_scale);
-  for (int part = 0; part < kEpilogueParts; ++part) convert(from.epilogue[part], to.epilogue[part]);
+  ForEachMember(from.finish, to.finish, convert);
 }
 
 }  // namespace vivace::kernels

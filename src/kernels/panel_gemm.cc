@@ -27,6 +27,8 @@ constexpr int kRowBlock = 516;
 // With many columns a task takes several units.
 constexpr int kManyColumns = 8192;
 constexpr int kUnitsPerTask = 8;
+// Of a plan, so that threads that run at different speeds end together.
+constexpr int kTasksPerThread = 16;
 // Of the expanded unit, at most so many k at once; multiples of every class's block. With few rows a slice is
 // short: while they are multiplied with it, the prefetch of its expansion brings the next one.
 constexpr int kSliceK = 1024;
@@ -38,20 +40,23 @@ std::int64_t Address(const void* pointer) {
 }
 
 PanelLayout Layout(const PanelGemmSpec& spec) {
-  return {spec.type, spec.k, spec.n};
+  return {spec.type, spec.k, spec.epilogue.n};
 }
 
-int UnitCount(const PanelGemmSpec& spec) {
-  return (spec.n + kUnit - 1) / kUnit;
+int TileUnits(const PanelGemmSpec& spec) {
+  return spec.epilogue.units;
 }
 
-int TaskUnits(const PanelGemmSpec& spec) {
-  const int tiles = spec.n >= kManyColumns ? std::max(1, kUnitsPerTask / TileUnits(spec)) : 1;
-  return tiles * TileUnits(spec);
+// Of one task, a multiple of a tile's.
+int TaskUnits(const PanelGemmArgs& args) {
+  const int units = TileUnits(args.spec);
+  const int rule = args.spec.epilogue.n >= kManyColumns ? kUnitsPerTask : units;
+  const int wanted = args.plan.task_units > 0 ? args.plan.task_units : rule;
+  return std::max(1, wanted / units) * units;
 }
 
-int ColumnTasks(const PanelGemmSpec& spec) {
-  return (UnitCount(spec) + TaskUnits(spec) - 1) / TaskUnits(spec);
+int ColumnTasks(const PanelGemmArgs& args) {
+  return (UnitCount(args.spec.epilogue) + TaskUnits(args) - 1) / TaskUnits(args);
 }
 
 // Float weights are used as they lie packed, in slices all the same.
@@ -74,7 +79,7 @@ constexpr std::size_t Lines(std::size_t bytes) {
 }
 
 // Scratch of a task: lanes | row scales | results of a tile, of all rows where k may be cut into slices | a
-// slice of the expanded units | gathered rows and squares (logits).
+// slice of the expanded units | gathered rows and squares.
 constexpr std::size_t kRowScaleOffset = Lines(kLaneBytes);
 constexpr std::size_t kResultOffset = kRowScaleOffset + Lines((kRowBlock + 16) * sizeof(float));
 
@@ -85,7 +90,7 @@ int BlockRows(const PanelGemmSpec& spec) {
 
 std::size_t ResultBytes(const PanelGemmSpec& spec) {
   const int rows = spec.k > SliceK(spec, kRowBlock) ? BlockRows(spec) : kShortSliceRows;
-  return static_cast<std::size_t>(rows) * ResultStride(spec);
+  return static_cast<std::size_t>(rows) * ResultStride(spec.epilogue);
 }
 
 std::size_t ExpandedOffset(const PanelGemmSpec& spec) {
@@ -96,9 +101,14 @@ QuantizedRows InputLayout(const PanelGemmSpec& spec) {
   return {spec.k, spec.activation};
 }
 
+// Bytes of one row of partial squares, if the phase reads any.
+std::size_t SquareBytes(const PanelGemmSpec& spec) {
+  return NeedsRowScale(spec.epilogue) ? SquareStride(spec.epilogue.hidden) * sizeof(float) : 0;
+}
+
 // Bytes of one gathered row: its activations and its partial squares.
 std::size_t GatheredRowBytes(const PanelGemmSpec& spec) {
-  return static_cast<std::size_t>(InputLayout(spec).row_stride()) + SquareStride(spec.hidden) * sizeof(float);
+  return static_cast<std::size_t>(InputLayout(spec).row_stride()) + SquareBytes(spec);
 }
 
 std::size_t GatherOffset(const PanelGemmArgs& args) {
@@ -109,13 +119,13 @@ std::size_t GatherOffset(const PanelGemmArgs& args) {
 }
 
 int MaximumBlockRows(const PanelGemmArgs& args) {
-  if (args.spec.epilogue != Epilogue::kLogits) return BlockRows(args.spec);
+  if (!args.spec.gathered) return BlockRows(args.spec);
   const std::size_t room = (kScratchBytes - GatherOffset(args)) / GatheredRowBytes(args.spec);
   return static_cast<int>(std::clamp<std::size_t>(room, 1, BlockRows(args.spec)));
 }
 
 int InputRows(const PanelGemmSpec& spec, const StepView& step) {
-  return spec.epilogue == Epilogue::kLogits ? step.logit_count : step.rows;
+  return spec.gathered ? step.logit_count : step.rows;
 }
 
 int RowBlocks(const PanelGemmArgs& args, int rows) {
@@ -138,11 +148,12 @@ struct Task {
         context(where),
         block(rows),
         uses_packed(UsesPacked(args.spec)),
+        needs_row_scale(NeedsRowScale(args.spec.epilogue)),
         units(TileUnits(args.spec)),
         group(InputLayout(args.spec).is_float() ? kFloatGroupK : InputLayout(args.spec).group()),
         element_bytes(tensor::Row(args.spec.activation).element_bytes),
         slice_k(SliceK(args.spec, rows.rows)),
-        result_stride(ResultStride(args.spec)),
+        result_stride(ResultStride(args.spec.epilogue)),
         row_stride(InputLayout(args.spec).row_stride()),
         scale_offset(InputLayout(args.spec).scale_offset()),
         unit_bytes(Layout(args.spec).unit_bytes()),
@@ -152,7 +163,7 @@ struct Task {
   const PanelGemmArgs& args;
   const TaskContext& context;
   const RowBlock block;
-  const bool uses_packed;
+  const bool uses_packed, needs_row_scale;
   const int units;  // of a tile
   const int group, element_bytes;
   const int slice_k, result_stride;
@@ -179,18 +190,12 @@ void ForEachTile(int rows, int largest, Body body) {
   }
 }
 
-void MakeRowScales(const Task& task) {
-  std::array<std::int64_t, kRowScaleArguments> a{};
-  a[kScaleSquares] = Address(task.block.squares);
-  a[kScaleRows] = task.block.rows;
-  a[kScaleResult] = Address(task.context.scratch + kRowScaleOffset);
-  task.args.code.row_scale(a.data());
-}
-
 void Finish(const Task& task, int unit, const TileRows& tile, const std::byte* values) {
   std::byte* scratch = task.context.scratch;
-  FinishTile({.args = task.args,
-              .context = task.context,
+  FinishTile({.epilogue = task.args.spec.epilogue,
+              .out = task.args.out,
+              .code = task.args.code.finish,
+              .step = task.context.step,
               .first_row = task.block.first + tile.first,
               .rows = tile.rows,
               .values = reinterpret_cast<const float*>(values),
@@ -199,10 +204,15 @@ void Finish(const Task& task, int unit, const TileRows& tile, const std::byte* v
              unit);
 }
 
+// Rows of a tile at most, of a kind that has tiles of up to `largest`.
+int Height(const PanelGemmArgs& args, int largest) {
+  return args.plan.direct_rows > 0 ? std::min(args.plan.direct_rows, largest) : largest;
+}
+
 // The task's rows times units unit .. unit + TileUnits - 1, tile by tile.
 void RunDirect(const Task& task, int unit) {
   const PanelGemmArgs& args = task.args;
-  ForEachTile(task.block.rows, args.code.direct_rows, [&](const TileRows& tile) {
+  ForEachTile(task.block.rows, Height(args, args.code.direct_rows), [&](const TileRows& tile) {
     for (int i = 0; i < task.units; ++i) {
       const std::int64_t a[kTileArguments] = {Address(task.block.input + tile.first * task.row_stride),
                                               Address(args.weights + (unit + i) * task.unit_bytes),
@@ -262,7 +272,7 @@ void RunSlices(const Task& task, int unit) {
     Slice slice = PackedSlice(task, unit, first_k, std::min(k - first_k, task.slice_k));
     if (!task.uses_packed) slice = Expand(task, slice);
     const int groups = slice.k / task.group;
-    ForEachTile(task.block.rows, task.args.code.expanded_rows, [&](const TileRows& tile) {
+    ForEachTile(task.block.rows, Height(task.args, task.args.code.expanded_rows), [&](const TileRows& tile) {
       std::byte* values = task.values;
       if (k > task.slice_k) values += static_cast<std::ptrdiff_t>(tile.first) * stride;
       if (first_k == 0) std::memset(values, 0, static_cast<std::size_t>(tile.rows) * stride);
@@ -274,27 +284,31 @@ void RunSlices(const Task& task, int unit) {
 
 void RunUnit(const Task& task, int unit) {
   const PanelGemmCode& code = task.args.code;
-  const bool expands = code.expanded_rows > 0 && task.block.rows > kDirectTiles * code.direct_rows;
-  expands ? RunSlices(task, unit) : RunDirect(task, unit);
+  const TilePlan& plan = task.args.plan;
+  const bool many = plan.direct_rows > 0 ? plan.expand : task.block.rows > kDirectTiles * code.direct_rows;
+  code.expanded_rows > 0 && many ? RunSlices(task, unit) : RunDirect(task, unit);
 }
 
-// Logit rows need not be neighbours: copies them together, unless they are.
-RowBlock LogitBlock(const PanelGemmArgs& args, const TaskContext& context, int first, int rows) {
+// Gathered rows need not be neighbours: copies them together, unless they are.
+RowBlock GatheredBlock(const PanelGemmArgs& args, const TaskContext& context, int first, int rows) {
   const std::ptrdiff_t row_stride = InputLayout(args.spec).row_stride();
-  const std::ptrdiff_t square_stride = SquareStride(args.spec.hidden);
+  const std::ptrdiff_t square_bytes = static_cast<std::ptrdiff_t>(SquareBytes(args.spec));
+  const auto* from_squares = reinterpret_cast<const std::byte*>(args.out.squares_in);
   const std::int32_t* wanted = context.step.logit_rows + first;
   const std::ptrdiff_t start = wanted[0];
   if (wanted[rows - 1] - start == rows - 1) {
-    return {args.input + start * row_stride, args.squares_in + start * square_stride, first, rows};
+    return {args.input + start * row_stride,
+            reinterpret_cast<const float*>(square_bytes == 0 ? nullptr : from_squares + start * square_bytes),
+            first, rows};
   }
   std::byte* input = context.scratch + GatherOffset(args);
-  float* squares = reinterpret_cast<float*>(input + rows * row_stride);
+  std::byte* squares = input + rows * row_stride;
   for (int r = 0; r < rows; ++r) {
     std::memcpy(input + r * row_stride, args.input + wanted[r] * row_stride, row_stride);
-    std::memcpy(squares + r * square_stride, args.squares_in + wanted[r] * square_stride,
-                square_stride * sizeof(float));
+    if (square_bytes != 0)
+      std::memcpy(squares + r * square_bytes, from_squares + wanted[r] * square_bytes, square_bytes);
   }
-  return {input, squares, first, rows};
+  return {input, reinterpret_cast<const float*>(squares), first, rows};
 }
 
 RowBlock BlockOf(const PanelGemmArgs& args, const TaskContext& context, int index) {
@@ -302,31 +316,52 @@ RowBlock BlockOf(const PanelGemmArgs& args, const TaskContext& context, int inde
   const int blocks = RowBlocks(args, rows);
   const int first = static_cast<int>(static_cast<std::int64_t>(rows) * index / blocks);
   const int end = static_cast<int>(static_cast<std::int64_t>(rows) * (index + 1) / blocks);
-  if (args.spec.epilogue == Epilogue::kLogits) return LogitBlock(args, context, first, end - first);
+  if (args.spec.gathered) return GatheredBlock(args, context, first, end - first);
   const std::ptrdiff_t row_stride = InputLayout(args.spec).row_stride();
-  const float* squares = args.squares_in;
-  if (squares != nullptr) squares += static_cast<std::ptrdiff_t>(first) * SquareStride(args.spec.hidden);
+  const float* squares = args.out.squares_in;
+  if (squares != nullptr)
+    squares += static_cast<std::ptrdiff_t>(first) * SquareStride(args.spec.epilogue.hidden);
   return {args.input + first * row_stride, squares, first, end - first};
 }
 
 int Grid(const void* arguments, const StepView& step) {
   const auto& args = *static_cast<const PanelGemmArgs*>(arguments);
-  return ColumnTasks(args.spec) * RowBlocks(args, InputRows(args.spec, step));
+  return ColumnTasks(args) * RowBlocks(args, InputRows(args.spec, step));
 }
 
 void Run(const void* arguments, int index, const TaskContext& context) {
   const auto& args = *static_cast<const PanelGemmArgs*>(arguments);
-  const int column_tasks = ColumnTasks(args.spec);
+  const int column_tasks = ColumnTasks(args);
   const Task task(args, context, BlockOf(args, context, index / column_tasks));
-  if (NeedsRowScale(args.spec)) MakeRowScales(task);
-  const int first = index % column_tasks * TaskUnits(args.spec);
-  const int end = std::min(first + TaskUnits(args.spec), UnitCount(args.spec));
+  if (task.needs_row_scale) {
+    MakeRowScales(args.code.finish, task.block.squares, task.block.rows,
+                  reinterpret_cast<float*>(context.scratch + kRowScaleOffset));
+  }
+  const int first = index % column_tasks * TaskUnits(args);
+  const int end = std::min(first + TaskUnits(args), UnitCount(args.spec.epilogue));
   for (int unit = first; unit < end; unit += task.units) RunUnit(task, unit);
 }
 
 }  // namespace
 
-TaskKernel PanelGemmKernel(Epilogue /*epilogue: one driver serves all*/) {
+TilePlan PlanTiles(const PanelGemmSpec& spec, int rows, int threads, const codegen::Target& target) {
+  const bool is_float = UsesPacked(spec);
+  const int direct = is_float ? FloatTileRows(target) : DirectRows(spec.type, spec.activation, target);
+  const int expanded = is_float ? direct : ExpandedRows(spec.type, spec.activation, target);
+  TilePlan plan;
+  plan.expand = expanded > 0 && rows > kDirectTiles * direct;
+  const int largest = plan.expand ? expanded : direct;
+  const int tiles = std::max(1, (rows + largest - 1) / largest);
+  plan.direct_rows = std::max(1, (rows + tiles - 1) / tiles);
+  // Several tasks for every thread, each of as many units as still leave so many.
+  const int units = UnitCount(spec.epilogue), shared = units / (std::max(1, threads) * kTasksPerThread);
+  plan.task_units =
+      std::clamp(shared, spec.epilogue.units, std::max(spec.epilogue.units, kUnitsPerTask)) /
+      spec.epilogue.units * spec.epilogue.units;
+  return plan;
+}
+
+TaskKernel PanelGemmKernel() {
   return {Grid, Run};
 }
 

@@ -31,19 +31,21 @@ struct Phase {
   Phase(Random& random, const PanelGemmSpec& wanted, ColumnOrder order, int row_count, int rope_rows = 0)
       : spec(wanted),
         rows(row_count),
-        weights(random, *tensor::DTypeOf(spec.type), spec.n, spec.k),
-        panels(Pack({spec.type, spec.k, spec.n}, order, Sources(order), rope_rows, spec.kv.head_dim)),
+        weights(random, *tensor::DTypeOf(spec.type), n(), spec.k),
+        panels(Pack({spec.type, spec.k, n()}, order, Sources(order), rope_rows, spec.epilogue.kv.head_dim)),
         input(random, spec.k, rows),
-        squares(static_cast<std::size_t>(rows) * SquareStride(spec.hidden)) {
+        squares(static_cast<std::size_t>(rows) * SquareStride(hidden())) {
     for (int r = 0; r < rows; ++r) {
-      for (int u = 0; u < spec.hidden / 32; ++u)
-        squares[r * SquareStride(spec.hidden) + u] = Uniform(random, 1, 50);
+      for (int u = 0; u < hidden() / 32; ++u)
+        squares[r * SquareStride(hidden()) + u] = Uniform(random, 1, 50);
     }
   }
+  int n() const { return spec.epilogue.n; }
+  int hidden() const { return spec.epilogue.hidden; }
   std::vector<PackSource> Sources(ColumnOrder order) const {
-    if (order != ColumnOrder::kGateUpPairs) return {{weights.bytes.data(), spec.n}};
+    if (order != ColumnOrder::kGateUpPairs) return {{weights.bytes.data(), n()}};
     const std::size_t half = weights.bytes.size() / 2;
-    return {{weights.bytes.data(), spec.n / 2}, {weights.bytes.data() + half, spec.n / 2}};
+    return {{weights.bytes.data(), n() / 2}, {weights.bytes.data() + half, n() / 2}};
   }
   PanelGemmArgs Arguments() const {
     PanelGemmArgs args{};
@@ -52,14 +54,14 @@ struct Phase {
     args.code = InterpretedKernels::Resolve(spec);
     args.weights = panels.data();
     args.input = input.bytes.data();
-    args.squares_in = squares.data();
-    args.kv = spec.kv;
+    args.out.squares_in = squares.data();
+    args.out.kv = spec.epilogue.kv;
     return args;
   }
   double Scale(int r) const {
     double sum = 0;
-    for (int i = 0; i < SquareStride(spec.hidden); ++i) sum += squares[r * SquareStride(spec.hidden) + i];
-    return 1 / std::sqrt(sum / spec.hidden + kEps);
+    for (int i = 0; i < SquareStride(hidden()); ++i) sum += squares[r * SquareStride(hidden()) + i];
+    return 1 / std::sqrt(sum / hidden() + kEps);
   }
   // Row r times checkpoint row n.
   double Product(int r, int n) const { return Dot(RowValues(input.layout, input.Row(r)), weights.Values(n)); }
@@ -74,6 +76,14 @@ void ExpectSameRows(const Output& whole, const Output& part, std::size_t row_ele
       << "rows " << first << " .. " << first + rows - 1;
 }
 
+TileEpilogue ResidualQuant(int hidden) {
+  return {.n = hidden, .steps = ResidualQuantSteps(), .hidden = hidden, .output_k = hidden};
+}
+TileEpilogue SiluMulQuant(int width) {
+  return {
+      .n = 2 * width, .units = 2, .steps = SiluMulQuantSteps(), .hidden = 64, .eps = kEps, .output_k = width};
+}
+
 struct ResidualOutputs {
   Guarded<float> x, squares;
   Guarded<std::byte> rows8;
@@ -86,17 +96,17 @@ struct ResidualOutputs {
 void RunResidual(const Phase& phase, const std::vector<float>& norm, const std::vector<float>& x, int first,
                  int rows, ResidualOutputs& out) {
   const FlushDenormals flush;
-  const int hidden = phase.spec.hidden;
+  const int hidden = phase.hidden();
   PanelGemmArgs args = phase.Arguments();
   args.input = phase.input.Row(first);
   std::memcpy(out.x.data(), x.data() + static_cast<std::ptrdiff_t>(first) * hidden, out.x.bytes());
-  args.residual = out.x.data();
-  args.norm_weight = norm.data();
-  args.squares_out = out.squares.data();
-  args.output = out.rows8.data();
+  args.out.residual = out.x.data();
+  args.out.norm = norm.data();
+  args.out.squares_out = out.squares.data();
+  args.out.output = out.rows8.data();
   StepView step;
   step.rows = rows;
-  RunPhase(PanelGemmKernel(Epilogue::kResidualQuant), &args, step);
+  RunPhase(PanelGemmKernel(), &args, step);
   EXPECT_TRUE(out.x.Intact() && out.squares.Intact() && out.rows8.Intact());
 }
 
@@ -107,13 +117,7 @@ TEST_P(PanelGemmTest, ResidualQuantAddsNormalisesAndQuantises) {
   Random random(1);
   for (const int rows : {1, 5, 14}) {
     const int hidden = 96;
-    const Phase phase(random,
-                      {.type = GetParam(),
-                       .k = 64,
-                       .n = hidden,
-                       .epilogue = Epilogue::kResidualQuant,
-                       .hidden = hidden,
-                       .output_k = hidden},
+    const Phase phase(random, {.type = GetParam(), .k = 64, .epilogue = ResidualQuant(hidden)},
                       ColumnOrder::kPlain, rows);
     const std::vector<float> x = RandomFloats(random, rows * hidden),
                              norm = RandomFloats(random, hidden, 0.5f, 1.5f);
@@ -145,13 +149,7 @@ TEST_P(PanelGemmTest, ResidualQuantAddsNormalisesAndQuantises) {
 TEST_P(PanelGemmTest, RowsHaveTheSameBitsInAnyBatch) {
   Random random(2);
   const int hidden = 64, rows = 70;
-  const Phase phase(random,
-                    {.type = GetParam(),
-                     .k = 1344,
-                     .n = hidden,
-                     .epilogue = Epilogue::kResidualQuant,
-                     .hidden = hidden,
-                     .output_k = hidden},
+  const Phase phase(random, {.type = GetParam(), .k = 1344, .epilogue = ResidualQuant(hidden)},
                     ColumnOrder::kPlain, rows);
   const std::vector<float> x = RandomFloats(random, rows * hidden),
                            norm = RandomFloats(random, hidden, 0.5f, 1.5f);
@@ -172,12 +170,13 @@ Guarded<std::byte> RunSiluMul(const Phase& phase, int first, int rows) {
   const FlushDenormals flush;
   PanelGemmArgs args = phase.Arguments();
   args.input = phase.input.Row(first);
-  args.squares_in += first * SquareStride(phase.spec.hidden);
-  Guarded<std::byte> out(static_cast<std::size_t>(rows) * QuantizedRows{phase.spec.output_k}.row_stride());
-  args.output = out.data();
+  args.out.squares_in += first * SquareStride(phase.hidden());
+  Guarded<std::byte> out(static_cast<std::size_t>(rows) *
+                         QuantizedRows{phase.spec.epilogue.output_k}.row_stride());
+  args.out.output = out.data();
   StepView step;
   step.rows = rows;
-  RunPhase(PanelGemmKernel(Epilogue::kSiluMulQuant), &args, step);
+  RunPhase(PanelGemmKernel(), &args, step);
   EXPECT_TRUE(out.Intact());
   return out;
 }
@@ -185,14 +184,7 @@ Guarded<std::byte> RunSiluMul(const Phase& phase, int first, int rows) {
 TEST_P(PanelGemmTest, SiluMulQuantMultipliesGateAndUp) {
   Random random(3);
   const int rows = 50, width = 96;
-  const Phase phase(random,
-                    {.type = GetParam(),
-                     .k = 64,
-                     .n = 2 * width,
-                     .epilogue = Epilogue::kSiluMulQuant,
-                     .hidden = 64,
-                     .eps = kEps,
-                     .output_k = width},
+  const Phase phase(random, {.type = GetParam(), .k = 64, .epilogue = SiluMulQuant(width)},
                     ColumnOrder::kGateUpPairs, rows);
   const Guarded<std::byte> out = RunSiluMul(phase, 0, rows);
   for (int r = 0; r < rows; ++r) {
@@ -238,26 +230,26 @@ struct QkvCase {
   PanelGemmSpec Spec(WeightClass type) const {
     return {.type = type,
             .k = 64,
-            .n = (kHeads + 2) * kHeadDim,
-            .epilogue = Epilogue::kQkvRopeAppend,
-            .hidden = 64,
-            .eps = kEps,
-            .heads = kHeads,
-            .kv = kv};
+            .epilogue = {.n = (kHeads + 2) * kHeadDim,
+                         .steps = QkvSteps(),
+                         .heads = kHeads,
+                         .kv = kv,
+                         .hidden = 64,
+                         .eps = kEps}};
   }
   void Run(const Phase& phase, int first, int rows, Guarded<float>& q, Guarded<std::byte>& cache) const {
     const FlushDenormals flush;
     PanelGemmArgs args = phase.Arguments();
     args.input = phase.input.Row(first);
-    args.squares_in += first * SquareStride(64);
-    args.q = q.data();
-    args.kv_layer = cache.data();
-    args.rope_table = table.data();
+    args.out.squares_in += first * SquareStride(64);
+    args.out.floats[0] = q.data();
+    args.out.kv_layer = cache.data();
+    args.out.rope_table = table.data();
     StepView step;
     step.rows = rows;
     step.positions = positions.data() + first;
     step.kv_slots = slots.data() + first;
-    RunPhase(PanelGemmKernel(Epilogue::kQkvRopeAppend), &args, step);
+    RunPhase(PanelGemmKernel(), &args, step);
     EXPECT_TRUE(q.Intact() && cache.Intact());
   }
   // Element `packed` of a rotated head whose checkpoint rows start at `row0`.
@@ -325,13 +317,13 @@ TEST_P(PanelGemmQkvTest, RotatesQueriesAndKeysAndAppendsToTheCache) {
 Guarded<float> RunLogits(const Phase& phase, const std::vector<std::int32_t>& wanted) {
   const FlushDenormals flush;
   PanelGemmArgs args = phase.Arguments();
-  Guarded<float> logits(wanted.size() * static_cast<std::size_t>(phase.spec.n));
-  args.logits = logits.data();
+  Guarded<float> logits(wanted.size() * static_cast<std::size_t>(phase.n()));
+  args.out.floats[0] = logits.data();
   StepView step;
   step.rows = phase.rows;
   step.logit_rows = wanted.data();
   step.logit_count = static_cast<std::int32_t>(wanted.size());
-  RunPhase(PanelGemmKernel(Epilogue::kLogits), &args, step);
+  RunPhase(PanelGemmKernel(), &args, step);
   EXPECT_TRUE(logits.Intact());
   return logits;
 }
@@ -339,9 +331,12 @@ Guarded<float> RunLogits(const Phase& phase, const std::vector<std::int32_t>& wa
 TEST_P(PanelGemmTest, LogitsOfWantedRowsWithACutOffLastUnit) {
   Random random(5);
   const int rows = 64, n = 107;
-  const Phase phase(
-      random, {.type = GetParam(), .k = 64, .n = n, .epilogue = Epilogue::kLogits, .hidden = 64, .eps = kEps},
-      ColumnOrder::kPlain, rows);
+  const Phase phase(random,
+                    {.type = GetParam(),
+                     .k = 64,
+                     .epilogue = {.n = n, .steps = LogitsSteps(), .hidden = 64, .eps = kEps},
+                     .gathered = true},
+                    ColumnOrder::kPlain, rows);
   std::vector<std::int32_t> all(rows);
   for (int r = 0; r < rows; ++r) all[r] = r;
   const Guarded<float> whole = RunLogits(phase, all);
@@ -377,13 +372,15 @@ TEST_P(PanelGemmTest, TheEmbeddingIsReadBackFromThePanelAndQuantisedLikeTheResid
   std::vector<std::int32_t> tokens = {0, 1, 15, 16, 31, 32, 63, 64, 74};
   ResidualOutputs out(rows, hidden);
   {
-    PanelEmbedArgs args{.layout = layout,
-                        .weights = panels.data(),
-                        .norm_weight = norm.data(),
-                        .residual = out.x.data(),
-                        .squares_out = out.squares.data(),
-                        .output = out.rows8.data(),
-                        .quantize = InterpretedKernels::Address(BuildRowQuant({hidden}))};
+    PanelEmbedArgs args{};
+    args.spec = {.layout = layout, .epilogue = ResidualQuant(hidden)};
+    args.spec.epilogue.steps = {EpilogueSteps{
+        {StepKind::kFloats}, {StepKind::kSquares}, {StepKind::kNorm}, {StepKind::kActivations}}};
+    InterpretedKernels::Clear();
+    args.code = InterpretedKernels::Resolve(args.spec);
+    args.weights = panels.data();
+    args.out = {.norm = norm.data(), .squares_out = out.squares.data(), .output = out.rows8.data()};
+    args.out.floats[0] = out.x.data();
     StepView step;
     step.rows = rows;
     step.token_ids = tokens.data();
@@ -394,14 +391,8 @@ TEST_P(PanelGemmTest, TheEmbeddingIsReadBackFromThePanelAndQuantisedLikeTheResid
     EXPECT_EQ(std::memcmp(expected.data(), out.x.data() + r * hidden, hidden * 4), 0) << tokens[r];
   }
   // The residual epilogue, adding nothing to the same x, leaves the same bits.
-  Phase phase(random,
-              {.type = GetParam(),
-               .k = 32,
-               .n = hidden,
-               .epilogue = Epilogue::kResidualQuant,
-               .hidden = hidden,
-               .output_k = hidden},
-              ColumnOrder::kPlain, rows);
+  Phase phase(random, {.type = GetParam(), .k = 32, .epilogue = ResidualQuant(hidden)}, ColumnOrder::kPlain,
+              rows);
   std::memset(phase.input.bytes.data(), 0, phase.input.bytes.bytes());
   ResidualOutputs same(rows, hidden);
   RunResidual(phase, norm, {out.x.data(), out.x.data() + rows * hidden}, 0, rows, same);
@@ -417,31 +408,27 @@ TEST(PanelGemm, WhatCannotBePackedIsRefused) {
     EXPECT_EQ(functions.status().code(), StatusCode::kUnsupported);
     return functions.status().message();
   };
-  EXPECT_THAT(message({.type = WeightClass::kF16,
-                       .k = 64,
-                       .n = 64,
-                       .epilogue = Epilogue::kLogits,
-                       .activation = tensor::ActivationType::kU8Group32}),
+  const auto logits = [](int n) { return TileEpilogue{.n = n, .steps = LogitsSteps(), .hidden = 64}; };
+  EXPECT_THAT(message({.type = WeightClass::kF16, .k = 64, .epilogue = logits(64)}),
               testing::HasSubstr("f16"));
-  EXPECT_THAT(message({.type = WeightClass::kQ8_0, .k = 48, .n = 64, .epilogue = Epilogue::kLogits}),
+  EXPECT_THAT(message({.type = WeightClass::kQ8_0, .k = 48, .epilogue = logits(64)}),
               testing::HasSubstr("64 x 48"));
-  EXPECT_THAT(message({.type = WeightClass::kQ8_0,
-                       .k = 64,
-                       .n = 80,
-                       .epilogue = Epilogue::kQkvRopeAppend,
-                       .heads = 1,
-                       .kv = {.head_dim = 80}}),
+  TileEpilogue heads{.n = 80, .steps = {EpilogueSteps{{StepKind::kFloats}}}, .heads = 1};
+  heads.kv.head_dim = 80;
+  EXPECT_THAT(message({.type = WeightClass::kQ8_0, .k = 64, .epilogue = heads}),
               testing::HasSubstr("head size 80"));
-  EXPECT_THAT(
-      message(
-          {.type = WeightClass::kQ8_0, .k = 64, .n = 48, .epilogue = Epilogue::kResidualQuant, .hidden = 48}),
-      testing::HasSubstr("hidden size 48"));
-  EXPECT_THAT(message({.type = WeightClass::kQ8_0,
-                       .k = 64,
-                       .n = 96,
-                       .epilogue = Epilogue::kSiluMulQuant,
-                       .output_k = 48}),
-              testing::HasSubstr("feed-forward size 48"));
+  EXPECT_THAT(message({.type = WeightClass::kQ8_0, .k = 64, .epilogue = ResidualQuant(48)}),
+              testing::HasSubstr("for 48 columns, not of 48"));
+  TileEpilogue gates = SiluMulQuant(48);
+  gates.output_k = 64;
+  EXPECT_THAT(message({.type = WeightClass::kQ8_0, .k = 64, .epilogue = gates}),
+              testing::HasSubstr("gates of 48 columns"));
+  TileEpilogue wide = SiluMulQuant(96);
+  wide.units = 4;
+  wide.output = tensor::ActivationType::kU8Group64;
+  wide.output_k = 128;
+  EXPECT_THAT(message({.type = WeightClass::kQ8_0, .k = 64, .epilogue = wide}),
+              testing::HasSubstr("packed as 6 units of 32"));
 }
 
 }  // namespace

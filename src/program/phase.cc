@@ -15,21 +15,40 @@ constexpr KindRow kKinds[] = {
 #undef PHASE_KIND
 };
 
-kernels::PanelGemmSpec GemmSpec(const Program& program, const Phase& phase, kernels::Epilogue epilogue) {
+kernels::PanelGemmSpec GemmSpec(const Program& program, const Phase& phase,
+                                const kernels::EpilogueLists& steps) {
   kernels::PanelGemmSpec spec{};
   spec.type = tensor::ClassOf(phase.type);
   spec.activation = tensor::Row(spec.type).activation;
   spec.k = phase.k;
-  spec.n = phase.n;
-  spec.epilogue = epilogue;
-  spec.hidden = program.hidden;
-  spec.eps = phase.eps;
-  if (epilogue == kernels::Epilogue::kQkvRopeAppend) {
-    spec.heads = phase.heads;
-    spec.kv = program.kv;
-  }
-  if (epilogue == kernels::Epilogue::kResidualQuant) spec.output_k = phase.n;
-  if (epilogue == kernels::Epilogue::kSiluMulQuant) spec.output_k = phase.n / 2;
+  spec.epilogue.n = phase.n;
+  spec.epilogue.steps = steps;
+  spec.epilogue.hidden = program.hidden;
+  spec.epilogue.eps = phase.eps;
+  return spec;
+}
+
+kernels::PanelEmbedSpec EmbedSpec(const Phase& phase) {
+  using Kind = kernels::StepKind;
+  kernels::PanelEmbedSpec spec{.layout = {tensor::ClassOf(phase.type), phase.k, phase.n}};
+  spec.epilogue.n = spec.epilogue.hidden = spec.epilogue.output_k = phase.k;
+  spec.epilogue.steps = {
+      kernels::EpilogueSteps{{Kind::kFloats}, {Kind::kSquares}, {Kind::kNorm}, {Kind::kActivations}}};
+  return spec;
+}
+
+kernels::PanelGemmSpec QkvSpec(const Program& program, const Phase& phase) {
+  kernels::PanelGemmSpec spec = GemmSpec(program, phase, kernels::QkvSteps());
+  spec.epilogue.heads = phase.heads;
+  spec.epilogue.kv = program.kv;
+  return spec;
+}
+
+kernels::PanelGemmSpec RowsSpec(const Program& program, const Phase& phase,
+                                const kernels::EpilogueLists& steps) {
+  kernels::PanelGemmSpec spec = GemmSpec(program, phase, steps);
+  spec.epilogue.units = steps[0].gated() ? 2 : 1;
+  spec.epilogue.output_k = steps[0].gated() ? phase.n / 2 : phase.n;
   return spec;
 }
 
@@ -53,20 +72,23 @@ std::optional<PhaseKind> PhaseKindFromName(std::string_view name) {
 void SetSpec(const Program& program, Phase& phase) {
   switch (phase.kind) {
     case PhaseKind::kPanelEmbed:
-      phase.spec = tensor::PanelLayout{tensor::ClassOf(phase.type), phase.k, phase.n};
+      phase.spec = EmbedSpec(phase);
       break;
     case PhaseKind::kQkv:
-      phase.spec = GemmSpec(program, phase, kernels::Epilogue::kQkvRopeAppend);
+      phase.spec = QkvSpec(program, phase);
       break;
     case PhaseKind::kProjectResidual:
-      phase.spec = GemmSpec(program, phase, kernels::Epilogue::kResidualQuant);
+      phase.spec = RowsSpec(program, phase, kernels::ResidualQuantSteps());
       break;
     case PhaseKind::kGateUp:
-      phase.spec = GemmSpec(program, phase, kernels::Epilogue::kSiluMulQuant);
+      phase.spec = RowsSpec(program, phase, kernels::SiluMulQuantSteps());
       break;
-    case PhaseKind::kLogits:
-      phase.spec = GemmSpec(program, phase, kernels::Epilogue::kLogits);
+    case PhaseKind::kLogits: {
+      kernels::PanelGemmSpec spec = GemmSpec(program, phase, kernels::LogitsSteps());
+      spec.gathered = true;
+      phase.spec = spec;
       break;
+    }
     case PhaseKind::kPagedAttention:
     case PhaseKind::kPagedAttentionF32: {
       kernels::PagedAttentionSpec spec{.heads = phase.heads, .kv = program.kv, .scale = phase.scale};

@@ -72,8 +72,10 @@ struct Phase {
   int half = 0, window = 0;  // as in graph::Attributes
   bool logit_rows = false;
   // What the fused kinds need besides
-  std::variant<std::monostate, kernels::PanelGemmSpec, kernels::PagedAttentionSpec, tensor::PanelLayout> spec;
-  std::variant<std::monostate, kernels::PanelGemmKernels, kernels::PagedAttentionKernels, codegen::KernelId>
+  std::variant<std::monostate, kernels::PanelGemmSpec, kernels::PagedAttentionSpec, kernels::PanelEmbedSpec>
+      spec;
+  std::variant<std::monostate, kernels::PanelGemmKernels, kernels::PagedAttentionKernels,
+               kernels::PanelEmbedKernels>
       kernels;
   std::vector<std::string> fused;  // names of the graph nodes it computes, in order, for the text form
 };

@@ -75,8 +75,7 @@ TEST(ProgramText, LayersAndSharedWeightsAreUnfolded) {
 TEST(ProgramText, SpecificationsComeFromThePhases) {
   const Result<Program> program = Parse(kText);
   ASSERT_TRUE(program.ok());
-  const auto& spec = std::get<kernels::PanelGemmSpec>(program->bodies[1].phases[0].spec);
-  EXPECT_EQ(spec.epilogue, kernels::Epilogue::kQkvRopeAppend);
+  const auto& spec = std::get<kernels::PanelGemmSpec>(program->bodies[1].phases[0].spec).epilogue;
   EXPECT_EQ(spec.heads, 2);
   EXPECT_EQ(spec.hidden, 64);
   EXPECT_EQ(spec.kv.kv_heads, 1);
@@ -93,11 +92,11 @@ TEST(SetSpec, FusedKindsKnowTheWidthOfTheirQuantisedRows) {
   phase.n = 64;
   phase.kind = PhaseKind::kProjectResidual;
   SetSpec(program, phase);
-  EXPECT_EQ(std::get<kernels::PanelGemmSpec>(phase.spec).output_k, 64);
+  EXPECT_EQ(std::get<kernels::PanelGemmSpec>(phase.spec).epilogue.output_k, 64);
   phase.kind = PhaseKind::kGateUp;
   phase.n = 192;
   SetSpec(program, phase);
-  EXPECT_EQ(std::get<kernels::PanelGemmSpec>(phase.spec).output_k, 96);
+  EXPECT_EQ(std::get<kernels::PanelGemmSpec>(phase.spec).epilogue.output_k, 96);
 }
 
 struct BadText {

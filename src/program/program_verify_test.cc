@@ -68,7 +68,7 @@ TEST(ProgramVerify, NamesWhatIsWrong) {
       {[](Program& p) { LayerPhase(p, 0).k = 65; },
        "body 'layer', linear q: needs 260 bytes per row in x, which has 256"},
       {[](Program& p) { LayerPhase(p, 1).writes[0].value = 0; }, "body 'layer', rope q: must work in place"},
-      {[](Program& p) { LayerPhase(p, 0).spec = tensor::PanelLayout{}; },
+      {[](Program& p) { LayerPhase(p, 0).spec = kernels::PanelEmbedSpec{}; },
        "body 'layer', linear q: has a kernel specification"},
       {[](Program& p) { p.bodies[0].phases[0].spec = std::monostate{}; },
        "body 'prologue', panel_embed embed: has no kernel specification"},

@@ -154,44 +154,47 @@ BoundPhase BindPlain(const Operands& operands) {
 
 Result<BoundPhase> BindPanelEmbed(const Operands& operands) {
   const program::Phase& phase = operands.phase;
-  const auto& layout = std::get<tensor::PanelLayout>(phase.spec);
-  const auto quantize = std::get<codegen::KernelId>(phase.kernels);
-  VIVACE_ASSIGN_OR_RETURN(const float* norm, operands.vector_weight(1, layout.k));
-  return Bound(kernels::PanelEmbedKernel(),
-               kernels::PanelEmbedArgs{layout, operands.panels(0), norm, operands.write_floats(0),
-                                       operands.write_floats(1), operands.write(2),
-                                       operands.context.program.library->Get(quantize)});
+  kernels::PanelEmbedArgs arguments{};
+  arguments.spec = std::get<kernels::PanelEmbedSpec>(phase.spec);
+  arguments.code = kernels::Resolve(std::get<kernels::PanelEmbedKernels>(phase.kernels),
+                                    *operands.context.program.library);
+  arguments.weights = operands.panels(0);
+  VIVACE_ASSIGN_OR_RETURN(arguments.out.norm, operands.vector_weight(1, arguments.spec.layout.k));
+  arguments.out.floats[0] = operands.write_floats(0);
+  arguments.out.squares_out = operands.write_floats(1);
+  arguments.out.output = operands.write(2);
+  return Bound(kernels::PanelEmbedKernel(), std::move(arguments));
 }
 
-Result<BoundPhase> BindPanelGemm(const Operands& operands, kernels::Epilogue epilogue) {
+Result<BoundPhase> BindPanelGemm(const Operands& operands) {
   const program::Phase& phase = operands.phase;
   const BindContext& context = operands.context;
   kernels::PanelGemmArgs arguments{};
   arguments.spec = std::get<kernels::PanelGemmSpec>(phase.spec);
-  VIVACE_CHECK(arguments.spec.epilogue == epilogue);
   arguments.code =
       kernels::Resolve(std::get<kernels::PanelGemmKernels>(phase.kernels), *context.program.library);
   arguments.weights = operands.panels(0);
   arguments.input = operands.read(0);
-  if (epilogue == kernels::Epilogue::kResidualQuant) {
-    VIVACE_ASSIGN_OR_RETURN(arguments.norm_weight, operands.vector_weight(1, arguments.spec.n));
-    arguments.residual = operands.write_floats(0);
-    arguments.squares_out = operands.write_floats(1);
-    arguments.output = operands.write(2);
-    return Bound(kernels::PanelGemmKernel(epilogue), std::move(arguments));
+  kernels::TileOutputs& out = arguments.out;
+  if (phase.kind == PhaseKind::kProjectResidual) {
+    VIVACE_ASSIGN_OR_RETURN(out.norm, operands.vector_weight(1, phase.n));
+    out.residual = operands.write_floats(0);
+    out.squares_out = operands.write_floats(1);
+    out.output = operands.write(2);
+    return Bound(kernels::PanelGemmKernel(), std::move(arguments));
   }
-  arguments.squares_in = operands.read_floats(1);
-  if (epilogue == kernels::Epilogue::kQkvRopeAppend) {
-    arguments.q = operands.write_floats(0);
-    arguments.rope_table = operands.rope_table();
-    arguments.kv = context.kv;
-    arguments.kv_layer = operands.kv_layer();
-  } else if (epilogue == kernels::Epilogue::kSiluMulQuant) {
-    arguments.output = operands.write(0);
+  out.squares_in = operands.read_floats(1);
+  if (phase.kind == PhaseKind::kQkv) {
+    out.floats[0] = operands.write_floats(0);
+    out.rope_table = operands.rope_table();
+    out.kv = context.kv;
+    out.kv_layer = operands.kv_layer();
+  } else if (phase.kind == PhaseKind::kGateUp) {
+    out.output = operands.write(0);
   } else {
-    arguments.logits = operands.write_floats(0);
+    out.floats[0] = operands.write_floats(0);
   }
-  return Bound(kernels::PanelGemmKernel(epilogue), std::move(arguments));
+  return Bound(kernels::PanelGemmKernel(), std::move(arguments));
 }
 
 BoundPhase BindPagedAttention(const Operands& operands) {
@@ -233,13 +236,10 @@ Result<BoundPhase> BindPhase(const BindContext& context, const program::Layer& l
     case PhaseKind::kPanelEmbed:
       return BindPanelEmbed(operands);
     case PhaseKind::kQkv:
-      return BindPanelGemm(operands, kernels::Epilogue::kQkvRopeAppend);
     case PhaseKind::kProjectResidual:
-      return BindPanelGemm(operands, kernels::Epilogue::kResidualQuant);
     case PhaseKind::kGateUp:
-      return BindPanelGemm(operands, kernels::Epilogue::kSiluMulQuant);
     case PhaseKind::kLogits:
-      return BindPanelGemm(operands, kernels::Epilogue::kLogits);
+      return BindPanelGemm(operands);
     case PhaseKind::kPagedAttention:
     case PhaseKind::kPagedAttentionF32:
       return BindPagedAttention(operands);
