@@ -35,6 +35,28 @@ void BlockPool::PushBack(FreeList& list, std::int32_t index) {
   list.back = index;
 }
 
+void BlockPool::PushFront(FreeList& list, std::int32_t index) {
+  Block& block = At({index});
+  block.previous = -1;
+  block.next = list.front;
+  if (list.front >= 0) {
+    At({list.front}).previous = index;
+  } else {
+    list.back = index;
+  }
+  list.front = index;
+}
+
+// A cached block goes behind those that were used before it; a blank one before those whose memory was not
+// touched yet, or not for longer.
+void BlockPool::PutBack(std::int32_t index) {
+  if (At({index}).named) {
+    PushBack(cached_, index);
+  } else {
+    PushFront(blank_, index);
+  }
+}
+
 void BlockPool::Remove(FreeList& list, std::int32_t index) {
   const Block& block = At({index});
   if (block.previous >= 0) {
@@ -75,7 +97,7 @@ void BlockPool::Release(BlockId block) {
   Block& held = At(block);
   VIVACE_CHECK(held.references > 0);
   if (--held.references > 0) return;
-  PushBack(ListOf(held), block.value);
+  PutBack(block.value);
   ++free_count_;
 }
 
@@ -129,7 +151,7 @@ void BlockPool::ForgetNames() {
     if (!block.named) continue;
     if (block.references == 0) Remove(cached_, i);
     EraseName(i);
-    if (block.references == 0) PushBack(blank_, i);
+    if (block.references == 0) PutBack(i);
   }
 }
 

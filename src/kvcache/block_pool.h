@@ -1,6 +1,7 @@
 // The KV cache's blocks: who holds which, and which of the free ones still hold a known prefix. Knows no
 // memory and no model. A block is *held* (references > 0), *cached* (free, but its contents can be found by
-// hash) or *blank* (free, contents unknown). Allocation takes blank blocks first, then the least recently
+// hash) or *blank* (free, contents unknown). Allocation takes blank blocks first, the last freed one before
+// those that were never used, so that memory is touched no further than it must be; then the least recently
 // used cached one. One thread; all memory is taken in the constructor.
 #pragma once
 
@@ -67,6 +68,8 @@ class BlockPool {
   Block& At(BlockId block);
   FreeList& ListOf(const Block& block) { return block.named ? cached_ : blank_; }
   void PushBack(FreeList& list, std::int32_t index);
+  void PushFront(FreeList& list, std::int32_t index);
+  void PutBack(std::int32_t index);
   void Remove(FreeList& list, std::int32_t index);
   std::size_t SlotOf(const BlockHash& name) const;
   void EraseName(std::int32_t index);

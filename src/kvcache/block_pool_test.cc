@@ -69,6 +69,17 @@ TEST(BlockPool, TakesBlankBlocksBeforeCachedOnes) {
   pool.CheckInvariants();
 }
 
+TEST(BlockPool, TakesAFreedBlankBlockBeforeOnesThatWereNeverUsed) {
+  BlockPool pool(8);
+  const BlockId a = Take(pool), b = Take(pool), c = Take(pool);
+  pool.Release(b);
+  pool.Release(a);
+  EXPECT_EQ(Take(pool), a);
+  EXPECT_EQ(Take(pool), b);
+  EXPECT_GT(Take(pool).value, c.value);
+  pool.CheckInvariants();
+}
+
 TEST(BlockPool, EvictsTheLeastRecentlyUsedFirst) {
   BlockPool pool(3);
   const BlockId a = Take(pool), b = Take(pool), c = Take(pool);
