@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "sampling/philox.h"
+#include "sampling/philox_blocks.h"
 
 namespace vivace::sampling {
 namespace {
@@ -23,10 +25,23 @@ double NoiseBound(std::uint32_t bits) {
   return (1 + std::countl_zero(~bits)) * kLn2;
 }
 
-PhiloxCounter Words(const DrawKey& key, std::uint32_t block) {
-  return Philox({block, key.choice_index, static_cast<std::uint32_t>(key.position),
-                 static_cast<std::uint32_t>(key.position >> 32)},
-                {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)});
+PhiloxCounter Counter(const DrawKey& key, std::uint32_t block) {
+  return {block, key.choice_index, static_cast<std::uint32_t>(key.position),
+          static_cast<std::uint32_t>(key.position >> 32)};
+}
+
+PhiloxKey Seed(const DrawKey& key) {
+  return {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)};
+}
+
+/// The largest of 16 numbers.
+float LargestOf(const float* logits) {
+  using Float4 = float __attribute__((vector_size(16)));
+  Float4 four[4];
+  std::memcpy(four, logits, sizeof(four));
+  const Float4 a = four[0] > four[1] ? four[0] : four[1], b = four[2] > four[3] ? four[2] : four[3];
+  const Float4 best = a > b ? a : b;
+  return std::max(std::max(best[0], best[1]), std::max(best[2], best[3]));
 }
 
 }  // namespace
@@ -46,19 +61,25 @@ bool GumbelDraw::CanWin(float logit) const {
 
 void GumbelDraw::Offer(std::int32_t token, float logit) {
   const auto id = static_cast<std::uint32_t>(token);
-  OfferWithBits(token, logit, Words(key_, id / kWords)[id % kWords]);
+  OfferWithBits(token, logit, Philox(Counter(key_, id / kWords), Seed(key_))[id % kWords]);
 }
 
 void GumbelDraw::OfferAll(std::span<const float> logits, std::int32_t likeliest) {
   Offer(likeliest, logits[static_cast<std::size_t>(likeliest)]);
-  for (std::size_t begin = 0; begin < logits.size(); begin += kWords) {
-    const std::size_t end = std::min(begin + kWords, logits.size());
-    float largest = logits[begin];
-    for (std::size_t i = begin + 1; i < end; ++i) largest = std::max(largest, logits[i]);
+  constexpr std::size_t kTokens = 4 * kWords;
+  std::size_t begin = 0;
+  for (; begin + kTokens <= logits.size(); begin += kTokens) {
+    const float largest = LargestOf(&logits[begin]);
     if (!CanWin(largest)) continue;
-    const PhiloxCounter words = Words(key_, static_cast<std::uint32_t>(begin / kWords));
-    for (std::size_t i = begin; i < end; ++i)
-      OfferWithBits(static_cast<std::int32_t>(i), logits[i], words[i - begin]);
+    const PhiloxBlocks blocks =
+        PhiloxFour(Counter(key_, static_cast<std::uint32_t>(begin / kWords)), Seed(key_));
+    // No token of these has both a larger logit and a larger bound than this.
+    if (double{largest} * inverse_temperature_ + NoiseBound(blocks.largest) < best_) continue;
+    for (std::size_t i = 0; i < kTokens; ++i)
+      OfferWithBits(static_cast<std::int32_t>(begin + i), logits[begin + i], blocks.words[i]);
+  }
+  for (; begin < logits.size(); ++begin) {
+    if (CanWin(logits[begin])) Offer(static_cast<std::int32_t>(begin), logits[begin]);
   }
 }
 

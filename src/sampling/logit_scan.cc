@@ -83,6 +83,19 @@ LogitMaximum FindMaximum(std::span<const float> logits) {
   return result;
 }
 
+LogitMaximum FindMaximum(const UnitMaxima& units) {
+  LogitMaximum result{-std::numeric_limits<float>::infinity(), 0, true};
+  for (std::size_t i = 0; i < units.maximum.size(); ++i) {
+    const float value = units.maximum[i], sum = units.sum[i];
+    if (!(sum - sum == 0) || !(value - value == 0)) result.all_finite = false;
+    if (value > result.value) {  // the first unit that has it, whose column is the lowest
+      result.value = value;
+      result.token = units.column[i];
+    }
+  }
+  return result;
+}
+
 float ExpOfNegative(float x) {
   return Exp4(Splat(x))[0];
 }

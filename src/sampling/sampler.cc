@@ -78,9 +78,9 @@ Status Sampler::Score(std::span<const float> logits, std::int32_t token, int top
 }
 
 Status Sampler::Sample(std::span<const float> logits, const SamplingParams& params, const DrawKey& key,
-                       SampleResult& result, const LogitEdits* edits) {
+                       SampleResult& result, const LogitEdits* edits, const UnitMaxima* maxima) {
   LogitMaximum raw;
-  if (!logits.empty()) raw = FindMaximum(logits);
+  if (!logits.empty()) raw = maxima != nullptr ? FindMaximum(*maxima) : FindMaximum(logits);
   if (Status status = CheckLogits(raw, logits.size()); !status.ok()) return status;
   result.top.clear();
   std::span<const float> drawn = logits;

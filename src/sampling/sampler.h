@@ -15,6 +15,7 @@
 namespace vivace::sampling {
 
 struct LogitMaximum;
+struct UnitMaxima;
 
 /// Errors name the field, its value and its range.
 Status Validate(const SamplingParams& params, std::int32_t vocabulary);
@@ -47,9 +48,10 @@ class Sampler {
   /// min_p, top_k, top_p and typical_p, each on what the one before left. Equal logits go to the lower id.
   /// params.logprobs >= 0 asks for the log-probability of the token and of the params.logprobs likeliest, in
   /// the distribution before edits and cuts. Errors: kInternal when there are no logits or one is not finite;
-  /// kInvalidArgument when the edits leave no token.
+  /// kInvalidArgument when the edits leave no token. `maxima` (null: none) are those of the logits; with them
+  /// a greedy draw without edits and log-probabilities reads no logit. They change no result.
   Status Sample(std::span<const float> logits, const SamplingParams& params, const DrawKey& key,
-                SampleResult& result, const LogitEdits* edits = nullptr);
+                SampleResult& result, const LogitEdits* edits = nullptr, const UnitMaxima* maxima = nullptr);
 
   /// What Sample draws from with a temperature above 0: each token that can come, with its log-probability
   /// after edits and cuts, best first. Errors as Sample.

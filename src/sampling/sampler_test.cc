@@ -8,8 +8,10 @@
 #include <numeric>
 #include <string>
 
+#include "sampling/gumbel_draw.h"
 #include "sampling/logit_scan.h"
 #include "sampling/philox.h"
+#include "sampling/philox_blocks.h"
 
 namespace vivace::sampling {
 namespace {
@@ -69,6 +71,32 @@ TEST(Philox, MatchesThePublishedVectors) {  // Random123, kat_vectors: philox 4x
             (PhiloxCounter{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
+TEST(Philox, FourAtOnceAreTheSameWords) {
+  for (const std::uint32_t first : {0u, 5u, 0x7fffffffu, 0xfffffffeu}) {
+    const PhiloxKey key = {first * 7 + 3, ~first};
+    const PhiloxBlocks four = PhiloxFour({first, 2, 0x9f8e7d6c, 1}, key);
+    std::uint32_t largest = 0;
+    for (std::uint32_t i = 0; i < 16; ++i) {
+      EXPECT_EQ(four.words[i], Philox({first + i / 4, 2, 0x9f8e7d6c, 1}, key)[i % 4]) << first << " " << i;
+      largest = std::max(largest, four.words[i]);
+    }
+    EXPECT_EQ(four.largest, largest);
+  }
+}
+
+TEST(GumbelDraw, ManyTokensAtOnceAreDrawnAsOneByOne) {
+  for (const std::size_t count : {1u, 15u, 16u, 17u, 50u, 1000u, 1003u}) {
+    for (std::uint64_t position = 0; position < 50; ++position) {
+      const DrawKey key{11, 3, position};
+      const std::vector<float> logits = MakeLogits(count, static_cast<std::uint32_t>(position));
+      GumbelDraw at_once(key, 1.5), one_by_one(key, 1.5);
+      at_once.OfferAll(logits, FindMaximum(logits).token);
+      for (std::size_t i = 0; i < count; ++i) one_by_one.Offer(static_cast<std::int32_t>(i), logits[i]);
+      ASSERT_EQ(at_once.token(), one_by_one.token()) << count << " " << position;
+    }
+  }
+}
+
 TEST(LogitScan, ExpIsWithinItsBound) {
   for (float x = 0; x > -86.5f; x -= 0.00731f) {
     const double exact = std::exp(double{x});
@@ -101,6 +129,68 @@ TEST(Sampler, GreedyTakesTheLowestIdOfEqualLogits) {
     logits[count / 2] = 2;
     EXPECT_EQ(Draw(logits, greedy, {}), static_cast<std::int32_t>(count / 2));
   }
+}
+
+/// What a model's last layer hands over: units of 32 logits.
+struct Units {
+  explicit Units(std::span<const float> logits) {
+    for (std::size_t first = 0; first < logits.size(); first += 32) {
+      const auto unit = logits.subspan(first, std::min<std::size_t>(32, logits.size() - first));
+      const auto best = std::max_element(unit.begin(), unit.end());
+      maximum.push_back(*best);
+      column.push_back(static_cast<std::int32_t>(first) + static_cast<std::int32_t>(best - unit.begin()));
+      float total = 0;
+      for (const float logit : unit) total += std::exp(logit - *best);
+      sum.push_back(total);
+    }
+  }
+  UnitMaxima view() const { return {maximum, column, sum}; }
+
+  std::vector<float> maximum, sum;
+  std::vector<std::int32_t> column;
+};
+
+TEST(Sampler, MaximaOfTheModelChangeNoResult) {
+  for (const double temperature : {0.0, 0.7}) {
+    for (std::uint32_t seed = 0; seed < 20; ++seed) {
+      std::vector<float> logits = MakeLogits(kVocabulary, seed);
+      logits[40 + seed] = logits[500] = logits[999] = 9;  // a tie across units
+      const Units units(logits);
+      const UnitMaxima maxima = units.view();
+      SamplingParams params;
+      params.temperature = temperature;
+      params.logprobs = seed % 3 == 0 ? 2 : -1;
+      Sampler sampler(seed % 2 == 0 ? 600 : kVocabulary);
+      SampleResult with, without;
+      ASSERT_TRUE(sampler.Sample(logits, params, {seed, 0, 0}, with, nullptr, &maxima).ok());
+      ASSERT_TRUE(sampler.Sample(logits, params, {seed, 0, 0}, without).ok());
+      EXPECT_EQ(with.chosen, without.chosen);
+      EXPECT_EQ(with.top, without.top);
+    }
+  }
+}
+
+TEST(Sampler, MaximaOfLogitsThatAreNotFiniteAreAnError) {
+  for (const float wrong :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> logits = MakeLogits(kVocabulary);
+    logits[77] = wrong;
+    const Units units(logits);
+    const UnitMaxima maxima = units.view();
+    SampleResult result;
+    EXPECT_EQ(Sampler().Sample(logits, {}, {}, result, nullptr, &maxima).code(), StatusCode::kInternal);
+  }
+}
+
+TEST(Sampler, MaximaKeepTheLogitsUnread) {
+  const Units units(MakeLogits(kVocabulary));
+  const UnitMaxima maxima = units.view();
+  const std::vector<float> unread(kVocabulary, std::numeric_limits<float>::quiet_NaN());
+  SamplingParams params;
+  params.temperature = 0;
+  SampleResult result;
+  ASSERT_TRUE(Sampler().Sample(unread, params, {}, result, nullptr, &maxima).ok());
+  EXPECT_EQ(result.chosen.token, FindMaximum(MakeLogits(kVocabulary)).token);
 }
 
 TEST(Sampler, LogprobsAreOfTheRawDistribution) {
