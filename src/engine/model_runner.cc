@@ -44,6 +44,18 @@ Status WriteDumps(const std::string& directory, const compiler::CompileReport& r
   return WriteDump(directory, "asm.txt", report.assembly_text);
 }
 
+/// Phases of a decoder layer: "5", or "5 to 7" where layers differ.
+std::string PhasesOfALayer(const program::Program& program) {
+  std::size_t least = std::numeric_limits<std::size_t>::max(), most = 0;
+  for (const program::Layer& layer : program.layers) {
+    if (layer.kv_layer < 0) continue;
+    const std::size_t count = program.bodies[static_cast<std::size_t>(layer.body)].phases.size();
+    least = std::min(least, count);
+    most = std::max(most, count);
+  }
+  return least < most ? fmt::format("{} to {}", least, most) : fmt::format("{}", most);
+}
+
 /// One line a second while weights are packed.
 runtime::PackProgress ProgressLines(const base::Log& log) {
   return [&log, last = std::chrono::steady_clock::now()](std::size_t done, std::size_t total) mutable {
@@ -85,6 +97,12 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
                                                                        runner->team_, executor));
   runner->times_.bind = watch.Lap();
   log.Info(fmt::format("KV cache and execution plan took {:.3f} seconds", runner->times_.bind));
+  log.Info(
+      fmt::format("Runs at -O{}: activations {}, captured plans {}, {} phases a layer, compiled in {:.1f} "
+                  "ms, {} of weights "
+                  "packed",
+                  runner->level(), config.options.Text("activation-dtype"), config.compile.capture_name,
+                  PhasesOfALayer(runner->program_), runner->times_.compile * 1e3, MemoryText(packed)));
   return runner;
 }
 
