@@ -148,7 +148,7 @@ EpilogueLists NormQuantSteps();
 /// Sizes that the steps of a phase share.
 struct EpilogueShape {
   int units = 1;   // of 32 packed columns that one call finishes
-  int hidden = 0;  // columns of a row of x; kColumns is needed where they are no multiple of 32
+  int hidden = 0;  // columns of a row of x; where tiles go past them, kColumns is needed
   int floats = 0;  // columns of a row that Floats writes
   int n = 0;       // columns of the phase before padding
   tensor::KvLayout kv{};

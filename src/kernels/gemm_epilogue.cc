@@ -159,7 +159,7 @@ class Composer {
       for (const EpilogueArgument argument : ArgumentsOf(step.kind))
         if (argument != kNoArgument) needed_[argument] = true;
     }
-    if (steps_.Has(StepKind::kResidual) && shape_.hidden % kUnit != 0) needed_[kColumns] = true;
+    if (steps_.Has(StepKind::kResidual) && !whole_residual()) needed_[kColumns] = true;
     for (int argument = 0; argument < kEpilogueArguments; ++argument) {
       if (needed_[argument]) arguments_[static_cast<std::size_t>(argument)] = b_.Arg(argument);
     }
@@ -265,10 +265,16 @@ class Composer {
     }
   }
 
-  // Of a width that is no multiple of 32, the columns that exist; zeros stay zeros in the others.
+  // True when every column of every tile is one of x.
+  bool whole_residual() const {
+    const bool padded = steps_.Has(StepKind::kActivations) && shape_.output.k > shape_.hidden;
+    return shape_.hidden % kUnit == 0 && !padded;
+  }
+
+  // Otherwise only the columns that exist; zeros stay zeros in the others.
   Vec AddResidual(int unit, int v, Vec x) {
     const Mem place = Column(kResidual, unit, v);
-    const bool whole = shape_.hidden % kUnit == 0;
+    const bool whole = whole_residual();
     const Scalar left = whole ? Scalar{} : ColumnsLeft(unit, v);
     const Vec sum = whole ? b_.Load(place) : b_.LoadPartial(place, left);
     b_.BinaryTo(Op::kAdd, sum, sum, x);

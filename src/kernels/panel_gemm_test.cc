@@ -401,6 +401,25 @@ TEST_P(PanelGemmTest, TheEmbeddingIsReadBackFromThePanelAndQuantisedLikeTheResid
   EXPECT_TRUE(same.rows8 == out.rows8);
 }
 
+TEST(PanelGemm, APlanCutsRowsEvenlyAndGivesEveryThreadSeveralTasks) {
+  PanelGemmSpec spec{.type = WeightClass::kQ4_1, .k = 576, .epilogue = ResidualQuant(576)};
+  const codegen::Target target = codegen::HostTarget();
+  const PanelGemmSet<codegen::Function> functions = *BuildPanelGemm(spec, target);
+  for (const int rows : {1, 4, 12, 16, 20, 24, 32, 100, 512}) {
+    const TilePlan plan = PlanTiles(spec, rows, 2, target);
+    const int largest = plan.expand ? functions.expanded_rows : functions.direct_rows;
+    ASSERT_GE(plan.direct_rows, 1);
+    ASSERT_LE(plan.direct_rows, largest);
+    const int tiles = (rows + largest - 1) / largest;
+    EXPECT_EQ(plan.direct_rows, (rows + tiles - 1) / tiles);
+    EXPECT_EQ(plan.expand, functions.expanded_rows > 0 && rows > 2 * functions.direct_rows);
+  }
+  EXPECT_EQ(PlanTiles(spec, 1, 2, target).task_units, 1);
+  spec.epilogue = {.n = 49152, .steps = LogitsSteps(), .hidden = 576};
+  EXPECT_GT(PlanTiles(spec, 1, 2, target).task_units, 1);
+  EXPECT_EQ(PlanTiles(spec, 1, 200, target).task_units, 1);
+}
+
 TEST(PanelGemm, WhatCannotBePackedIsRefused) {
   const auto message = [](const PanelGemmSpec& spec) {
     const auto functions = BuildPanelGemm(spec, codegen::HostTarget());
