@@ -1,5 +1,5 @@
 // Lowers the nodes of one body one by one on portable kernels, and keeps account of where each value is. -O0
-// lowers all nodes so; the fused lowering those that no fused phase takes, and puts its own phases between
+// lowers all nodes so; the fused lowering those that no other phase takes, and puts its own phases between
 // them. Not thread safe.
 #pragma once
 
@@ -17,16 +17,16 @@ namespace vivace::compiler {
 
 class BodyLowering {
  public:
-  /// emit_at[i] is the index of the node after whose turn node i has been computed: i itself for a portable
-  /// node (and when the list is empty), the last node of its phase for a fused one.
-  BodyLowering(const graph::Body& body, ProgramFrame& frame, const std::vector<int>& emit_at = {});
+  /// last_use: for each value the last turn that reads it; -1: none. Turns are numbers of the caller's that
+  /// grow as phases are added; the nodes' indices when they are lowered one by one.
+  BodyLowering(const graph::Body& body, ProgramFrame& frame, std::vector<int> last_use);
 
-  /// One phase for one node. kUnsupported names the node that no portable kernel computes.
-  Status Lower(std::size_t index);
+  /// One phase for node `index`. kUnsupported names the node that no portable kernel computes.
+  Status Lower(std::size_t index, int turn);
   /// Appends a phase that the caller made.
   void Add(program::Phase phase) { out_.phases.push_back(std::move(phase)); }
-  /// Frees the buffers of values that nothing after node `index` uses.
-  void ReleaseDead(std::size_t index);
+  /// Frees the buffers of values that nothing after this turn uses.
+  void ReleaseDead(int turn);
   /// Every value that the next body takes must be where that body looks for it.
   Status CheckOutputs() const;
 
@@ -35,13 +35,12 @@ class BodyLowering {
   program::BufferId PutInScratch(graph::ValueId id);
   /// Into the buffer where the next body wants it, over a first operand that is used no more, or into
   /// scratch.
-  Status PlaceOutput(std::size_t index);
+  Status PlaceOutput(std::size_t index, int turn);
+  /// Into the buffer where the next body wants it, or into scratch; never over what this turn reads.
+  /// kUnsupported: the next body's buffer has a value that is still used.
+  Result<program::BufferId> PlaceFresh(graph::ValueId id, int turn);
   std::optional<program::BufferId> place(graph::ValueId id) const {
     return places_[static_cast<std::size_t>(id.value)];
-  }
-  /// True when node `index` or a later one uses the value, or it is an output.
-  bool IsUsedFrom(graph::ValueId id, std::size_t index) const {
-    return last_use_[static_cast<std::size_t>(id.value)] >= static_cast<int>(index);
   }
   Status Fail(const graph::Node& node, const std::string& what) const {
     return Unsupported("body '" + body_.name + "', %" + body_.value(node.output).name + " (" +
@@ -55,8 +54,8 @@ class BodyLowering {
  private:
   void PlaceCarried();
   program::Phase MakePhase(const graph::Node& node, program::PhaseKind kind);
-  bool DiesAt(graph::ValueId id, std::size_t index) const {
-    return last_use_[static_cast<std::size_t>(id.value)] == static_cast<int>(index);
+  bool DiesAt(graph::ValueId id, int turn) const {
+    return last_use_[static_cast<std::size_t>(id.value)] == turn;
   }
   program::BufferId BufferOf(graph::ValueId id) const { return *places_[static_cast<std::size_t>(id.value)]; }
 

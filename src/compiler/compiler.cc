@@ -55,42 +55,28 @@ codegen::Target TargetOf(const CompileOptions& options) {
   return options.target ? *options.target : codegen::HostTarget();
 }
 
-/// Runs passes and lowering until no linear layer is rejected: those that fit no fused phase stay on float
-/// rows in the next round. Every round names another one, or is the last.
-Result<program::Program> LowerFusedParts(const graph::Graph& graph, const CompileOptions& options,
+Result<program::Program> LowerWithPasses(graph::Graph graph, const CompileOptions& options,
                                          CompileReport& report) {
-  PassContext context{options.level, options.activation, options.kv_type, TargetOf(options), {}};
+  const PassContext context{options.level, options.activation, options.kv_type, TargetOf(options)};
   const PassSelection selection{options.disabled_passes, options.enabled_passes};
-  std::vector<RejectedWeight> all;
-  while (true) {
-    Clock::time_point start = Clock::now();
-    graph::Graph copy = graph;
-    VIVACE_ASSIGN_OR_RETURN(PassRun run,
-                            RunPasses(copy, context, PassList(), selection, options.dumps.graph));
-    report.passes = std::move(run.records);
-    report.graph_text = std::move(run.graph_text);
-    report.passes_ms += MsSince(start);
-    start = Clock::now();
-    std::vector<RejectedWeight> rejected;
-    Result<program::Program> program = LowerFused(copy, options.kv_type, rejected);
-    report.lower_ms += MsSince(start);
-    bool is_news = false;
-    for (RejectedWeight& weight : rejected) {
-      is_news |= context.float_weights.emplace(weight.body, weight.weight).second;
-      all.push_back(std::move(weight));
-    }
-    if (program.ok()) {
-      if (std::string note = PortableNote(*program, all); !note.empty())
-        report.notes.push_back(std::move(note));
-    }
-    if (program.ok() || !is_news) return program;
-  }
+  Clock::time_point start = Clock::now();
+  VIVACE_ASSIGN_OR_RETURN(PassRun run, RunPasses(graph, context, PassList(), selection, options.dumps.graph));
+  report.passes = std::move(run.records);
+  report.graph_text = std::move(run.graph_text);
+  report.passes_ms = MsSince(start);
+  start = Clock::now();
+  std::vector<std::string> reasons;
+  VIVACE_ASSIGN_OR_RETURN(program::Program program,
+                          LowerFused(graph, options.level, options.kv_type, reasons));
+  report.lower_ms = MsSince(start);
+  if (std::string note = PortableNote(program, reasons); !note.empty())
+    report.notes.push_back(std::move(note));
+  return program;
 }
 
 Result<program::Program> CompileFused(const graph::Graph& graph, const CompileOptions& options,
                                       CompileReport& report) {
-  VIVACE_ASSIGN_OR_RETURN(program::Program program, LowerFusedParts(graph, options, report));
-  program.level = options.level;
+  VIVACE_ASSIGN_OR_RETURN(program::Program program, LowerWithPasses(graph, options, report));
   VIVACE_RETURN_IF_ERROR(program::Verify(program));
   const Clock::time_point start = Clock::now();
   if (!options.machine_code) return program;

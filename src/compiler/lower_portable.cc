@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "base/status_macros.h"
-#include "compiler/body_editor.h"
 #include "compiler/body_lowering.h"
 #include "compiler/lowering.h"
 #include "kernels/portable.h"
@@ -72,44 +71,50 @@ bool IsElementwise(Op op) {
 
 }  // namespace
 
-BodyLowering::BodyLowering(const graph::Body& body, ProgramFrame& frame, const std::vector<int>& emit_at)
+BodyLowering::BodyLowering(const graph::Body& body, ProgramFrame& frame, std::vector<int> last_use)
     : body_(body),
       frame_(frame),
-      last_use_(LastUses(body)),
+      last_use_(std::move(last_use)),
       places_(body.values.size()),
       targets_(body.values.size()) {
   out_.name = body.name;
-  for (std::size_t i = 0; i < emit_at.size(); ++i) {
-    for (const ValueId input : body.nodes[i].inputs) {
-      int& last = last_use_[static_cast<std::size_t>(input.value)];
-      last = std::max(last, emit_at[i]);
-    }
-  }
   frame_.ReleaseAll();
   PlaceCarried();
 }
 
-/// Carried values lie in buffers named after their place in the chain: "x", "x.1", ..; quantised rows in
-/// "x8".
+/// Carried values lie in buffers named after their place in the chain: "x", "x.1", .., activation rows in
+/// "rows", "rows.1", ..; the last body gives "logits" and their "maxima".
 void BodyLowering::PlaceCarried() {
-  int floats = 0;
+  int floats = 0, rows = 0, results = 0;
+  const auto numbered = [](const std::string& name, int& count) {
+    return count++ == 0 ? name : name + "." + std::to_string(count - 1);
+  };
   const auto carried = [&](ValueId id) {
     const graph::Type& type = body_.value(id).type;
     const bool logits = type.rows == graph::Rows::kLogits;
-    std::string name = "logits";
-    if (type.dtype == tensor::DType::kU8Group32) {
-      name = "x8";
-    } else if (!logits) {
-      name = floats == 0 ? "x" : "x." + std::to_string(floats);
-      ++floats;
-    }
+    const bool first = logits && results++ == 0;
+    const std::string name = logits                             ? (first ? "logits" : "maxima")
+                             : tensor::ActivationOf(type.dtype) ? numbered("rows", rows)
+                                                                : numbered("x", floats);
     const BufferId buffer = frame_.Carried(name, BytesPerRow(type), logits);
-    if (logits) frame_.program().logits = buffer;
+    if (logits) (first ? frame_.program().logits : frame_.program().maxima) = buffer;
     return buffer;
   };
   for (const ValueId id : CarriedInputs(body_)) places_[static_cast<std::size_t>(id.value)] = carried(id);
-  floats = 0;
+  floats = rows = 0;
   for (const ValueId id : CarriedOutputs(body_)) targets_[static_cast<std::size_t>(id.value)] = carried(id);
+}
+
+Result<BufferId> BodyLowering::PlaceFresh(ValueId id, int turn) {
+  const std::optional<BufferId> target = targets_[static_cast<std::size_t>(id.value)];
+  if (!target) return PutInScratch(id);
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i] != target || last_use_[i] < turn) continue;
+    return Unsupported("body '" + body_.name + "': %" + body_.value(id).name + " would overwrite %" +
+                       body_.values[i].name + ", which is still used");
+  }
+  Put(id, *target);
+  return *target;
 }
 
 Status BodyLowering::CheckOutputs() const {
@@ -140,10 +145,10 @@ BufferId BodyLowering::PutInScratch(ValueId id) {
   return buffer;
 }
 
-void BodyLowering::ReleaseDead(std::size_t index) {
+void BodyLowering::ReleaseDead(int turn) {
   for (std::size_t i = 0; i < places_.size(); ++i) {
     std::optional<BufferId>& place = places_[i];
-    if (!place || last_use_[i] > static_cast<int>(index)) continue;
+    if (!place || last_use_[i] > turn) continue;
     const BufferId buffer = *place;
     place.reset();
     const bool shared =
@@ -152,18 +157,18 @@ void BodyLowering::ReleaseDead(std::size_t index) {
   }
 }
 
-Status BodyLowering::PlaceOutput(std::size_t index) {
+Status BodyLowering::PlaceOutput(std::size_t index, int turn) {
   const graph::Node& node = body_.nodes[index];
   const graph::Type& type = body_.value(node.output).type;
   const std::optional<BufferId> target = targets_[static_cast<std::size_t>(node.output.value)];
   const ValueId first = node.inputs[0];
-  if (node.op == Op::kRope && !DiesAt(first, index)) return Fail(node, "its operand is used again");
+  if (node.op == Op::kRope && !DiesAt(first, turn)) return Fail(node, "its operand is used again");
   // The last body may run again for more rows of logits: it must leave its inputs as they are.
   const bool last_body = type.rows == graph::Rows::kLogits || CarriedOutputs(body_).empty() ||
                          body_.value(CarriedOutputs(body_)[0]).type.rows == graph::Rows::kLogits;
   const bool is_input = body_.value(first).kind == graph::ValueKind::kInput;
   const bool elementwise = IsElementwise(node.op);
-  const bool in_place = elementwise && DiesAt(first, index) && !(last_body && is_input);
+  const bool in_place = elementwise && DiesAt(first, turn) && !(last_body && is_input);
   if (node.op == Op::kRope && !in_place) return Fail(node, "cannot overwrite its operand");
   if (in_place && (!target || *target == BufferOf(first))) {
     places_[static_cast<std::size_t>(node.output.value)] = BufferOf(first);
@@ -174,7 +179,7 @@ Status BodyLowering::PlaceOutput(std::size_t index) {
     return Status::Ok();
   }
   for (std::size_t i = 0; i < places_.size(); ++i) {
-    if (places_[i] == target && last_use_[i] >= static_cast<int>(index)) {
+    if (places_[i] == target && last_use_[i] >= turn) {
       return Fail(node, "would overwrite %" + body_.values[i].name + ", which is still used");
     }
   }
@@ -215,22 +220,22 @@ program::Phase BodyLowering::MakePhase(const graph::Node& node, PhaseKind kind) 
   return phase;
 }
 
-Status BodyLowering::Lower(std::size_t index) {
+Status BodyLowering::Lower(std::size_t index, int turn) {
   const graph::Node& node = body_.nodes[index];
   const std::optional<PhaseKind> kind = KindOf(node.op);
   if (!kind) return Fail(node, "no portable kernel computes it");
   const graph::Type& out = body_.value(node.output).type;
   for (const ValueId input : node.inputs) {
     const graph::Value& value = body_.value(input);
-    if (value.kind != graph::ValueKind::kWeight && value.type.dtype == tensor::DType::kU8Group32) {
-      return Fail(node, "takes quantised rows, portable kernels compute in f32");
+    if (value.kind != graph::ValueKind::kWeight && tensor::ActivationOf(value.type.dtype)) {
+      return Fail(node, "takes activation rows, portable kernels compute in f32");
     }
   }
   if (out.rows == graph::Rows::kLogits && node.op != Op::kGatherRows && node.op != Op::kLinear &&
       node.op != Op::kSoftcap) {
     return Fail(node, "portable kernels compute only linear layers and soft-caps on rows of logits");
   }
-  if (!IsKv(out)) VIVACE_RETURN_IF_ERROR(PlaceOutput(index));
+  if (!IsKv(out)) VIVACE_RETURN_IF_ERROR(PlaceOutput(index, turn));
   out_.phases.push_back(MakePhase(node, *kind));
   return Status::Ok();
 }
@@ -257,10 +262,11 @@ Result<program::Program> LowerPortable(const graph::Graph& graph, tensor::DType 
   frame.program().attention_tile_rows = kernels::kPortableAttentionRows;
   std::vector<PackedSlots> slots;
   for (const graph::Body& body : graph.bodies) {
-    BodyLowering lowering(body, frame);
+    BodyLowering lowering(body, frame, LastUses(body));
     for (std::size_t i = 0; i < body.nodes.size(); ++i) {
-      VIVACE_RETURN_IF_ERROR(lowering.Lower(i));
-      lowering.ReleaseDead(i);
+      const int turn = static_cast<int>(i);
+      VIVACE_RETURN_IF_ERROR(lowering.Lower(i, turn));
+      lowering.ReleaseDead(turn);
     }
     VIVACE_RETURN_IF_ERROR(lowering.CheckOutputs());
     frame.AddBody(lowering.Take());

@@ -1,6 +1,6 @@
 // From a graph to a program's phases. Two ways that share the frame (program_frame.h) and the lowering of
-// single nodes (body_lowering.h): op by op on portable kernels, or one phase per fusion group on panels where
-// that fits. Neither makes machine code.
+// single nodes (body_lowering.h): op by op on portable kernels, or phases of tiles where that fits. Neither
+// makes machine code.
 #pragma once
 
 #include <string>
@@ -17,15 +17,10 @@ namespace vivace::compiler {
 /// portable kernel computes.
 Result<program::Program> LowerPortable(const graph::Graph& graph, tensor::DType kv_type);
 
-/// A linear layer (or embedding) that stays on the checkpoint's own weight and on float rows.
-struct RejectedWeight {
-  std::string body, weight, why;
-};
-
-/// -O2: a group of nodes that has the form of a fused phase kind becomes one; other nodes become portable
-/// phases. kUnsupported names what does not fit; when `rejected` is not empty then, the passes must run again
-/// and leave those weights alone (PassContext). The graph is only read.
-Result<program::Program> LowerFused(graph::Graph& graph, tensor::DType kv_type,
-                                    std::vector<RejectedWeight>& rejected);
+/// -O1 and -O2: a group of nodes becomes one phase as far as it has a source of tiles and steps on them, any
+/// other node a phase of its own, portable where tiles do not take it; `reasons` gets a line for each of
+/// those. How the passes grouped nodes changes no bit. kUnsupported names what has no phase at all.
+Result<program::Program> LowerFused(const graph::Graph& graph, int level, tensor::DType kv_type,
+                                    std::vector<std::string>& reasons);
 
 }  // namespace vivace::compiler

@@ -28,6 +28,10 @@ struct MakePhaseKernels {
     VIVACE_ASSIGN_OR_RETURN(phase.kernels, kernels::CompilePanelEmbed(spec, library));
     return Status::Ok();
   }
+  Status operator()(const kernels::RowStepsSpec& spec) const {
+    VIVACE_ASSIGN_OR_RETURN(phase.kernels, kernels::CompileRowSteps(spec, library));
+    return Status::Ok();
+  }
 };
 
 }  // namespace

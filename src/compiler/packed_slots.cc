@@ -4,14 +4,11 @@
 #include <string_view>
 #include <utility>
 
-#include "base/status_macros.h"
-#include "kernels/gemm_tile.h"
-#include "tensor/dequantize.h"
-
 namespace vivace::compiler {
 namespace {
 
 using graph::ValueId;
+using program::WeightForm;
 
 const std::string& SourceOf(const graph::Layer& layer, ValueId weight) {
   const auto found = std::find_if(layer.bindings.begin(), layer.bindings.end(),
@@ -25,74 +22,63 @@ std::string PackedName(const std::string& source, const std::string& group) {
   std::string name = source;
   if (name.size() > kSuffix.size() && name.ends_with(kSuffix)) name.resize(name.size() - kSuffix.size());
   if (group.empty()) return name;
-  const std::size_t dot = name.rfind('.');
+  const std::size_t dot = name.rfind('.', name.ends_with(".bias") ? name.size() - 6 : std::string::npos);
   return (dot == std::string::npos ? "" : name.substr(0, dot + 1)) + group;
+}
+
+void SetOrder(program::Weight& packing, const SlotOrder& order) {
+  packing.order = order.order;
+  packing.rope_rows = order.rope_rows;
+  packing.head_dim = order.head_dim;
 }
 
 }  // namespace
 
-bool PackedSlots::Takes(const graph::Type& type) {
-  if (!tensor::CanDequantize(type.dtype)) return false;
-  const tensor::WeightClassRow& row = tensor::Row(tensor::ClassOf(type.dtype));
-  return row.activation == tensor::ActivationType::kU8Group32 &&
-         kernels::HasIntegerTiles(row.id, row.activation) &&
-         type.width % std::max(row.block_k, tensor::QuantizedRows::kGroup) == 0;
+std::string PackedSlots::FreshName(const std::string& name) const {
+  std::string fresh = name;
+  const auto taken = [&](const Slot& slot) { return slot.name == fresh; };
+  for (int i = 1; std::any_of(slots_.begin(), slots_.end(), taken); ++i)
+    fresh = name + "." + std::to_string(i);
+  return fresh;
 }
 
-Status PackedSlots::CheckWeight(const graph::Body& body, ValueId weight) {
-  const graph::Type& type = body.value(weight).type;
-  if (Takes(type)) return Status::Ok();
-  return Unsupported("body '" + body.name + "', @" + body.value(weight).name + " is " +
-                     graph::TypeText(type) +
-                     "; panels take the quantised types, with rows of a multiple of their block");
-}
-
-Result<program::SlotId> PackedSlots::AddPanel(const graph::Body& body, const std::string& name,
-                                              const std::vector<ValueId>& weights,
-                                              tensor::ColumnOrder order) {
-  const graph::Type& first = body.value(weights[0]).type;
-  Slot slot{name.empty() ? body.value(weights[0]).name : name, name, weights, {}};
-  slot.packing.packed = true;
-  slot.packing.order = order;
-  slot.packing.layout = {tensor::ClassOf(first.dtype), first.width, 0};
-  for (const ValueId id : weights) {
-    const graph::Value& weight = body.value(id);
-    const std::string what = "body '" + body.name + "', @" + weight.name + " is ";
-    VIVACE_RETURN_IF_ERROR(CheckWeight(body, id));
-    if (weight.type.dtype != first.dtype) {
-      return Unsupported(what + "of another type than @" + body.value(weights[0]).name +
-                         ", with which it would be packed");
-    }
-    if (weights.size() > 1 && weight.type.static_rows % tensor::PanelLayout::kUnitColumns != 0) {
-      return Unsupported(what + "of " + std::to_string(weight.type.static_rows) +
-                         " rows; to be packed with others it needs a multiple of 32");
-    }
-    slot.packing.layout.n += weight.type.static_rows;
-  }
+program::SlotId PackedSlots::Add(Slot slot) {
+  slot.name = FreshName(slot.name);
   slots_.push_back(std::move(slot));
   return program::SlotId{static_cast<std::int32_t>(slots_.size()) - 1};
 }
 
+program::SlotId PackedSlots::AddPanel(const graph::Body& body, const std::string& group,
+                                      const std::vector<ValueId>& weights, int k, const SlotOrder& order) {
+  const graph::Type& first = body.value(weights[0]).type;
+  Slot slot{group.empty() ? body.value(weights[0]).name : group, group, weights, {}};
+  slot.packing.form = WeightForm::kPanel;
+  slot.packing.layout = {tensor::ClassOf(first.dtype), k, 0};
+  if (first.width != k) slot.packing.layout.source_k = first.width;
+  for (const ValueId id : weights) slot.packing.layout.n += body.value(id).type.static_rows;
+  SetOrder(slot.packing, order);
+  return Add(std::move(slot));
+}
+
+program::SlotId PackedSlots::AddVector(const graph::Body& body, const std::string& group,
+                                       const std::vector<VectorUse>& vectors, const SlotOrder& order) {
+  Slot slot{group.empty() ? body.value(vectors[0].weight).name : group, group, {}, {}};
+  slot.packing.form = WeightForm::kVector;
+  slot.packing.offset = vectors[0].offset;
+  for (const VectorUse& use : vectors) {
+    slot.weights.push_back(use.weight);
+    slot.packing.layout.n += body.value(use.weight).type.width;
+  }
+  SetOrder(slot.packing, order);
+  return Add(std::move(slot));
+}
+
 program::SlotId PackedSlots::AddPlain(const graph::Body& body, ValueId weight) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const bool same = !slots_[i].packing.packed && slots_[i].weights[0] == weight;
+    const bool same = slots_[i].packing.form == WeightForm::kPlain && slots_[i].weights[0] == weight;
     if (same) return program::SlotId{static_cast<std::int32_t>(i)};
   }
-  slots_.push_back({body.value(weight).name, "", {weight}, {}});
-  return program::SlotId{static_cast<std::int32_t>(slots_.size()) - 1};
-}
-
-void PackedSlots::SetRope(program::SlotId panel, int rope_rows, int head_dim) {
-  program::Weight& packing = slots_[static_cast<std::size_t>(panel.value)].packing;
-  packing.rope_rows = rope_rows;
-  packing.head_dim = head_dim;
-}
-
-void PackedSlots::SetShape(program::SlotId panel, program::Phase& phase) const {
-  const tensor::PanelLayout& layout = slots_[static_cast<std::size_t>(panel.value)].packing.layout;
-  phase.type = *tensor::DTypeOf(layout.type);
-  phase.k = layout.k;
-  phase.n = layout.n;
+  return Add({body.value(weight).name, "", {weight}, {}});
 }
 
 std::vector<std::string> PackedSlots::Names() const {
@@ -107,7 +93,8 @@ std::vector<program::Weight> PackedSlots::Bind(const graph::Layer& layer) const 
   for (const Slot& slot : slots_) {
     program::Weight weight = slot.packing;
     for (const ValueId id : slot.weights) weight.sources.push_back(SourceOf(layer, id));
-    weight.name = weight.packed ? PackedName(weight.sources[0], slot.group) : weight.sources[0];
+    const bool plain = weight.form == WeightForm::kPlain;
+    weight.name = plain ? weight.sources[0] : PackedName(weight.sources[0], slot.group);
     weights.push_back(std::move(weight));
   }
   return weights;

@@ -1,33 +1,36 @@
-// The weight slots of one fused body: which weights of the graph go into each, and how they are packed. Bind
-// turns a layer's bindings into the program's weights, by slot.
+// The weight slots of one body: which weights of the graph go into each, and in what form. Bind turns a
+// layer's bindings into the program's weights, by slot.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "compiler/tile_draft.h"
 #include "graph/graph.h"
 #include "program/program.h"
-#include "vivace/status.h"
 
 namespace vivace::compiler {
 
+/// In what order a slot has its columns: of the first `rope_rows`, heads of head_dim are turned.
+struct SlotOrder {
+  tensor::ColumnOrder order = tensor::ColumnOrder::kPlain;
+  int rope_rows = 0, head_dim = 0;
+};
+
 class PackedSlots {
  public:
-  /// True for the types and row lengths of weights that panels take: those whose activations are rounded to
-  /// 8 bits per 32, with kernels for them.
-  static bool Takes(const graph::Type& type);
-  /// kUnsupported when panels do not take the weight's type or its row length.
-  static Status CheckWeight(const graph::Body& body, graph::ValueId weight);
-  /// Weights [n_i, k] of one type packed into one panel [sum of n_i, k]. `name` is empty for a single weight,
-  /// which gives the slot its own name. kUnsupported: types that panels do not take, or different ones.
-  Result<program::SlotId> AddPanel(const graph::Body& body, const std::string& name,
-                                   const std::vector<graph::ValueId>& weights,
-                                   tensor::ColumnOrder order = tensor::ColumnOrder::kPlain);
+  /// Weights [n_i, ..] of one type as one panel [sum of n_i, k], zeros where their rows are shorter than k.
+  /// `group` is empty for a single weight, which gives the slot its own name.
+  program::SlotId AddPanel(const graph::Body& body, const std::string& group,
+                           const std::vector<graph::ValueId>& weights, int k, const SlotOrder& order = {});
+  /// Vectors one after another, as f32.
+  program::SlotId AddVector(const graph::Body& body, const std::string& group,
+                            const std::vector<VectorUse>& vectors, const SlotOrder& order = {});
   /// A weight as it lies in the checkpoint; one slot for all its uses.
   program::SlotId AddPlain(const graph::Body& body, graph::ValueId weight);
-  void SetRope(program::SlotId panel, int rope_rows, int head_dim);
-  /// The phase's k, n and type from its panel.
-  void SetShape(program::SlotId panel, program::Phase& phase) const;
+  const program::Weight& packing(program::SlotId slot) const {
+    return slots_[static_cast<std::size_t>(slot.value)].packing;
+  }
 
   std::vector<std::string> Names() const;
   std::vector<program::Weight> Bind(const graph::Layer& layer) const;
@@ -35,10 +38,13 @@ class PackedSlots {
  private:
   struct Slot {
     std::string name;
-    std::string group;  // "qkv": what a packed weight of several sources is called, after their prefix
+    std::string group;  // "qkv": what a weight of several sources is called, after their prefix
     std::vector<graph::ValueId> weights;
     program::Weight packing;  // all but name and sources
   };
+  program::SlotId Add(Slot slot);
+  std::string FreshName(const std::string& name) const;
+
   std::vector<Slot> slots_;
 };
 

@@ -22,11 +22,11 @@ graph::Graph ParseOrDie(const std::string& text) {
 }
 
 const PassRow& PassNamed(std::string_view name) {
-  for (const PassRow& pass : GenericPassList()) {
+  for (const PassRow& pass : PassList()) {
     if (pass.name == name) return pass;
   }
   ADD_FAILURE() << "no pass " << name;
-  return GenericPassList()[0];
+  return PassList()[0];
 }
 
 struct Golden {
@@ -61,7 +61,7 @@ constexpr Golden kGoldens[] = {
 /// The input of a new golden: the model after the passes that come before.
 std::string InputBefore(const Golden& golden) {
   graph::Graph graph = ParseOrDie(ReadTestData("tiny_" + std::string(golden.model) + ".txt"));
-  for (const PassRow& pass : GenericPassList()) {
+  for (const PassRow& pass : PassList()) {
     if (pass.name == golden.pass) break;
     EXPECT_TRUE(pass.run(graph, PassContext{2}).ok());
   }
@@ -104,7 +104,7 @@ TEST_P(PassGolden, SecondRunChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(All, PassGolden, testing::ValuesIn(kGoldens));
 
 TEST(PassGoldens, EveryPassHasOne) {
-  for (const PassRow& pass : GenericPassList()) {
+  for (const PassRow& pass : PassList()) {
     EXPECT_TRUE(std::any_of(std::begin(kGoldens), std::end(kGoldens), [&](const Golden& golden) {
       return golden.pass == pass.name;
     })) << pass.name;
@@ -137,13 +137,12 @@ std::string ParameterName(const testing::TestParamInfo<PassRow>& info) {
   return std::string(info.param.name);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EveryPass,
-                         testing::ValuesIn(GenericPassList().begin(), GenericPassList().end()),
+INSTANTIATE_TEST_SUITE_P(All, EveryPass, testing::ValuesIn(PassList().begin(), PassList().end()),
                          ParameterName);
 
 TEST(PassList, NamesAreDistinctAndRoundingPointsAreNamed) {
   std::vector<std::string_view> names, moving;
-  for (const PassRow& pass : GenericPassList()) {
+  for (const PassRow& pass : PassList()) {
     EXPECT_EQ(std::count(names.begin(), names.end(), pass.name), 0) << pass.name;
     EXPECT_FALSE(pass.help.empty()) << pass.name;
     names.push_back(pass.name);
@@ -155,7 +154,7 @@ TEST(PassList, NamesAreDistinctAndRoundingPointsAreNamed) {
 
 TEST(PassList, NamesOfVllmAreThoseOfItsPassConfig) {
   std::vector<std::string_view> names;
-  for (const PassRow& pass : GenericPassList()) {
+  for (const PassRow& pass : PassList()) {
     if (pass.is_vllm_name) names.push_back(pass.name);
   }
   EXPECT_EQ(names, (std::vector<std::string_view>{"eliminate_noops", "fuse_act_padding", "fuse_norm_quant",

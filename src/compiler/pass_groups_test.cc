@@ -21,7 +21,7 @@ graph::Graph Compiled(const std::string& model, const PassContext& context,
                       const PassSelection& selection = {}) {
   Result<graph::Graph> graph = graph::Parse(ReadTestData("tiny_" + model + ".txt"));
   EXPECT_TRUE(graph.ok()) << graph.status().message();
-  const Result<PassRun> run = RunPasses(*graph, context, GenericPassList(), selection, false);
+  const Result<PassRun> run = RunPasses(*graph, context, PassList(), selection, false);
   EXPECT_TRUE(run.ok()) << run.status().message();
   return std::move(*graph);
 }
@@ -171,7 +171,7 @@ bool CanRunInOrder(const Body& body) {
 
 TEST(PassGroups, AreConnectedAndCanRunInOrderWhateverIsSwitchedOff) {
   std::vector<PassSelection> selections{{}};
-  for (const PassRow& pass : GenericPassList()) selections.push_back({{std::string(pass.name)}, {}});
+  for (const PassRow& pass : PassList()) selections.push_back({{std::string(pass.name)}, {}});
   for (const char* model : kModels) {
     for (const PassSelection& selection : selections) {
       const std::string off = selection.disabled.empty() ? "nothing" : selection.disabled[0];

@@ -2,29 +2,8 @@
 
 namespace vivace::compiler {
 
-// X(function, name, level, moves a rounding point, help), in the order in which they run.
-#define VIVACE_OLD_PASSES(X)                                                                           \
-  X(EliminateNoops, "eliminate_noops", 2, false, "removes nodes and weights whose result nobody uses") \
-  X(OldQuantizeActivations, "quantize_activations", 2, true,                                           \
-    "quantises the input of each linear layer whose weights are quantised in groups of 32")            \
-  X(OldFuseNormQuant, "fuse_norm_quant", 2, true,                                                      \
-    "quantises before the norm's scale is known: the scale is applied to the linear layer's result")   \
-  X(OldCarryNormQuant, "carry_norm_quant", 2, false,                                                   \
-    "moves the quantisation at the head of a layer to the end of the layer before it")                 \
-  X(OldFuseEmbed, "fuse_embed", 2, false, "embedding with the quantisation that follows")              \
-  X(OldFuseQkv, "fuse_qkv", 2, false, "the three projections of attention in one contraction")         \
-  X(OldFuseRopeKvCache, "fuse_rope_kvcache", 2, false,                                                 \
-    "rotation and cache write in the projections' epilogue")                                           \
-  X(OldFuseAttnQuant, "fuse_attn_quant", 2, false, "attention with the quantisation of its result")    \
-  X(OldFuseResidual, "fuse_residual", 2, false,                                                        \
-    "residual add and the quantisation that follows in a projection's epilogue")                       \
-  X(OldFuseGateUp, "fuse_gate_up", 2, false, "gate and up projections in one contraction")             \
-  X(OldFuseActQuant, "fuse_act_quant", 2, false,                                                       \
-    "gated activation and quantisation in the gate-up projection's epilogue")                          \
-  X(OldFuseLmHead, "fuse_lm_head", 2, false, "row selection and norm scale in the output projection")
-
 // X(function, name, level, moves a rounding point, help, a name of vLLM's), in the order in which they run.
-#define VIVACE_GENERIC_PASSES(X)                                                                             \
+#define VIVACE_PASSES(X)                                                                                     \
   X(EliminateNoops, "eliminate_noops", 1, false, "removes nodes and weights whose result nobody uses", true) \
   X(ExpandNorms, "expand_norms", 1, true,                                                                    \
     "norms as sum of squares, scale and weight, which other passes move apart", false)                       \
@@ -53,32 +32,21 @@ namespace vivace::compiler {
 
 // Each is defined in pass_<name>.cc.
 #define VIVACE_X(function, ...) Result<bool> function(graph::Graph& graph, const PassContext& context);
-VIVACE_OLD_PASSES(VIVACE_X)
-VIVACE_GENERIC_PASSES(VIVACE_X)
+VIVACE_PASSES(VIVACE_X)
 #undef VIVACE_X
 
 namespace {
 
-constexpr PassRow kOldPasses[] = {
-#define VIVACE_X(function, name, level, moves, help) {name, function, level, moves, help},
-    VIVACE_OLD_PASSES(VIVACE_X)
-#undef VIVACE_X
-};
-
-constexpr PassRow kGenericPasses[] = {
+constexpr PassRow kPasses[] = {
 #define VIVACE_X(function, name, level, moves, help, vllm) {name, function, level, moves, help, vllm},
-    VIVACE_GENERIC_PASSES(VIVACE_X)
+    VIVACE_PASSES(VIVACE_X)
 #undef VIVACE_X
 };
 
 }  // namespace
 
 std::span<const PassRow> PassList() {
-  return kOldPasses;
-}
-
-std::span<const PassRow> GenericPassList() {
-  return kGenericPasses;
+  return kPasses;
 }
 
 }  // namespace vivace::compiler

@@ -24,9 +24,7 @@ struct PassRow {
   bool is_vllm_name = false;  // a field of vLLM's pass_config
 };
 
-/// The passes whose groups are exactly the named phase kinds.
-std::span<const PassRow> PassList();
 /// The passes whose groups are any tile phase: a source of tiles and what follows it.
-std::span<const PassRow> GenericPassList();
+std::span<const PassRow> PassList();
 
 }  // namespace vivace::compiler

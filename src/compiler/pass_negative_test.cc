@@ -103,7 +103,7 @@ TEST_P(PassLeavesAlone, TheLine) {
   Result<graph::Graph> graph = graph::Parse(text);
   ASSERT_TRUE(graph.ok()) << graph.status().message();
   ASSERT_TRUE(graph::Verify(*graph).ok()) << graph::Verify(*graph).message();
-  for (const PassRow& pass : GenericPassList()) {
+  for (const PassRow& pass : PassList()) {
     if (pass.name != edit.pass) continue;
     ASSERT_TRUE(pass.run(*graph, PassContext{2}).ok());
   }

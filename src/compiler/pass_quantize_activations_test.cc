@@ -46,7 +46,7 @@ codegen::Target WithBf16Dot(bool has) {
 }
 
 Result<bool> Quantize(graph::Graph& graph, ActivationDType type, bool bf16_dot = false) {
-  for (const PassRow& pass : GenericPassList()) {
+  for (const PassRow& pass : PassList()) {
     if (pass.name != "quantize_activations") continue;
     PassContext context{2, type};
     context.target = WithBf16Dot(bf16_dot);
@@ -111,7 +111,7 @@ TEST(QuantizeActivations, Float32GoesWithAll) {
 TEST(QuantizeActivations, WeightsThatTheContextNamesStayOnPlainRows) {
   Result<graph::Graph> graph = graph::Parse(Model("q4_0", "q4_0"));
   ASSERT_TRUE(graph.ok());
-  for (const PassRow& pass : GenericPassList()) {
+  for (const PassRow& pass : PassList()) {
     PassContext context{2};
     context.float_weights = {{"layer", "k"}};
     if (pass.name != "quantize_activations") continue;

@@ -45,9 +45,20 @@ std::vector<int> LastUses(const graph::Body& body) {
 }
 
 int BytesPerRow(const graph::Type& type) {
-  if (type.dtype == tensor::DType::kU8Group32) return tensor::QuantizedRows{type.width}.row_stride();
+  if (const auto rows = tensor::ActivationOf(type.dtype)) {
+    return tensor::QuantizedRows{type.width, *rows}.row_stride();
+  }
   return 4 * std::max(type.width, 1);
 }
+
+namespace {
+
+bool IsPackedAlike(const program::Weight& a, const program::Weight& b) {
+  return a.form == b.form && a.sources == b.sources && a.layout.k == b.layout.k && a.order == b.order &&
+         a.rope_rows == b.rope_rows && a.head_dim == b.head_dim && a.offset == b.offset;
+}
+
+}  // namespace
 
 ProgramFrame::ProgramFrame(const graph::Graph& graph, int level) : graph_(graph) {
   program_.name = graph.name;
@@ -101,7 +112,10 @@ int ProgramFrame::RopeOf(const graph::Attributes& attributes) {
 
 BufferId ProgramFrame::Carried(const std::string& name, int bytes_per_row, bool logit_rows) {
   for (std::size_t i = 0; i < program_.buffers.size(); ++i) {
-    if (program_.buffers[i].name == name) return BufferId{static_cast<std::int32_t>(i)};
+    program::Buffer& buffer = program_.buffers[i];
+    if (buffer.name != name) continue;
+    buffer.bytes_per_row = std::max(buffer.bytes_per_row, bytes_per_row);
+    return BufferId{static_cast<std::int32_t>(i)};
   }
   program_.buffers.push_back({name, bytes_per_row, logit_rows});
   return BufferId{static_cast<std::int32_t>(program_.buffers.size()) - 1};
@@ -143,9 +157,16 @@ void ProgramFrame::ReleaseAll() {
 
 program::WeightId ProgramFrame::AddWeight(program::Weight weight) {
   const program::WeightId fresh{static_cast<std::int32_t>(program_.weights.size())};
-  const auto [found, inserted] = weight_ids_.emplace(weight.name, fresh);
-  if (inserted) program_.weights.push_back(std::move(weight));
-  return found->second;
+  const std::string name = weight.name;
+  for (int i = 1;; ++i) {
+    const auto [found, inserted] = weight_ids_.emplace(weight.name, fresh);
+    if (inserted) break;
+    const program::Weight& known = program_.weights[static_cast<std::size_t>(found->second.value)];
+    if (IsPackedAlike(known, weight)) return found->second;
+    weight.name = name + "." + std::to_string(i);
+  }
+  program_.weights.push_back(std::move(weight));
+  return fresh;
 }
 
 void ProgramFrame::AddLayer(int body, bool has_kv, std::vector<program::WeightId> weights) {

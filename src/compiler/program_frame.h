@@ -32,7 +32,8 @@ class ProgramFrame {
   /// The index of the rotary table of a rope node, which is made when there is none.
   int RopeOf(const graph::Attributes& attributes);
 
-  /// A buffer of its own, for values that live across bodies; the same name gives the same buffer.
+  /// A buffer of its own, for values that live across bodies; the same name gives the same buffer, grown to
+  /// the largest of its uses.
   program::BufferId Carried(const std::string& name, int bytes_per_row, bool logit_rows = false);
   /// A buffer that nobody uses now: the smallest free one that is large enough, else the largest free one,
   /// grown, else a new one.
@@ -42,7 +43,7 @@ class ProgramFrame {
   /// Between bodies all scratch is free.
   void ReleaseAll();
 
-  /// The same name gives the same weight.
+  /// The same name and form give the same weight; another form of it gets a name of its own.
   program::WeightId AddWeight(program::Weight weight);
   void AddBody(program::Body body) { program_.bodies.push_back(std::move(body)); }
   void AddLayer(int body, bool has_kv, std::vector<program::WeightId> weights);

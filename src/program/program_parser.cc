@@ -1,66 +1,13 @@
 // Parse: reads the text form back. Errors name the line. The result is not verified and has no machine code.
 
+#include "program/program_parser.h"
+
 #include <algorithm>
 #include <iterator>
-#include <limits>
-#include <unordered_map>
 
-#include "base/status_macros.h"
-#include "base/text_scanner.h"
-#include "program/program.h"
 #include "program/text_tables.h"
 
 namespace vivace::program {
-namespace {
-
-constexpr std::int64_t kMaxInt = std::numeric_limits<std::int32_t>::max();
-constexpr int kMaxLayers = 1 << 16;
-
-class Parser {
- public:
-  explicit Parser(std::string_view text) : scan_(text) {}
-  Result<Program> Run();
-
- private:
-  Status Header();
-  Status Rope();
-  Status Kv();
-  Status BufferLine();
-  Status ParseBody();
-  Status Slot();
-  Status PhaseLine();
-  Status Computes();
-  Status PhaseAttribute(std::string_view name, Phase& phase);
-  Status RunLine();
-  Status Bindings(const Body& body, std::vector<Weight>& weights);
-  void AddLayer(Layer layer, const std::vector<Weight>& weights);
-  Result<BufferId> BufferByName();
-  Result<tensor::DType> Type();
-  Result<int> Integer() {
-    VIVACE_ASSIGN_OR_RETURN(const std::int64_t value, scan_.Integer(0, kMaxInt));
-    return static_cast<int>(value);
-  }
-  /// "{name = <value>, ...}", or nothing. `read` takes a name and reads its value.
-  template <class Read>
-  Status Attributes(const Read& read);
-  Body& body() { return program_.bodies.back(); }
-
-  base::TextScanner scan_;
-  Program program_;
-  std::vector<std::vector<Weight>> slot_packing_;  // [body][slot]: packed, layout, order
-  std::unordered_map<std::string, WeightId> weight_ids_;
-};
-
-template <class Read>
-Status Parser::Attributes(const Read& read) {
-  if (!scan_.Accept("{")) return Status::Ok();
-  do {
-    VIVACE_ASSIGN_OR_RETURN(const std::string_view name, scan_.Word());
-    VIVACE_RETURN_IF_ERROR(scan_.Expect("="));
-    VIVACE_RETURN_IF_ERROR(read(name));
-  } while (scan_.Accept(","));
-  return scan_.Expect("}");
-}
 
 Result<Program> Parser::Run() {
   if (!scan_.NextLine()) return InvalidArgument("the program's text is empty");
@@ -75,6 +22,8 @@ Result<Program> Parser::Run() {
       VIVACE_RETURN_IF_ERROR(BufferLine());
     } else if (scan_.Accept("logits")) {
       VIVACE_ASSIGN_OR_RETURN(program_.logits, BufferByName());
+    } else if (scan_.Accept("maxima")) {
+      VIVACE_ASSIGN_OR_RETURN(program_.maxima, BufferByName());
     } else if (scan_.Accept("body")) {
       VIVACE_RETURN_IF_ERROR(ParseBody());  // leaves the scanner at the line after the body
       if (scan_.LineDone()) break;
@@ -83,8 +32,12 @@ Result<Program> Parser::Run() {
       VIVACE_RETURN_IF_ERROR(RunLine());  // likewise
       if (scan_.LineDone()) break;
       continue;
+    } else if (scan_.Accept("specialise")) {
+      VIVACE_RETURN_IF_ERROR(Specialise());  // likewise
+      if (scan_.LineDone()) break;
+      continue;
     } else {
-      return scan_.Error("expected rope, kv, buffer, logits, body or run");
+      return scan_.Error("expected rope, kv, buffer, logits, maxima, body, run or specialise");
     }
     VIVACE_RETURN_IF_ERROR(scan_.ExpectLineDone());
     more = scan_.NextLine();
@@ -186,10 +139,14 @@ Result<tensor::DType> Parser::Type() {
 Status Parser::ParseBody() {
   VIVACE_ASSIGN_OR_RETURN(const std::string_view name, scan_.Word());
   VIVACE_RETURN_IF_ERROR(scan_.ExpectLineDone());
+  for (const Body& other : program_.bodies) {
+    if (other.name == name) return scan_.Error("body " + other.name + " is declared twice");
+  }
+  if (name == "specialise") return scan_.Error("no body can have this name");
   program_.bodies.push_back({std::string(name), {}, {}});
   slot_packing_.emplace_back();
   while (scan_.NextLine()) {
-    if (scan_.Peek("body") || scan_.Peek("run")) break;
+    if (scan_.Peek("body") || scan_.Peek("run") || scan_.Peek("specialise")) break;
     if (scan_.Accept("slot")) {
       VIVACE_RETURN_IF_ERROR(Slot());
     } else if (scan_.Accept("computes")) {
@@ -206,21 +163,27 @@ Status Parser::Slot() {
   VIVACE_ASSIGN_OR_RETURN(const std::string_view slot_name, scan_.Word());
   Weight packing;
   VIVACE_RETURN_IF_ERROR(Attributes([&](std::string_view name) -> Status {
-    packing.packed = true;
+    if (packing.form == WeightForm::kPlain) packing.form = WeightForm::kPanel;
+    if (name == "form") {
+      packing.form = WeightForm::kVector;
+      return scan_.Expect("vector");
+    }
     if (name == "type") {
       VIVACE_ASSIGN_OR_RETURN(const tensor::DType type, Type());
+      if (static_cast<int>(type) >= tensor::kWeightTypes) return scan_.Error("weights are not of this type");
       packing.layout.type = tensor::ClassOf(type);
       return Status::Ok();
     }
     if (name == "order") {
-      VIVACE_ASSIGN_OR_RETURN(const std::string_view order, scan_.Word());
-      const auto* found = std::find(std::begin(kColumnOrders), std::end(kColumnOrders), order);
-      if (found == std::end(kColumnOrders))
-        return scan_.Error("there is no order '" + std::string(order) + "'");
-      packing.order = static_cast<tensor::ColumnOrder>(found - std::begin(kColumnOrders));
+      VIVACE_ASSIGN_OR_RETURN(packing.order, Order());
+      return Status::Ok();
+    }
+    if (name == "offset") {
+      VIVACE_ASSIGN_OR_RETURN(packing.offset, scan_.Number());
       return Status::Ok();
     }
     int* field = name == "k"           ? &packing.layout.k
+                 : name == "source_k"  ? &packing.layout.source_k
                  : name == "n"         ? &packing.layout.n
                  : name == "rope_rows" ? &packing.rope_rows
                  : name == "head_dim"  ? &packing.head_dim
@@ -231,69 +194,6 @@ Status Parser::Slot() {
   }));
   body().slots.emplace_back(slot_name);
   slot_packing_.back().push_back(std::move(packing));
-  return Status::Ok();
-}
-
-Status Parser::PhaseLine() {
-  VIVACE_ASSIGN_OR_RETURN(const std::string_view kind_name, scan_.Word());
-  const std::optional<PhaseKind> kind = PhaseKindFromName(kind_name);
-  if (!kind) return scan_.Error("there is no phase kind '" + std::string(kind_name) + "'");
-  Phase phase{};
-  phase.kind = *kind;
-  VIVACE_ASSIGN_OR_RETURN(phase.label, scan_.Word());
-  VIVACE_RETURN_IF_ERROR(scan_.Expect(":"));
-  const OperandCounts counts = Operands(phase.kind);
-  for (int i = 0; i < counts.reads; ++i) {
-    if (i > 0) VIVACE_RETURN_IF_ERROR(scan_.Expect(","));
-    VIVACE_ASSIGN_OR_RETURN(const BufferId id, BufferByName());
-    phase.reads.push_back(id);
-  }
-  VIVACE_RETURN_IF_ERROR(scan_.Expect("->"));
-  for (int i = 0; i < counts.writes; ++i) {
-    if (i > 0) VIVACE_RETURN_IF_ERROR(scan_.Expect(","));
-    VIVACE_ASSIGN_OR_RETURN(const BufferId id, BufferByName());
-    phase.writes.push_back(id);
-  }
-  for (int i = 0; i < counts.weights; ++i) {
-    VIVACE_RETURN_IF_ERROR(scan_.Expect(i == 0 ? "with" : ","));
-    VIVACE_ASSIGN_OR_RETURN(const std::string_view slot, scan_.Word());
-    const auto found = std::find(body().slots.begin(), body().slots.end(), slot);
-    if (found == body().slots.end()) return scan_.Error("the body has no slot " + std::string(slot));
-    phase.weights.push_back(SlotId{static_cast<std::int32_t>(found - body().slots.begin())});
-  }
-  VIVACE_RETURN_IF_ERROR(Attributes([&](std::string_view name) { return PhaseAttribute(name, phase); }));
-  SetSpec(program_, phase);
-  body().phases.push_back(std::move(phase));
-  return Status::Ok();
-}
-
-Status Parser::PhaseAttribute(std::string_view name, Phase& phase) {
-  for (const auto& [field, member] : kIntegerFields) {
-    if (field != name) continue;
-    VIVACE_ASSIGN_OR_RETURN(phase.*member, Integer());
-    return Status::Ok();
-  }
-  for (const auto& [field, member] : kFloatFields) {
-    if (field != name) continue;
-    VIVACE_ASSIGN_OR_RETURN(phase.*member, scan_.Number());
-    return Status::Ok();
-  }
-  if (name == "type") {
-    VIVACE_ASSIGN_OR_RETURN(phase.type, Type());
-    return Status::Ok();
-  }
-  if (name != "logit_rows") return scan_.Error("a phase has no '" + std::string(name) + "'");
-  VIVACE_ASSIGN_OR_RETURN(const int value, Integer());
-  phase.logit_rows = value != 0;
-  return Status::Ok();
-}
-
-Status Parser::Computes() {
-  if (body().phases.empty()) return scan_.Error("no phase above this line");
-  do {
-    VIVACE_ASSIGN_OR_RETURN(const std::string_view node, scan_.Word());
-    body().phases.back().fused.emplace_back(node);
-  } while (scan_.Accept(","));
   return Status::Ok();
 }
 
@@ -328,13 +228,13 @@ Status Parser::RunLine() {
 Status Parser::Bindings(const Body& body, std::vector<Weight>& weights) {
   std::size_t slot = 0;
   while (scan_.NextLine()) {
-    if (scan_.Peek("run") || scan_.Peek("body")) break;
+    if (scan_.Peek("run") || scan_.Peek("body") || scan_.Peek("specialise")) break;
     if (slot == weights.size()) return scan_.Error("body '" + body.name + "' has no more slots");
     VIVACE_RETURN_IF_ERROR(scan_.Expect(body.slots[slot]));
     VIVACE_RETURN_IF_ERROR(scan_.Expect("="));
     Weight& weight = weights[slot++];
     VIVACE_ASSIGN_OR_RETURN(weight.name, scan_.Word());
-    if (!weight.packed) {
+    if (weight.form == WeightForm::kPlain) {
       weight.sources = {weight.name};
     } else {
       VIVACE_RETURN_IF_ERROR(scan_.Expect(","));
@@ -363,8 +263,6 @@ void Parser::AddLayer(Layer layer, const std::vector<Weight>& weights) {
   }
   program_.layers.push_back(std::move(layer));
 }
-
-}  // namespace
 
 Result<Program> Parse(std::string_view text) {
   return Parser(text).Run();

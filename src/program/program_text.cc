@@ -5,6 +5,7 @@
 #include "base/text_scanner.h"
 #include "program/program.h"
 #include "program/text_tables.h"
+#include "program/tile_phase.h"
 
 namespace vivace::program {
 namespace {
@@ -51,6 +52,34 @@ std::string List(const std::vector<std::string>& words) {
   return text;
 }
 
+/// "residual squares norm rows", "rs cap:30 floats".
+std::string StepsText(const kernels::EpilogueSteps& steps) {
+  std::string text;
+  for (const kernels::EpilogueStep& step : steps) {
+    text += (text.empty() ? "" : " ") + std::string(kernels::Name(step.kind));
+    if (step.value != 0) text += ":" + base::ShortFloat(step.value);
+  }
+  return text;
+}
+
+void AddRowTypes(const Phase& phase, AttributeText& attributes) {
+  const bool attention = phase.kind == PhaseKind::kPagedAttention;
+  if (phase.kind == PhaseKind::kPanelGemm)
+    attributes.Add("input", std::string(tensor::Row(tensor::DTypeOf(phase.input)).name));
+  if (HasStep(phase, kernels::StepKind::kActivations) || (attention && !phase.float_output))
+    attributes.Add("output", std::string(tensor::Row(tensor::DTypeOf(phase.output)).name));
+  if (phase.order != tensor::ColumnOrder::kPlain)
+    attributes.Add("order", std::string(kColumnOrders[static_cast<std::size_t>(phase.order)]));
+}
+
+void AddSteps(const Phase& phase, AttributeText& attributes) {
+  const bool parts = HasParts(phase);
+  for (std::size_t i = 0; i < phase.steps.size(); ++i) {
+    if (phase.steps[i].size() == 0) continue;
+    attributes.Add(parts ? kPartNames[i] : kListName, StepsText(phase.steps[i]));
+  }
+}
+
 std::string PhaseText(const Program& program, const Body& body, const Phase& phase) {
   std::string text = "  " + std::string(Name(phase.kind)) + " " + phase.label + ":";
   if (!phase.reads.empty()) text += " " + BufferList(program, phase.reads);
@@ -63,26 +92,37 @@ std::string PhaseText(const Program& program, const Body& body, const Phase& pha
   for (const auto& [name, member] : kIntegerFields) attributes.Add(name, phase.*member);
   for (const auto& [name, member] : kFloatFields) attributes.Add(name, phase.*member);
   if (HasWeightType(phase.kind)) attributes.Add("type", std::string(tensor::Row(phase.type).name));
-  attributes.Add("logit_rows", static_cast<int>(phase.logit_rows));
+  AddRowTypes(phase, attributes);
+  for (const auto& [name, member] : kFlagFields) attributes.Add(name, static_cast<int>(phase.*member));
+  AddSteps(phase, attributes);
   text += attributes.Take() + "\n";
   if (!phase.fused.empty()) text += "    computes " + List(phase.fused) + "\n";
   return text;
 }
 
-/// How a slot's weights are packed, from the first layer that runs the body.
+std::string FormText(const Weight& weight) {
+  AttributeText attributes;
+  if (weight.form == WeightForm::kPanel) {
+    attributes.Add("type", std::string(tensor::Row(weight.layout.type).name));
+    attributes.Add("k", weight.layout.k);
+    attributes.Add("source_k", weight.layout.source_k);
+  } else {
+    attributes.Add("form", std::string("vector"));
+  }
+  attributes.Add("n", weight.layout.n);
+  attributes.Add("order", std::string(kColumnOrders[static_cast<std::size_t>(weight.order)]));
+  attributes.Add("rope_rows", weight.rope_rows);
+  attributes.Add("head_dim", weight.head_dim);
+  attributes.Add("offset", weight.offset);
+  return attributes.Take();
+}
+
+/// The form of a slot's weights, from the first layer that runs the body.
 std::string SlotText(const Program& program, int body, std::size_t slot) {
   for (const Layer& layer : program.layers) {
     if (layer.body != body) continue;
     const Weight& weight = program.weights[static_cast<std::size_t>(layer.weights[slot].value)];
-    if (!weight.packed) return "";
-    AttributeText attributes;
-    attributes.Add("type", std::string(tensor::Row(weight.layout.type).name));
-    attributes.Add("k", weight.layout.k);
-    attributes.Add("n", weight.layout.n);
-    attributes.Add("order", std::string(kColumnOrders[static_cast<std::size_t>(weight.order)]));
-    attributes.Add("rope_rows", weight.rope_rows);
-    attributes.Add("head_dim", weight.head_dim);
-    return attributes.Take();
+    return weight.form == WeightForm::kPlain ? "" : FormText(weight);
   }
   return "";
 }
@@ -103,7 +143,7 @@ std::string BindingsText(const Program& program, const Layer& layer) {
   for (std::size_t slot = 0; slot < body.slots.size(); ++slot) {
     const Weight& weight = program.weights[static_cast<std::size_t>(layer.weights[slot].value)];
     text += "  " + body.slots[slot] + " = ";
-    text += (weight.packed ? weight.name + ", from " : "") + List(weight.sources) + "\n";
+    text += (weight.form != WeightForm::kPlain ? weight.name + ", from " : "") + List(weight.sources) + "\n";
   }
   return text;
 }
@@ -135,6 +175,25 @@ std::string RunsText(const Program& program) {
   return text;
 }
 
+/// The plans of one specialisation that differ from the rule by rows.
+std::string PlansText(const Program& program, const Specialisation& specialisation) {
+  AttributeText rows;
+  rows.Add("first_rows", specialisation.first_rows);
+  rows.Add("last_rows", specialisation.last_rows);
+  std::string text = "specialise" + rows.Take() + "\n";
+  for (std::size_t body = 0; body < specialisation.plans.size(); ++body) {
+    for (std::size_t phase = 0; phase < specialisation.plans[body].size(); ++phase) {
+      const kernels::TilePlan& plan = specialisation.plans[body][phase];
+      AttributeText attributes;
+      for (const auto& [name, member] : kPlanFields) attributes.Add(name, plan.*member);
+      attributes.Add("expand", static_cast<int>(plan.expand));
+      if (attributes.Take().empty()) continue;
+      text += "  " + program.bodies[body].name + " " + std::to_string(phase) + attributes.Take() + "\n";
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string Print(const Program& program) {
@@ -153,8 +212,13 @@ std::string Print(const Program& program) {
             (buffer.logit_rows ? ", logit_rows = 1}\n" : "}\n");
   }
   text += "logits " + program.buffers[static_cast<std::size_t>(program.logits.value)].name + "\n";
+  if (program.maxima.value >= 0)
+    text += "maxima " + program.buffers[static_cast<std::size_t>(program.maxima.value)].name + "\n";
   for (std::size_t i = 0; i < program.bodies.size(); ++i) text += BodyText(program, i);
-  return text + RunsText(program);
+  text += RunsText(program);
+  for (const Specialisation& specialisation : program.specialisations)
+    text += PlansText(program, specialisation);
+  return text;
 }
 
 }  // namespace vivace::program

@@ -1,78 +1,14 @@
-// Verify: what every lowering must leave true before a program is run.
+// Verify: what every lowering must leave true before a program is run. phase_verify.cc looks at phases by
+// themselves, this file at how layers and buffers go together.
 
 #include <string>
 
 #include "base/status_macros.h"
+#include "program/phase_verify.h"
 #include "program/program.h"
-#include "program/text_tables.h"
-#include "tensor/quantized_rows.h"
 
 namespace vivace::program {
 namespace {
-
-struct OperandBytes {
-  std::vector<int> reads, writes;  // least bytes per row
-};
-
-/// What a phase touches in a row of each operand, in the order of phase_kinds.def.
-OperandBytes BytesOf(const Program& program, const Phase& phase) {
-  const auto floats = [](int count) { return 4 * count; };
-  const auto rows8 = [](int width) { return tensor::QuantizedRows{width}.row_stride(); };
-  const int hidden = program.hidden, n = phase.n, k = phase.k;
-  const int squares = floats(kernels::SquareStride(hidden));
-  const int heads = floats(phase.heads * phase.head_dim);
-  switch (phase.kind) {
-    case PhaseKind::kEmbed:
-      return {{}, {floats(n)}};
-    case PhaseKind::kRmsNorm:
-    case PhaseKind::kAddBias:
-    case PhaseKind::kScale:
-    case PhaseKind::kSoftcap:
-    case PhaseKind::kGatherRows:
-      return {{floats(n)}, {floats(n)}};
-    case PhaseKind::kLinear:
-      return {{floats(k)}, {floats(n)}};
-    case PhaseKind::kHeadNorm:
-    case PhaseKind::kRope:
-    case PhaseKind::kAttention:
-    case PhaseKind::kPagedAttentionF32:
-      return {{heads}, {heads}};
-    case PhaseKind::kKvAppend: {
-      const int kv = floats(program.kv.kv_heads * program.kv.head_dim);
-      return {{kv, kv}, {}};
-    }
-    case PhaseKind::kAdd:
-    case PhaseKind::kSiluMul:
-    case PhaseKind::kGeluMul:
-      return {{floats(n), floats(n)}, {floats(n)}};
-    case PhaseKind::kQuantizeRows:
-      return {{floats(n)}, {rows8(n)}};
-    case PhaseKind::kNormQuantize:
-      return {{floats(n)}, {squares, rows8(n)}};
-    case PhaseKind::kPanelEmbed:
-      return {{}, {floats(k), squares, rows8(k)}};
-    case PhaseKind::kQkv:
-      return {{rows8(k), squares}, {heads}};
-    case PhaseKind::kPagedAttention:
-      return {{heads}, {rows8(phase.heads * phase.head_dim)}};
-    case PhaseKind::kProjectResidual:
-      return {{rows8(k), floats(n)}, {floats(n), squares, rows8(n)}};
-    case PhaseKind::kGateUp:
-      return {{rows8(k), squares}, {rows8(n / 2)}};
-    case PhaseKind::kLogits:
-      return {{rows8(k), squares}, {floats(n)}};
-  }
-  return {};
-}
-
-bool UsesCache(PhaseKind kind) {
-  return kind == PhaseKind::kKvAppend || kind == PhaseKind::kAttention || kind == PhaseKind::kQkv ||
-         kind == PhaseKind::kPagedAttention || kind == PhaseKind::kPagedAttentionF32;
-}
-
-bool IsFused(PhaseKind kind) {
-  return kind >= PhaseKind::kPanelEmbed;
-}
 
 template <class Id, class T>
 bool InRange(Id id, const std::vector<T>& list) {
@@ -88,78 +24,48 @@ class Verifier {
   Status Fail(const std::string& where, const std::string& what) const {
     return Internal("program '" + program_.name + "', " + where + ": " + what);
   }
-  Status CheckPhase(const Body& body, const Phase& phase) const;
-  Status CheckBuffers(const std::string& where, const std::vector<BufferId>& ids,
-                      const std::vector<int>& bytes) const;
+  Status CheckBody(const Body& body) const;
   Status CheckLayer(std::size_t index);
-  Status CheckPacking(const std::string& where, const Phase& phase, const Layer& layer) const;
+  Status CheckContents(const std::string& where, const Phase& phase);
   Status CheckLogits() const;
+  Status CheckMaxima() const;
   Status CheckRopes() const;
+  Status CheckSpecialisation(const Specialisation& specialisation) const;
+  const Content& content(BufferId id) const { return contents_[static_cast<std::size_t>(id.value)]; }
 
   const Program& program_;
-  std::vector<char> written_;  // by buffer
-  std::vector<char> used_;     // by weight
+  std::vector<Content> contents_;  // by buffer, as the phases so far have left them
+  std::vector<char> used_;         // by weight
 };
 
-Status Verifier::CheckBuffers(const std::string& where, const std::vector<BufferId>& ids,
-                              const std::vector<int>& bytes) const {
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (!InRange(ids[i], program_.buffers)) return Fail(where, "a buffer does not exist");
-    const Buffer& buffer = program_.buffers[static_cast<std::size_t>(ids[i].value)];
-    if (buffer.bytes_per_row >= bytes[i]) continue;
-    return Fail(where, "needs " + std::to_string(bytes[i]) + " bytes per row in " + buffer.name +
-                           ", which has " + std::to_string(buffer.bytes_per_row));
+Status Verifier::CheckBody(const Body& body) const {
+  const std::string where = "body '" + body.name + "'";
+  for (const Phase& phase : body.phases) {
+    const std::string fault = PhaseFault(program_, body, phase);
+    if (!fault.empty()) return Fail(where + ", " + std::string(Name(phase.kind)) + " " + phase.label, fault);
   }
-  return Status::Ok();
+  const std::string fault = JoinFault(body);
+  return fault.empty() ? Status::Ok() : Fail(where, fault);
 }
 
-Status Verifier::CheckPhase(const Body& body, const Phase& phase) const {
-  const std::string where = "body '" + body.name + "', " + std::string(Name(phase.kind)) + " " + phase.label;
-  const OperandCounts counts = Operands(phase.kind);
-  const auto differs = [](int count, std::size_t size) { return static_cast<std::size_t>(count) != size; };
-  if (differs(counts.reads, phase.reads.size()) || differs(counts.writes, phase.writes.size()) ||
-      differs(counts.weights, phase.weights.size())) {
-    return Fail(where, "takes " + std::to_string(counts.reads) + " reads, " + std::to_string(counts.writes) +
-                           " writes and " + std::to_string(counts.weights) + " weights");
+/// Reads find what the phase takes; afterwards the written buffers hold what it leaves.
+Status Verifier::CheckContents(const std::string& where, const Phase& phase) {
+  const PhaseUses uses = UsesOf(program_, phase);
+  const auto check = [&](BufferId id, const OperandUse& use) {
+    const Content& found = content(id);
+    const std::string& name = program_.buffers[static_cast<std::size_t>(id.value)].name;
+    if (found.kind == Content::Kind::kNothing)
+      return Fail(where, phase.label + " reads " + name + " before anything is written there");
+    if (found == use.content) return Status::Ok();
+    return Fail(where, phase.label + " reads " + name + " as " + ContentText(use.content) +
+                           ", but it was written as " + ContentText(found));
+  };
+  for (std::size_t i = 0; i < phase.reads.size(); ++i) {
+    VIVACE_RETURN_IF_ERROR(check(phase.reads[i], uses.reads[i]));
   }
-  for (const SlotId slot : phase.weights) {
-    if (!InRange(slot, body.slots)) return Fail(where, "a weight slot does not exist");
-  }
-  if (IsFused(phase.kind) == std::holds_alternative<std::monostate>(phase.spec)) {
-    return Fail(where, IsFused(phase.kind) ? "has no kernel specification" : "has a kernel specification");
-  }
-  if (phase.kind == PhaseKind::kRope && phase.reads[0] != phase.writes[0]) {
-    return Fail(where, "must work in place");
-  }
-  if (phase.kind == PhaseKind::kRope || phase.kind == PhaseKind::kQkv) {
-    if (phase.rope < 0 || static_cast<std::size_t>(phase.rope) >= program_.ropes.size()) {
-      return Fail(where, "there is no rotary table " + std::to_string(phase.rope));
-    }
-    if (program_.ropes[static_cast<std::size_t>(phase.rope)].dim != phase.head_dim) {
-      return Fail(where, "its rotary table is for another head size");
-    }
-  }
-  const OperandBytes bytes = BytesOf(program_, phase);
-  VIVACE_RETURN_IF_ERROR(CheckBuffers(where, phase.reads, bytes.reads));
-  return CheckBuffers(where, phase.writes, bytes.writes);
-}
-
-/// A panel kernel was made for one layout: every layer must bring its weights in that one.
-Status Verifier::CheckPacking(const std::string& where, const Phase& phase, const Layer& layer) const {
-  for (std::size_t i = 0; i < phase.weights.size(); ++i) {
-    const WeightId id = layer.weights[static_cast<std::size_t>(phase.weights[i].value)];
-    const Weight& weight = program_.weights[static_cast<std::size_t>(id.value)];
-    const bool panel = IsFused(phase.kind) && i == 0;
-    if (weight.packed != panel)
-      return Fail(where, weight.name + (panel ? " must" : " must not") + " be packed");
-    if (!panel) {
-      if (weight.sources.size() != 1) return Fail(where, weight.name + " must have one source");
-      continue;
-    }
-    const tensor::PanelLayout& layout = weight.layout;
-    if (layout.type != tensor::ClassOf(phase.type) || layout.k != phase.k || layout.n != phase.n) {
-      return Fail(where, weight.name + " is packed for another shape");
-    }
+  for (std::size_t i = 0; i < phase.writes.size(); ++i) {
+    if (uses.writes[i].updated) VIVACE_RETURN_IF_ERROR(check(phase.writes[i], uses.writes[i]));
+    contents_[static_cast<std::size_t>(phase.writes[i].value)] = uses.writes[i].content;
   }
   return Status::Ok();
 }
@@ -177,16 +83,13 @@ Status Verifier::CheckLayer(std::size_t index) {
     used_[static_cast<std::size_t>(id.value)] = 1;
   }
   for (const Phase& phase : body.phases) {
-    if (UsesCache(phase.kind) && (layer.kv_layer < 0 || layer.kv_layer >= program_.kv.layers)) {
+    const bool uses_cache = AppendsToCache(phase) || ReadsCache(phase);
+    if (uses_cache && (layer.kv_layer < 0 || layer.kv_layer >= program_.kv.layers)) {
       return Fail(where, phase.label + " uses the KV cache, of which it has no layer");
     }
-    VIVACE_RETURN_IF_ERROR(CheckPacking(where + ", " + phase.label, phase, layer));
-    for (const BufferId id : phase.reads) {
-      if (written_[static_cast<std::size_t>(id.value)]) continue;
-      return Fail(where, phase.label + " reads " + program_.buffers[static_cast<std::size_t>(id.value)].name +
-                             " before anything is written there");
-    }
-    for (const BufferId id : phase.writes) written_[static_cast<std::size_t>(id.value)] = 1;
+    const std::string fault = WeightFault(program_, phase, layer);
+    if (!fault.empty()) return Fail(where + ", " + phase.label, fault);
+    VIVACE_RETURN_IF_ERROR(CheckContents(where, phase));
   }
   return Status::Ok();
 }
@@ -195,10 +98,23 @@ Status Verifier::CheckLogits() const {
   if (!InRange(program_.logits, program_.buffers)) return Fail("logits", "the buffer does not exist");
   const std::size_t index = static_cast<std::size_t>(program_.logits.value);
   const Buffer& logits = program_.buffers[index];
-  if (!logits.logit_rows || logits.bytes_per_row < 4 * program_.vocabulary) {
+  if (!logits.logit_rows || logits.bytes_per_row < std::int64_t{4} * program_.vocabulary) {
     return Fail("logits", "buffer " + logits.name + " does not have rows of logits");
   }
-  return written_[index] ? Status::Ok() : Fail("logits", "nothing writes " + logits.name);
+  if (contents_[index].kind == Content::Kind::kFloats) return Status::Ok();
+  return Fail("logits", "nothing writes " + logits.name);
+}
+
+Status Verifier::CheckMaxima() const {
+  if (program_.maxima.value < 0) return Status::Ok();
+  if (!InRange(program_.maxima, program_.buffers)) return Fail("maxima", "the buffer does not exist");
+  const std::size_t index = static_cast<std::size_t>(program_.maxima.value);
+  const Buffer& maxima = program_.buffers[index];
+  if (!maxima.logit_rows || maxima.bytes_per_row < kernels::MaximaRows{program_.vocabulary}.row_stride()) {
+    return Fail("maxima", "buffer " + maxima.name + " does not have rows of maxima");
+  }
+  if (contents_[index].kind == Content::Kind::kMaxima) return Status::Ok();
+  return Fail("maxima", "nothing writes " + maxima.name);
 }
 
 Status Verifier::CheckRopes() const {
@@ -212,18 +128,38 @@ Status Verifier::CheckRopes() const {
   return Status::Ok();
 }
 
+Status Verifier::CheckSpecialisation(const Specialisation& specialisation) const {
+  const std::string where = "specialisation of " + std::to_string(specialisation.first_rows) + " to " +
+                            std::to_string(specialisation.last_rows) + " rows";
+  if (specialisation.first_rows < 1 || specialisation.last_rows < specialisation.first_rows)
+    return Fail(where, "there are no such steps");
+  bool fits = specialisation.plans.size() == program_.bodies.size();
+  for (std::size_t body = 0; fits && body < program_.bodies.size(); ++body) {
+    fits = specialisation.plans[body].size() == program_.bodies[body].phases.size();
+  }
+  if (!fits) return Fail(where, "does not have a plan for each phase");
+  for (const auto& plans : specialisation.plans) {
+    for (const kernels::TilePlan& plan : plans) {
+      if (plan.direct_rows < 0 || plan.task_units < 0) return Fail(where, "has a plan with a negative size");
+    }
+  }
+  return Status::Ok();
+}
+
 Status Verifier::Run() {
   VIVACE_RETURN_IF_ERROR(CheckRopes());
-  written_.assign(program_.buffers.size(), 0);
+  contents_.assign(program_.buffers.size(), {});
   used_.assign(program_.weights.size(), 0);
-  for (const Body& body : program_.bodies) {
-    for (const Phase& phase : body.phases) VIVACE_RETURN_IF_ERROR(CheckPhase(body, phase));
-  }
+  for (const Body& body : program_.bodies) VIVACE_RETURN_IF_ERROR(CheckBody(body));
   for (std::size_t i = 0; i < program_.layers.size(); ++i) VIVACE_RETURN_IF_ERROR(CheckLayer(i));
   for (std::size_t i = 0; i < used_.size(); ++i) {
     if (!used_[i]) return Fail("weight " + program_.weights[i].name, "no layer binds it");
   }
-  return CheckLogits();
+  for (const Specialisation& specialisation : program_.specialisations) {
+    VIVACE_RETURN_IF_ERROR(CheckSpecialisation(specialisation));
+  }
+  VIVACE_RETURN_IF_ERROR(CheckLogits());
+  return CheckMaxima();
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ namespace vivace::runtime {
 using PhaseArguments =
     std::variant<kernels::EmbedArgs, kernels::RmsNormArgs, kernels::LinearArgs, kernels::RopeArgs,
                  kernels::KvAppendArgs, kernels::AttentionArgs, kernels::AddArgs, kernels::AddBiasArgs,
-                 kernels::ScaleArgs, kernels::SoftcapArgs, kernels::SiluMulArgs, kernels::QuantizeArgs,
-                 kernels::GatherRowsArgs, kernels::PanelEmbedArgs, kernels::PanelGemmArgs,
+                 kernels::ScaleArgs, kernels::SoftcapArgs, kernels::SiluMulArgs, kernels::GatherRowsArgs,
+                 kernels::PanelEmbedArgs, kernels::PanelGemmArgs, kernels::RowStepsArgs,
                  kernels::PagedAttentionArgs>;
 
 struct BoundPhase {
@@ -48,9 +48,10 @@ struct BindContext {
   kernels::AttentionSplits attention_splits = {};
 };
 
+/// With a plan, a contraction is tiled as it says; without, by the rows of each step. The bits are the same.
 /// kDataLoss: a weight is smaller than the phase reads, or of another type. Anything else wrong with the
 /// program is a bug of the compiler.
 Result<BoundPhase> BindPhase(const BindContext& context, const program::Layer& layer,
-                             const program::Phase& phase);
+                             const program::Phase& phase, const kernels::TilePlan* plan = nullptr);
 
 }  // namespace vivace::runtime

@@ -340,7 +340,7 @@ TEST(WeightStore, WeightsThatAreNotPackedAreTheCheckpointsOwnBytes) {
     const WeightView& view = weights->view({static_cast<std::int32_t>(i)});
     EXPECT_EQ(view.data, tensor->data.data());
     EXPECT_EQ(view.type, tensor->type);
-    EXPECT_FALSE(view.packed);
+    EXPECT_EQ(view.form, program::WeightForm::kPlain);
   }
 }
 
@@ -349,13 +349,13 @@ program::Program PackedProgram(const TinyModelSpec& spec) {
   program::Weight gate_up;
   gate_up.name = "blk.0.gate_up";
   gate_up.sources = {"blk.0.ffn_gate.weight", "blk.0.ffn_up.weight"};
-  gate_up.packed = true;
+  gate_up.form = program::WeightForm::kPanel;
   gate_up.layout = {tensor::WeightClass::kQ4_1, spec.hidden, 2 * spec.ffn};
   gate_up.order = tensor::ColumnOrder::kGateUpPairs;
   program::Weight embedding;
   embedding.name = "token_embd";
   embedding.sources = {"token_embd.weight"};
-  embedding.packed = true;
+  embedding.form = program::WeightForm::kPanel;
   embedding.layout = {tensor::WeightClass::kQ8_0, spec.hidden, kVocabulary};
   program.weights = {gate_up, embedding};
   return program;
@@ -383,7 +383,7 @@ TEST(WeightStore, PacksAllPanelsOnAllWorkers) {
                         expected.data());
     const WeightView& view = weights->view({static_cast<std::int32_t>(i)});
     ASSERT_EQ(view.bytes, expected.size());
-    EXPECT_TRUE(view.packed);
+    EXPECT_EQ(view.form, program::WeightForm::kPanel);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(view.data) % 64, 0u);
     EXPECT_EQ(std::memcmp(view.data, expected.data(), expected.size()), 0) << weight.name;
   }

@@ -10,6 +10,7 @@
 #include "base/checked_math.h"
 #include "base/status_macros.h"
 #include "kernels/pack_panels.h"
+#include "runtime/pack_vector.h"
 
 namespace vivace::runtime {
 namespace {
@@ -19,12 +20,12 @@ using checkpoint::TensorView;
 constexpr std::size_t kJobBytes = std::size_t{256} << 10;  // panels that one task packs
 constexpr std::size_t kCacheLine = 64;
 
-// One packed weight with the tensors it comes from.
+// One weight that the store makes, with the tensors it comes from.
 struct PackItem {
   const program::Weight* weight = nullptr;
   std::vector<const TensorView*> tensors;
   std::vector<kernels::PackSource> sources;
-  std::size_t offset = 0;  // of its panels in the store's mapping
+  std::size_t offset = 0;  // in the store's mapping
 };
 
 // A range of panels of one item; the unit of work of a worker.
@@ -34,21 +35,27 @@ struct PackJob {
 };
 
 Status CheckPackable(const program::Weight& weight, const TensorView& tensor) {
-  if (tensor::ClassOf(tensor.type) == weight.layout.type && tensor.row_elements() == weight.layout.k)
+  if (tensor::ClassOf(tensor.type) == weight.layout.type && tensor.row_elements() == weight.layout.width())
     return Status::Ok();
   return DataLoss(fmt::format("tensor {} is {} with rows of {}, but {} needs {} with rows of {}", tensor.name,
                               tensor::Row(tensor.type).name, tensor.row_elements(), weight.name,
-                              tensor::Row(weight.layout.type).name, weight.layout.k));
+                              tensor::Row(weight.layout.type).name, weight.layout.width()));
 }
 
 Result<PackItem> FindSources(const program::Weight& weight, const checkpoint::Checkpoint& file) {
   PackItem item;
   item.weight = &weight;
-  std::int64_t rows = 0;
   for (const std::string& source : weight.sources) {
     VIVACE_ASSIGN_OR_RETURN(const TensorView* tensor, file.Tensor(source));
-    VIVACE_RETURN_IF_ERROR(CheckPackable(weight, *tensor));
     item.tensors.push_back(tensor);
+  }
+  if (weight.form == program::WeightForm::kVector) {
+    VIVACE_RETURN_IF_ERROR(CheckVector(weight, item.tensors));
+    return item;
+  }
+  std::int64_t rows = 0;
+  for (const TensorView* tensor : item.tensors) {
+    VIVACE_RETURN_IF_ERROR(CheckPackable(weight, *tensor));
     item.sources.push_back({tensor->data.data(), static_cast<int>(tensor->rows())});
     rows += tensor->rows();
   }
@@ -116,37 +123,47 @@ void PackAll(const std::vector<PackItem>& items, const checkpoint::Checkpoint& f
   });
 }
 
+std::size_t BytesOf(const program::Weight& weight) {
+  if (weight.form == program::WeightForm::kVector) return VectorFloats(weight) * sizeof(float);
+  return weight.layout.bytes();
+}
+
 }  // namespace
 
 Result<WeightStore> WeightStore::Create(const program::Program& program, const checkpoint::Checkpoint& file,
                                         base::WorkerTeam& team, const PackProgress& progress) {
   WeightStore store;
   store.views_.resize(program.weights.size());
-  std::vector<PackItem> items;
-  std::vector<std::size_t> item_weights;  // index into program.weights, per item
+  std::vector<PackItem> panels, vectors;
+  std::vector<std::size_t> offsets(program.weights.size());  // of what the store makes
   base::SafeSize bytes = 0;
   for (std::size_t i = 0; i < program.weights.size(); ++i) {
     const program::Weight& weight = program.weights[i];
-    if (!weight.packed) {
+    if (weight.form == program::WeightForm::kPlain) {
       VIVACE_ASSIGN_OR_RETURN(const TensorView* tensor, file.Tensor(weight.sources.at(0)));
-      store.views_[i] = {tensor->data.data(), tensor->data.size(), tensor->type, false};
+      store.views_[i] = {tensor->data.data(), tensor->data.size(), tensor->type};
       continue;
     }
     VIVACE_ASSIGN_OR_RETURN(PackItem item, FindSources(weight, file));
-    item.offset = bytes.value().value_or(0);
-    bytes = (bytes + base::SafeSize(weight.layout.bytes())).AlignedUp(kCacheLine);
-    items.push_back(std::move(item));
-    item_weights.push_back(i);
+    item.offset = offsets[i] = bytes.value().value_or(0);
+    bytes = (bytes + base::SafeSize(BytesOf(weight))).AlignedUp(kCacheLine);
+    (weight.form == program::WeightForm::kPanel ? panels : vectors).push_back(std::move(item));
   }
   if (!bytes.valid()) return DataLoss("the packed weights would not fit any memory: the file is broken");
   VIVACE_ASSIGN_OR_RETURN(store.panels_,
                           AnonymousMemory::Map(*bytes.value(), PageHint::kHuge, "the packed weights"));
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const tensor::PanelLayout& layout = items[i].weight->layout;
-    store.views_[item_weights[i]] = {store.panels_.data() + items[i].offset, layout.bytes(),
-                                     *tensor::DTypeOf(layout.type), true};
+  for (std::size_t i = 0; i < program.weights.size(); ++i) {
+    const program::Weight& weight = program.weights[i];
+    if (weight.form == program::WeightForm::kPlain) continue;
+    const bool panel = weight.form == program::WeightForm::kPanel;
+    store.views_[i] = {store.panels_.data() + offsets[i], BytesOf(weight),
+                       panel ? *tensor::DTypeOf(weight.layout.type) : tensor::DType::kF32, weight.form};
   }
-  if (!items.empty()) PackAll(items, file, team, store.panels_.data(), progress);
+  for (const PackItem& item : vectors) {
+    PackVector(*item.weight, item.tensors, reinterpret_cast<float*>(store.panels_.data() + item.offset));
+    for (const TensorView* tensor : item.tensors) file.Release(*tensor);
+  }
+  if (!panels.empty()) PackAll(panels, file, team, store.panels_.data(), progress);
   return store;
 }
 

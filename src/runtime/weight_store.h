@@ -1,6 +1,6 @@
-// The weights of a program in memory: as they lie in the mapped checkpoint, or packed into panels.
-// Immutable after Create; read from any thread. Ownership: owns the panels; weights that are not packed point
-// into the checkpoint, which must outlive the store.
+// The weights of a program in memory: as they lie in the mapped checkpoint, packed into panels, or as vectors
+// of f32. Immutable after Create; read from any thread. Ownership: owns the panels and vectors; the others
+// point into the checkpoint, which must outlive the store.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ struct WeightView {
   const std::byte* data = nullptr;
   std::size_t bytes = 0;
   tensor::DType type = tensor::DType::kF32;
-  bool packed = false;
+  program::WeightForm form = program::WeightForm::kPlain;
 };
 
 /// Told of packed bytes so far, and of all that there will be. Called by the thread that creates the store,
@@ -29,21 +29,22 @@ using PackProgress = std::function<void(std::size_t done_bytes, std::size_t tota
 
 class WeightStore {
  public:
-  /// Finds the tensors of program.weights and packs those that want it, on all workers. The checkpoint's
-  /// pages of packed rows are given back at once, so that memory holds the result and, of the source, not
-  /// much more than the rows in work (about 1 MiB a worker). kDataLoss: a tensor is missing or has another
-  /// shape or type than the program's.
+  /// Finds the tensors of program.weights, makes the vectors and packs the panels, on all workers. The
+  /// checkpoint's pages of what was packed are given back at once, so that memory holds the result and, of
+  /// the source, not much more than the rows in work (about 1 MiB a worker). kDataLoss: a tensor is missing
+  /// or has another shape or type than the program's.
   static Result<WeightStore> Create(const program::Program& program, const checkpoint::Checkpoint& file,
                                     base::WorkerTeam& team, const PackProgress& progress = {});
 
   const WeightView& view(program::WeightId id) const { return views_[static_cast<std::size_t>(id.value)]; }
+  /// Of panels and vectors.
   std::size_t packed_bytes() const { return panels_.size(); }
 
  private:
   WeightStore() = default;
 
   std::vector<WeightView> views_;  // by WeightId
-  AnonymousMemory panels_;
+  AnonymousMemory panels_;         // and vectors
 };
 
 }  // namespace vivace::runtime

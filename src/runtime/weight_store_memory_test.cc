@@ -68,7 +68,7 @@ TEST_P(WeightStoreMemory, PagesOfALargeTensorAreGivenBackWhileItIsPacked) {
   const auto file = checkpoint::Checkpoint::Open(large.path());
   ASSERT_TRUE(file.ok()) << file.status().message();
   program::Program program;
-  program::Weight pair{.name = "pair", .sources = {"a", "b"}, .packed = true};
+  program::Weight pair{.name = "pair", .sources = {"a", "b"}, .form = program::WeightForm::kPanel};
   pair.layout = {tensor::ClassOf(GetParam()), kWidth, 2 * rows};
   pair.order = tensor::ColumnOrder::kGateUpPairs;
   program.weights = {pair};
