@@ -104,9 +104,9 @@ TEST(Compile, NormOfTheNextLayerIsBoundToTheLayerBefore) {
     const program::WeightId id = layer.weights[static_cast<std::size_t>(slot)];
     return program.weights[static_cast<std::size_t>(id.value)].name;
   };
-  EXPECT_EQ(next_norm(program.layers[0]), "blk.0.attn_norm.weight");
-  EXPECT_EQ(next_norm(program.layers[1]), "blk.1.attn_norm.weight");
-  EXPECT_EQ(next_norm(program.layers[2]), "output_norm.weight");
+  EXPECT_EQ(next_norm(program.layers[0]), "blk.0.attn_norm");
+  EXPECT_EQ(next_norm(program.layers[1]), "blk.1.attn_norm");
+  EXPECT_EQ(next_norm(program.layers[2]), "output_norm");
 }
 
 TEST(Compile, MixedLayersGetBodiesOfTheirOwnAndTheNormCrossesThem) {
@@ -193,7 +193,7 @@ TEST(Compile, EachPassDisabledLeavesTheOthers) {
 TEST(Compile, PartsOfSeveralTypesAreJoinedPhases) {
   CompileReport report;
   const program::Program program =
-      CompileOrDie(Tiny("attn_v: q4_1", "attn_v: q6_k"), {.machine_code = false}, report);
+      CompileOrDie(Tiny("attn_v: q4_1", "attn_v: q8_0"), {.machine_code = false}, report);
   const std::vector<program::Phase>& phases = program.bodies[1].phases;
   ASSERT_EQ(phases.size(), 6u);
   EXPECT_TRUE(phases[0].joined);
