@@ -91,7 +91,7 @@ Result<BufferId> FusedBody::SquaresOf(ValueId value) {
   const int bytes = 4 * kernels::SquareStride(frame_.program().hidden);
   if (const auto name = CarriedSquaresName(value)) return frame_.Carried(*name, bytes);
   const auto [found, fresh] = squares_.try_emplace(value.value);
-  if (fresh) found->second = frame_.TakeScratch(bytes, false);
+  if (fresh) found->second = frame_.TakeScratch(bytes, false, true);
   return found->second;
 }
 

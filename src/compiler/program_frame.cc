@@ -121,11 +121,11 @@ BufferId ProgramFrame::Carried(const std::string& name, int bytes_per_row, bool 
   return BufferId{static_cast<std::int32_t>(program_.buffers.size()) - 1};
 }
 
-BufferId ProgramFrame::TakeScratch(int bytes_per_row, bool logit_rows) {
+BufferId ProgramFrame::TakeScratch(int bytes_per_row, bool logit_rows, bool squares) {
   Scratch* best = nullptr;
   for (Scratch& scratch : scratch_) {
     const program::Buffer& buffer = program_.buffers[static_cast<std::size_t>(scratch.id.value)];
-    if (!scratch.free || buffer.logit_rows != logit_rows) continue;
+    if (!scratch.free || buffer.logit_rows != logit_rows || scratch.squares != squares) continue;
     const int best_bytes =
         best == nullptr ? 0 : program_.buffers[static_cast<std::size_t>(best->id.value)].bytes_per_row;
     const bool fits = buffer.bytes_per_row >= bytes_per_row, best_fits = best_bytes >= bytes_per_row;
@@ -136,7 +136,7 @@ BufferId ProgramFrame::TakeScratch(int bytes_per_row, bool logit_rows) {
   if (best == nullptr) {
     const BufferId id{static_cast<std::int32_t>(program_.buffers.size())};
     program_.buffers.push_back({"scratch." + std::to_string(scratch_.size()), bytes_per_row, logit_rows});
-    scratch_.push_back({id, false});
+    scratch_.push_back({id, false, squares});
     return id;
   }
   best->free = false;

@@ -36,8 +36,8 @@ class ProgramFrame {
   /// the largest of its uses.
   program::BufferId Carried(const std::string& name, int bytes_per_row, bool logit_rows = false);
   /// A buffer that nobody uses now: the smallest free one that is large enough, else the largest free one,
-  /// grown, else a new one.
-  program::BufferId TakeScratch(int bytes_per_row, bool logit_rows);
+  /// grown, else a new one. Buffers of squares are for nothing else: their padding must stay zero.
+  program::BufferId TakeScratch(int bytes_per_row, bool logit_rows, bool squares = false);
   /// Does nothing for carried buffers.
   void Release(program::BufferId id);
   /// Between bodies all scratch is free.
@@ -57,6 +57,7 @@ class ProgramFrame {
   struct Scratch {
     program::BufferId id;
     bool free;
+    bool squares;
   };
   std::vector<Scratch> scratch_;
   std::unordered_map<std::string, program::WeightId> weight_ids_;

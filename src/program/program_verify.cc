@@ -27,6 +27,7 @@ class Verifier {
   Status CheckBody(const Body& body) const;
   Status CheckLayer(std::size_t index);
   Status CheckContents(const std::string& where, const Phase& phase);
+  Status CheckSquares() const;
   Status CheckLogits() const;
   Status CheckMaxima() const;
   Status CheckRopes() const;
@@ -94,6 +95,27 @@ Status Verifier::CheckLayer(std::size_t index) {
   return Status::Ok();
 }
 
+/// Sums go over whole vectors of squares: nothing else may be written where their padding is zero.
+Status Verifier::CheckSquares() const {
+  std::vector<Content::Kind> kinds(program_.buffers.size());
+  for (const Body& body : program_.bodies) {
+    for (const Phase& phase : body.phases) {
+      const PhaseUses uses = UsesOf(program_, phase);
+      for (std::size_t i = 0; i < phase.writes.size(); ++i) {
+        const auto index = static_cast<std::size_t>(phase.writes[i].value);
+        const Content::Kind kind = uses.writes[i].content.kind, before = kinds[index];
+        kinds[index] = kind;
+        if (before == Content::Kind::kNothing || before == kind) continue;
+        if (before == Content::Kind::kSquares || kind == Content::Kind::kSquares) {
+          return Fail("body '" + body.name + "', " + phase.label,
+                      program_.buffers[index].name + " has squares, and is written as something else, too");
+        }
+      }
+    }
+  }
+  return Status::Ok();
+}
+
 Status Verifier::CheckLogits() const {
   if (!InRange(program_.logits, program_.buffers)) return Fail("logits", "the buffer does not exist");
   const std::size_t index = static_cast<std::size_t>(program_.logits.value);
@@ -151,6 +173,7 @@ Status Verifier::Run() {
   contents_.assign(program_.buffers.size(), {});
   used_.assign(program_.weights.size(), 0);
   for (const Body& body : program_.bodies) VIVACE_RETURN_IF_ERROR(CheckBody(body));
+  VIVACE_RETURN_IF_ERROR(CheckSquares());
   for (std::size_t i = 0; i < program_.layers.size(); ++i) VIVACE_RETURN_IF_ERROR(CheckLayer(i));
   for (std::size_t i = 0; i < used_.size(); ++i) {
     if (!used_[i]) return Fail("weight " + program_.weights[i].name, "no layer binds it");

@@ -182,6 +182,12 @@ TEST(ProgramVerify, NamesWhatIsWrongBetweenPhases) {
        "layer 1: o reads y8 as u8g32 rows of 64, but it was written as f32"},
       {[](Program& p) { LayerPhase(p, 2).reads[1].value = 0; },
        "layer 1: kv reads x as squares, but it was written as f32"},
+      {[](Program& p) {
+         p.buffers[1].bytes_per_row = 256;
+         LayerPhase(p, 0).writes[0].value = LayerPhase(p, 1).reads[0].value = 1;
+         LayerPhase(p, 1).writes[0].value = LayerPhase(p, 3).reads[0].value = 1;
+       },
+       "body 'layer', q: squares has squares, and is written as something else, too"},
       {[](Program& p) { LayerPhase(p, 2).joined = true; },
        "body 'layer': kv and attention are joined, but one needs what the other writes"},
       {[](Program& p) { LayerPhase(p, 3).joined = true; },
