@@ -109,6 +109,31 @@ TEST_P(Families, Level2StaysCloseWithAHalfCache) {
               (*model)->program().level, worst);
 }
 
+// With float32 rows and cache the compiled levels round nothing more than -O0 does.
+TEST_P(Families, CompiledLevelsEqualTransformersInFloat32) {
+  const auto file = OpenOrFail(GetParam().path());
+  ASSERT_TRUE(file);
+  const FamilyGolden golden = ReadFamilyGolden(Folder(GetParam().folder));
+  const std::vector<std::int32_t> tokens = golden.Tokens();
+  std::vector<float> levels[2];
+  for (const int level : {1, 2}) {
+    const auto model = FamilyModel::Create(
+        *file,
+        compiler::CompileOptions{
+            .level = level, .kv_type = DType::kF32, .activation = compiler::ActivationDType::kFloat32});
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    EXPECT_EQ((*model)->program().level, level);
+    std::vector<float>& logprobs = levels[level - 1];
+    logprobs = (*model)->Score(tokens, std::vector<int>{16});
+    EXPECT_LE(MaxDifference(golden, logprobs), kTolerance);
+    EXPECT_EQ(GreedyMisses(golden, logprobs, kMargin), 0);
+    const std::vector<float> decoded = (*model)->Score(tokens, std::vector<int>{20, 1});
+    EXPECT_EQ(0, std::memcmp(decoded.data(), logprobs.data(), decoded.size() * sizeof(float)));
+  }
+  ASSERT_EQ(levels[0].size(), levels[1].size());
+  EXPECT_EQ(0, std::memcmp(levels[0].data(), levels[1].data(), levels[0].size() * sizeof(float)));
+}
+
 /// Blocks of 32 values: f16 scale, 32 signed bytes.
 void AppendQ80(std::span<const float> values, std::vector<std::byte>& out) {
   for (std::size_t block = 0; block < values.size(); block += 32) {

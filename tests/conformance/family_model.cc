@@ -71,14 +71,18 @@ FamilyGolden ReadFamilyGolden(const std::string& folder) {
 
 Result<std::unique_ptr<FamilyModel>> FamilyModel::Create(const checkpoint::Checkpoint& file, int level,
                                                          tensor::DType kv_type, const ChangeConfig& change) {
+  return Create(file, compiler::CompileOptions{.level = level, .kv_type = kv_type}, change);
+}
+
+Result<std::unique_ptr<FamilyModel>> FamilyModel::Create(const checkpoint::Checkpoint& file,
+                                                         const compiler::CompileOptions& options,
+                                                         const ChangeConfig& change) {
   VIVACE_ASSIGN_OR_RETURN(models::ModelConfig config, models::ReadConfig(file));
   VIVACE_ASSIGN_OR_RETURN(const auto weights, models::ReadWeights(file, config));
   if (change) change(config);
   VIVACE_ASSIGN_OR_RETURN(graph::Graph graph, models::BuildGraph(config, weights));
   std::unique_ptr<FamilyModel> model(new FamilyModel());
-  VIVACE_ASSIGN_OR_RETURN(
-      model->program_,
-      compiler::Compile(std::move(graph), {.level = level, .kv_type = kv_type}, &model->report_));
+  VIVACE_ASSIGN_OR_RETURN(model->program_, compiler::Compile(std::move(graph), options, &model->report_));
   VIVACE_ASSIGN_OR_RETURN(runtime::WeightStore store,
                           runtime::WeightStore::Create(model->program_, file, model->team_));
   model->weights_ = std::make_unique<runtime::WeightStore>(std::move(store));

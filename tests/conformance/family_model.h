@@ -41,6 +41,9 @@ class FamilyModel {
   static Result<std::unique_ptr<FamilyModel>> Create(const checkpoint::Checkpoint& file, int level,
                                                      tensor::DType kv_type,
                                                      const ChangeConfig& change = nullptr);
+  static Result<std::unique_ptr<FamilyModel>> Create(const checkpoint::Checkpoint& file,
+                                                     const compiler::CompileOptions& options,
+                                                     const ChangeConfig& change = nullptr);
 
   /// Log-probabilities [tokens][vocabulary] of one fresh sequence that comes in chunks of these sizes; the
   /// last size is repeated.
