@@ -5,6 +5,7 @@
 
 #include "base/status_macros.h"
 #include "kernels/float_tile.h"
+#include "kernels/float_tile_expand.h"
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/panel_finish.h"
@@ -21,7 +22,7 @@ namespace {
 constexpr int kUnit = tensor::PanelLayout::kUnitColumns;
 
 Status CheckShape(const PanelGemmSpec& spec) {
-  if (!HasIntegerTiles(spec.type, spec.activation) && !HasFloatTiles(spec.type, spec.activation)) {
+  if (!HasTiles(spec.type, spec.activation)) {
     return Unsupported("weights of type " + std::string(tensor::Row(spec.type).name) + " with activations " +
                        std::string(tensor::Row(spec.activation).name) + " have no kernels; run with -O0");
   }
@@ -74,9 +75,23 @@ void BuildFloatTiles(const PanelGemmSpec& spec, const codegen::Target& target,
   }
 }
 
+// Codes with float rows: nothing but slices, dequantised for all rows of a task.
+void BuildExpandedFloatTiles(const PanelGemmSpec& spec, const codegen::Target& target,
+                             PanelGemmSet<Function>& functions) {
+  functions.expanded_rows = FloatTileRows(target);
+  for (int rows = 1; rows <= functions.expanded_rows; ++rows) {
+    functions.expanded[rows - 1] =
+        BuildFloatTile(ExpandedFloatShape(spec.k, rows, ResultStride(spec.epilogue)), target);
+  }
+  functions.expands = true;
+  functions.expand = BuildFloatExpand(spec.type, target);
+}
+
 // The contraction's part of the set.
 void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelGemmSet<Function>& functions) {
   if (HasFloatTiles(spec.type, spec.activation)) return BuildFloatTiles(spec, target, functions);
+  if (TileKindOf(spec.type, spec.activation) == TileKind::kExpandedFloat)
+    return BuildExpandedFloatTiles(spec, target, functions);
   functions.direct_rows = DirectRows(spec.type, spec.activation, target);
   functions.expanded_rows = ExpandedRows(spec.type, spec.activation, target);
   TileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec.epilogue)};

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/float_tile.h"
+#include "kernels/float_tile_expand.h"
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/panel.h"
@@ -64,14 +65,22 @@ bool UsesPacked(const PanelGemmSpec& spec) {
   return HasFloatTiles(spec.type, spec.activation);
 }
 
+// Codes with float rows are dequantised, whatever the number of rows.
+bool ExpandsToFloat(const PanelGemmSpec& spec) {
+  return TileKindOf(spec.type, spec.activation) == TileKind::kExpandedFloat;
+}
+
 int SliceK(const PanelGemmSpec& spec, int rows) {
   if (UsesPacked(spec)) return kFloatSliceK;
+  if (ExpandsToFloat(spec)) return kFloatExpandSliceK;
   return rows <= kShortSliceRows ? kShortSliceK : kSliceK;
 }
 
 // Of one expanded unit, so many k of it.
 std::size_t ExpandedBytes(const PanelGemmSpec& spec, int slice_k) {
-  return UsesPacked(spec) ? 0 : ExpandedUnit{spec.type, spec.activation}.bytes(slice_k);
+  if (UsesPacked(spec)) return 0;
+  return ExpandsToFloat(spec) ? FloatExpandBytes(slice_k)
+                              : ExpandedUnit{spec.type, spec.activation}.bytes(slice_k);
 }
 
 constexpr std::size_t Lines(std::size_t bytes) {
@@ -286,7 +295,7 @@ void RunUnit(const Task& task, int unit) {
   const PanelGemmCode& code = task.args.code;
   const TilePlan& plan = task.args.plan;
   const bool many = plan.direct_rows > 0 ? plan.expand : task.block.rows > kDirectTiles * code.direct_rows;
-  code.expanded_rows > 0 && many ? RunSlices(task, unit) : RunDirect(task, unit);
+  code.direct_rows == 0 || (code.expanded_rows > 0 && many) ? RunSlices(task, unit) : RunDirect(task, unit);
 }
 
 // Gathered rows need not be neighbours: copies them together, unless they are.
@@ -345,9 +354,12 @@ void Run(const void* arguments, int index, const TaskContext& context) {
 }  // namespace
 
 TilePlan PlanTiles(const PanelGemmSpec& spec, int rows, int threads, const codegen::Target& target) {
-  const bool is_float = UsesPacked(spec);
-  const int direct = is_float ? FloatTileRows(target) : DirectRows(spec.type, spec.activation, target);
-  const int expanded = is_float ? direct : ExpandedRows(spec.type, spec.activation, target);
+  const bool is_float = UsesPacked(spec), is_expanded = ExpandsToFloat(spec);
+  const int direct = is_expanded ? 0
+                     : is_float  ? FloatTileRows(target)
+                                 : DirectRows(spec.type, spec.activation, target);
+  const int expanded =
+      is_expanded || is_float ? FloatTileRows(target) : ExpandedRows(spec.type, spec.activation, target);
   TilePlan plan;
   plan.expand = expanded > 0 && rows > kDirectTiles * direct;
   const int largest = plan.expand ? expanded : direct;
@@ -355,9 +367,8 @@ TilePlan PlanTiles(const PanelGemmSpec& spec, int rows, int threads, const codeg
   plan.direct_rows = std::max(1, (rows + tiles - 1) / tiles);
   // Several tasks for every thread, each of as many units as still leave so many.
   const int units = UnitCount(spec.epilogue), shared = units / (std::max(1, threads) * kTasksPerThread);
-  plan.task_units =
-      std::clamp(shared, spec.epilogue.units, std::max(spec.epilogue.units, kUnitsPerTask)) /
-      spec.epilogue.units * spec.epilogue.units;
+  plan.task_units = std::clamp(shared, spec.epilogue.units, std::max(spec.epilogue.units, kUnitsPerTask)) /
+                    spec.epilogue.units * spec.epilogue.units;
   return plan;
 }
 
