@@ -42,6 +42,8 @@ Status Run(const std::vector<std::string>& arguments) {
       return vivace::cli::RunCompile(invocation);
     case Command::kInspect:
       return vivace::cli::RunInspect(invocation);
+    case Command::kExplain:
+      return vivace::cli::RunExplain(invocation);
     case Command::kTokenize:
       return vivace::cli::RunTokenize(invocation);
     default:

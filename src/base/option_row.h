@@ -19,7 +19,8 @@ enum OptionScope : unsigned {
   kRunOption = 8,
   kGenerateOption = 16,
   kTokenizeOption = 32,
-  kInspectOption = 64
+  kInspectOption = 64,
+  kExplainOption = 128
 };
 
 struct OptionRow {

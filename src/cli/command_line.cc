@@ -185,8 +185,25 @@ class Reader {
       out_.prompt_files.push_back(text);
     } else if (row.name == "system") {
       out_.system = text;
+    } else if (row.scope == base::kExplainOption) {
+      return ApplyToExplain(row, text);
     } else {
       return out_.options.Set(row.name, text);
+    }
+    return Status::Ok();
+  }
+
+  Status ApplyToExplain(const OptionRow& row, const std::string& text) {
+    VIVACE_ASSIGN_OR_RETURN(const std::string value, engine::NormaliseOption(row, text));
+    ExplainArguments& explain = out_.explain;
+    if (row.name == "format") {
+      explain.format = value;
+    } else if (row.name == "output") {
+      explain.output = value;
+    } else if (row.name == "tokens") {
+      explain.request.tokens = {std::stoi(value)};
+    } else {
+      (row.name == "context" ? explain.request.context : explain.request.rounds) = std::stoi(value);
     }
     return Status::Ok();
   }

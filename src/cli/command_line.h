@@ -11,14 +11,22 @@
 #include <vector>
 
 #include "base/option_row.h"
+#include "vivace/explain.h"
 #include "vivace/options.h"
 #include "vivace/status.h"
 
 namespace vivace::cli {
 
-enum class Command { kHelp, kVersion, kRun, kGenerate, kServe, kCompile, kTokenize, kInspect };
+enum class Command { kHelp, kVersion, kRun, kGenerate, kServe, kCompile, kTokenize, kInspect, kExplain };
 
 using Prompt = std::variant<std::string, std::vector<std::int32_t>>;  // text or token ids
+
+/// What explain takes besides a model's options.
+struct ExplainArguments {
+  ExplainRequest request;
+  std::string format = "text";  // or "json", "html"
+  std::string output;           // a file; empty: the standard output
+};
 
 struct Invocation {
   Command command = Command::kHelp;
@@ -31,6 +39,7 @@ struct Invocation {
   std::optional<std::string> system;
   bool json = false;
   bool decode = false, special = false, bos = true;  // of tokenize
+  ExplainArguments explain;
 };
 
 /// Arguments after the program's name. kInvalidArgument names the argument and, for a name that is not known,

@@ -114,6 +114,30 @@ TEST(CommandLine, TokenizeHasItsFlagsAndTheConfigFileItsPath) {
   EXPECT_EQ(Parse({"serve", "--config", "c.yaml"}).value().config, "c.yaml");
 }
 
+TEST(CommandLine, ExplainTakesTheStepItIsToShowBesideAModelsOptions) {
+  const auto plain = Parse({"explain", "m"}).value();
+  EXPECT_TRUE(plain.explain.request.tokens.empty() && plain.explain.output.empty());
+  EXPECT_EQ(plain.explain.format, "text");
+  const auto parsed = Parse({"explain", "m", "--tokens", "4k", "--context=7", "--rounds", "3", "--format",
+                             "html", "--output", "p.html", "--load-format", "dummy"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  const ExplainArguments& explain = parsed.value().explain;
+  EXPECT_EQ(explain.request.tokens, std::vector<int>{4000});
+  EXPECT_EQ(explain.request.context, 7);
+  EXPECT_EQ(explain.request.rounds, 3);
+  EXPECT_EQ(explain.format, "html");
+  EXPECT_EQ(explain.output, "p.html");
+  EXPECT_EQ(parsed.value().options.Text("load-format"), "dummy");
+  for (const char* tokens : {"0", "-1", "1048577", "x", ""}) {
+    EXPECT_TRUE(ErrorOf({"explain", "m", "--tokens", tokens}).starts_with("--tokens is '")) << tokens;
+  }
+  EXPECT_TRUE(ErrorOf({"explain", "m", "--context", "-1"}).starts_with("--context is '-1'"));
+  EXPECT_TRUE(ErrorOf({"explain", "m", "--rounds", "0"}).starts_with("--rounds is '0'"));
+  EXPECT_EQ(ErrorOf({"explain", "m", "--format", "xml"}),
+            "--format is 'xml': it must be one of text, json, html");
+  EXPECT_TRUE(ErrorOf({"serve", "m", "--tokens", "1"}).starts_with("unknown option --tokens"));
+}
+
 TEST(CommandLine, MistakesAreNamedWithTheNearestRightName) {
   EXPECT_EQ(ErrorOf({"srve"}), "unknown command 'srve': did you mean 'serve'? See vivace --help");
   EXPECT_EQ(ErrorOf({"serve", "m", "--prot", "1"}), "unknown option --prot: did you mean --port?");

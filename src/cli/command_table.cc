@@ -31,6 +31,9 @@ constexpr std::array kCommands = {
                "text on the standard input to a JSON array of token ids, or back with --decode"},
     CommandRow{"inspect", Command::kInspect, kInspectOption, "vivace inspect MODEL [--json] [OPTIONS]",
                "what a model is: architecture, tensors, tokenizer, context, memory"},
+    CommandRow{"explain", Command::kExplain, base::kModelOption | base::kExplainOption,
+               "vivace explain MODEL [-O2] [--tokens N] [--context N] [OPTIONS]",
+               "where the time of a step goes, phase by phase, against what this machine could do"},
     CommandRow{"version", Command::kVersion, 0, "vivace version", "version, build and CPU features"},
 };
 

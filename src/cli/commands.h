@@ -12,6 +12,7 @@ Status RunChat(const Invocation& invocation);
 Status RunCompile(const Invocation& invocation);
 Status RunTokenize(const Invocation& invocation);
 Status RunInspect(const Invocation& invocation);
+Status RunExplain(const Invocation& invocation);
 /// Version, build and CPU features, for --version.
 std::string VersionText();
 

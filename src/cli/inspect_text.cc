@@ -5,7 +5,7 @@
 #include <iterator>
 #include <utility>
 
-#include "base/json_text.h"
+#include "cli/json_object.h"
 
 namespace vivace::cli {
 namespace {
@@ -27,32 +27,6 @@ std::string Count(std::int64_t count) {
 void AppendLine(std::string_view name, std::string_view value, std::string& out) {
   out += fmt::format("{:<14}{}\n", name, value);
 }
-
-/// Builds one flat JSON object, members in the order of the calls.
-class JsonObject {
- public:
-  void Add(std::string_view key, std::string_view text) {
-    Key(key);
-    base::AppendJsonString(text, out_);
-  }
-  void Add(std::string_view key, std::int64_t number) {
-    Key(key);
-    base::AppendJsonInteger(number, out_);
-  }
-  void AddRaw(std::string_view key, std::string_view json) {
-    Key(key);
-    out_ += json;
-  }
-  std::string Take() { return std::move(out_) + "}"; }
-
- private:
-  void Key(std::string_view key) {
-    out_ += out_.empty() ? "{" : ",";
-    base::AppendJsonString(key, out_);
-    out_ += ':';
-  }
-  std::string out_;
-};
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 namespace vivace::cli {
 namespace {
 
+using base::kExplainOption;
 using base::kGenerateOption;
 using base::kInspectOption;
 using base::kModelOption;
@@ -13,6 +14,8 @@ using base::kRunOption;
 using base::kTokenizeOption;
 using base::OptionRow;
 using base::OptionType;
+
+constexpr double kMostTokens = 1 << 20;
 
 constexpr std::array kRows = {
     OptionRow{.name = "prompt",
@@ -69,6 +72,47 @@ constexpr std::array kRows = {
               .default_text = "true",
               .scope = kTokenizeOption,
               .help = "put the model's beginning-of-sequence token in front where the model wants one",
+              .common = true},
+    OptionRow{.name = "tokens",
+              .type = OptionType::kInteger,
+              .default_text = "",
+              .minimum = 1,
+              .maximum = kMostTokens,
+              .unit = "tokens",
+              .scope = kExplainOption,
+              .help = "tokens of the step; unset: a decode step of 1 and a prefill step of 512",
+              .common = true},
+    OptionRow{.name = "context",
+              .type = OptionType::kInteger,
+              .default_text = "0",
+              .minimum = 0,
+              .maximum = kMostTokens,
+              .unit = "tokens",
+              .scope = kExplainOption,
+              .help = "tokens that are in the KV cache before the step",
+              .common = true},
+    OptionRow{.name = "format",
+              .type = OptionType::kChoice,
+              .default_text = "text",
+              .choices = "text|json|html",
+              .scope = kExplainOption,
+              .help = "a table, one JSON object, or a page with bars",
+              .common = true},
+    OptionRow{.name = "output",
+              .type = OptionType::kString,
+              .default_text = "",
+              .unit = "FILE",
+              .scope = kExplainOption,
+              .help = "write to this file rather than to the standard output",
+              .common = true},
+    OptionRow{.name = "rounds",
+              .type = OptionType::kInteger,
+              .default_text = "",
+              .minimum = 1,
+              .maximum = 1000,
+              .unit = "rounds",
+              .scope = kExplainOption,
+              .help = "how often each step is run for its median; unset: for a second, at least 3 times",
               .common = true},
 };
 

@@ -1,0 +1,45 @@
+// `vivace explain`: where the time of a step goes, as a table, as JSON or as a page.
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "base/status_macros.h"
+#include "cli/commands.h"
+#include "cli/explain_text.h"
+#include "cli/interrupt_watcher.h"
+
+namespace vivace::cli {
+namespace {
+
+Status Unwritable(const std::string& path) {
+  return InvalidArgument("cannot write --output '" + path + "': " + std::strerror(errno));
+}
+
+}  // namespace
+
+Status RunExplain(const Invocation& invocation) {
+  const InterruptWatcher watcher(ExitInterrupted);
+  const ExplainArguments& arguments = invocation.explain;
+  // Found out before the seconds that measuring takes.
+  std::ofstream file;
+  if (!arguments.output.empty()) {
+    file.open(arguments.output, std::ios::binary | std::ios::app);
+    if (!file) return Unwritable(arguments.output);
+    file.close();
+  }
+  VIVACE_ASSIGN_OR_RETURN(const Explanation explanation, ExplainModel(invocation.options, arguments.request));
+  const std::string out = arguments.format == "html"   ? ExplainHtml(explanation)
+                          : arguments.format == "json" ? ExplainJson(explanation) + "\n"
+                                                       : ExplainText(explanation);
+  if (arguments.output.empty()) {
+    std::fwrite(out.data(), 1, out.size(), stdout);
+    return Status::Ok();
+  }
+  file.open(arguments.output, std::ios::binary | std::ios::trunc);
+  file << out;
+  file.flush();
+  return file ? Status::Ok() : Unwritable(arguments.output);
+}
+
+}  // namespace vivace::cli
