@@ -344,5 +344,27 @@ TEST(Compile, MakesMachineCodeWhereTheCpuRunsIt) {
   }
 }
 
+TEST(Compile, SizesAndRangesHavePlansForEveryPhase) {
+  if (!CanMakeKernels(codegen::HostTarget())) GTEST_SKIP() << "no kernels for this CPU";
+  CompileReport report;
+  const auto ends = [&](const CompileOptions& options) {
+    std::vector<std::pair<int, int>> ranges;
+    const program::Program program = CompileOrDie(Tiny(), options, report);
+    EXPECT_TRUE(program::Verify(program).ok()) << program::Verify(program).message();
+    for (const program::Specialisation& one : program.specialisations) {
+      ranges.emplace_back(one.first_rows, one.last_rows);
+      for (std::size_t i = 0; i < program.bodies.size(); ++i) {
+        EXPECT_EQ(one.plans.at(i).size(), program.bodies[i].phases.size());
+      }
+    }
+    return ranges;
+  };
+  using Ranges = std::vector<std::pair<int, int>>;
+  EXPECT_EQ(ends({.level = 2}), (Ranges{{1, 1}, {2, 2}, {4, 4}, {8, 8}, {16, 16}}));
+  EXPECT_EQ(ends({.level = 1}), Ranges());
+  EXPECT_EQ(ends({.level = 1, .compile_sizes = {{3, 1, 3}}, .compile_ranges_endpoints = {16, 512}}),
+            (Ranges{{1, 16}, {17, 512}, {1, 1}, {3, 3}}));
+}
+
 }  // namespace
 }  // namespace vivace::compiler

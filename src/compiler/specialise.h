@@ -1,0 +1,20 @@
+// How phases are tiled for numbers of rows that are known before a step: exact sizes and ranges.
+#pragma once
+
+#include <vector>
+
+#include "codegen/target.h"
+#include "compiler/compiler.h"
+#include "program/program.h"
+
+namespace vivace::compiler {
+
+/// The sizes that a compile of these options plans for: those given, ascending and each once, else the
+/// level's.
+std::vector<int> CompileSizes(const CompileOptions& options);
+
+/// Fills program.specialisations: ranges in ascending order, then exact sizes. Any of them, and none, gives
+/// the same bits; so the plans may look at threads and target.
+void Specialise(program::Program& program, const CompileOptions& options, const codegen::Target& target);
+
+}  // namespace vivace::compiler
