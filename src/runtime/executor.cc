@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::uint64_t kCacheLine = 64;
 
-bool IsAttention(const BoundPhase& phase) {
-  return std::holds_alternative<kernels::AttentionArgs>(phase.storage) ||
-         std::holds_alternative<kernels::PagedAttentionArgs>(phase.storage);
-}
-
 }  // namespace
 
 Executor::Executor(const program::Program& program, base::WorkerTeam& team, const ExecutorConfig& config)
@@ -94,27 +89,13 @@ Status Executor::Bind(const WeightStore& weights) {
   const BindContext context{program_, weights, buffers_,          rope_tables,
                             widened_, kv_,     kv_memory_.data(), splits_};
   VIVACE_CHECK(!program_.layers.empty());
-  for (const program::Layer& layer : program_.layers) {
-    epilogue_ = static_cast<int>(phases_.size());
-    for (const program::Phase& phase : program_.bodies.at(static_cast<std::size_t>(layer.body)).phases) {
-      VIVACE_ASSIGN_OR_RETURN(BoundPhase bound, BindPhase(context, layer, phase));
-      facts_.push_back({.joined = false, .attention = IsAttention(bound)});
-      phases_.push_back(std::move(bound));
-    }
-    if (!facts_.empty()) facts_.back().joined = false;  // layers are apart
-  }
-  for (std::size_t i = static_cast<std::size_t>(epilogue_); i < facts_.size(); ++i) {
-    facts_[i].last_layer = true;
-  }
+  VIVACE_ASSIGN_OR_RETURN(sets_, PhaseSets::Bind(context, config_.max_rows));
   return Status::Ok();
 }
 
 void Executor::Capture() {
-  std::vector<const BoundPhase*> phases;
-  for (const BoundPhase& phase : phases_) phases.push_back(&phase);
-  const CapturedPlan uncounted(phases, facts_);
-  counted_ = uncounted;
-  epilogue_interval_ = counted_.IntervalOf(epilogue_);
+  for (int set = 0; set < sets_.size(); ++set) counted_.emplace_back(sets_.phases(set), sets_.facts());
+  last_layer_interval_ = counted_.front().IntervalOf(sets_.last_layer());
   std::vector<int> sizes = config_.capture_sizes;
   if (sizes.empty()) {
     for (int rows = 1; rows <= config_.max_sequences; ++rows) sizes.push_back(rows);
@@ -127,14 +108,15 @@ void Executor::Capture() {
     if (rows < 1 || rows > config_.max_rows) continue;
     tensor::StepView step;
     step.rows = step.sequence_count = step.attention_tile_count = step.logit_count = rows;
+    const CapturedPlan& uncaptured = counted_[static_cast<std::size_t>(sets_.SetOf(rows))];
     if (pieces) {
-      CapturedPlan plan = uncounted;
-      plan.Capture(PlanKind::kPiecewise, facts_, step);
+      CapturedPlan plan = uncaptured;
+      plan.Capture(PlanKind::kPiecewise, sets_.facts(), step);
       piecewise_plans_.Add(rows, std::move(plan));
     }
     if (whole && rows <= largest_decode) {
-      CapturedPlan plan = uncounted;
-      plan.Capture(PlanKind::kFull, facts_, step);
+      CapturedPlan plan = uncaptured;
+      plan.Capture(PlanKind::kFull, sets_.facts(), step);
       decode_plans_.Add(rows, std::move(plan));
     }
   }
@@ -164,7 +146,7 @@ CapturedPlan& Executor::PlanFor(const tensor::StepView& step) {
   }
   CapturedPlan* plan = piecewise_plans_.Find(step.rows);
   last_plan_ = plan != nullptr ? PlanKind::kPiecewise : PlanKind::kCounted;
-  CapturedPlan& chosen = plan != nullptr ? *plan : counted_;
+  CapturedPlan& chosen = plan != nullptr ? *plan : counted_[static_cast<std::size_t>(sets_.SetOf(step.rows))];
   chosen.Count(step);
   return chosen;
 }
@@ -179,11 +161,11 @@ void Executor::Run(const tensor::StepView& step) {
   FillTiles(step);
   // Without logits nothing of the last layer is wanted.
   const CapturedPlan& plan = PlanFor(step_);
-  Walk(plan, 0, logit_count_ == 0 ? epilogue_interval_ : static_cast<int>(plan.intervals().size()));
+  Walk(plan, 0, logit_count_ == 0 ? last_layer_interval_ : static_cast<int>(plan.intervals().size()));
 }
 
 void Executor::RunTimed(const tensor::StepView& step, std::span<double> seconds) {
-  VIVACE_CHECK(seconds.size() == phases_.size());
+  VIVACE_CHECK(seconds.size() == phase_count());
   std::fill(seconds.begin(), seconds.end(), 0.0);
   timing_ = seconds;
   Run(step);
@@ -205,8 +187,9 @@ void Executor::RunSlice(int first_logit) {
   slice_first_ = first_logit;
   step_.logit_rows = logit_rows_ + first_logit;
   step_.logit_count = std::min(logit_count_ - first_logit, config_.max_logit_rows);
-  counted_.Count(step_, epilogue_);
-  Walk(counted_, epilogue_interval_, static_cast<int>(counted_.intervals().size()));
+  CapturedPlan& plan = counted_.front();
+  plan.Count(step_, sets_.last_layer());
+  Walk(plan, last_layer_interval_, static_cast<int>(plan.intervals().size()));
 }
 
 void Executor::Walk(const CapturedPlan& plan, int first_interval, int last_interval) {

@@ -15,6 +15,7 @@
 #include "runtime/anonymous_memory.h"
 #include "runtime/bind_phase.h"
 #include "runtime/captured_plan.h"
+#include "runtime/phase_sets.h"
 #include "runtime/rope_table.h"
 #include "runtime/weight_store.h"
 #include "tensor/step_view.h"
@@ -52,7 +53,7 @@ class Executor {
   const tensor::KvLayout& kv() const { return kv_; }
   /// The KV cache, in kv()'s layout.
   std::span<std::byte> kv_memory() const { return {kv_memory_.data(), kv_memory_.size()}; }
-  std::size_t phase_count() const { return phases_.size(); }
+  std::size_t phase_count() const { return sets_.facts().size(); }
   std::size_t workspace_bytes() const { return workspace_.size(); }
 
  private:
@@ -78,13 +79,11 @@ class Executor {
   std::vector<std::byte*> buffers_;  // by BufferId
   std::byte* scratch_ = nullptr;     // [workers][kScratchBytes]
   kernels::AttentionSplits splits_;
-  std::vector<BoundPhase> phases_;  // of all layers, in execution order
-  std::vector<PhaseFacts> facts_;   // of the same
-  int epilogue_ = 0;                // first phase of the last layer
-  int epilogue_interval_ = 0;       // and first interval, of every plan
-  CapturedPlan counted_;            // of steps without a captured plan
-  PlanTable decode_plans_;          // of uniform decode steps
-  PlanTable piecewise_plans_;       // of all steps
+  PhaseSets sets_;
+  int last_layer_interval_ = 0;        // the last layer's first, of every plan
+  std::vector<CapturedPlan> counted_;  // of steps without a captured plan, by set
+  PlanTable decode_plans_;             // of uniform decode steps
+  PlanTable piecewise_plans_;          // of all steps
   PlanKind last_plan_ = PlanKind::kCounted;
   std::vector<tensor::AttentionTile> tiles_;
   base::TaskRanges ranges_[2];  // taken in turn, so that one barrier per phase is enough
