@@ -197,19 +197,6 @@ bool BodyEditor::Join(const std::vector<NodeId>& nodes) {
   return changed;
 }
 
-bool BodyEditor::Group(const std::vector<NodeId>& nodes, std::optional<int> group) {
-  if (!group) {
-    group = 0;
-    for (const graph::Node& node : body_.nodes) group = std::max(*group, node.group + 1);
-  }
-  bool changed = false;
-  for (const NodeId id : nodes) {
-    changed |= body_.node(id).group != *group;
-    body_.node(id).group = *group;
-  }
-  return changed;
-}
-
 bool CompactBody(graph::Graph& graph, graph::BodyId id) {
   graph::Body& body = graph.body(id);
   std::vector<char> kept(body.values.size(), 0);

@@ -60,9 +60,6 @@ class BodyEditor {
   /// True when something changed.
   bool Join(const std::vector<graph::NodeId>& nodes);
 
-  /// Puts nodes into one group; a fresh one when none is given. True when something changed.
-  bool Group(const std::vector<graph::NodeId>& nodes, std::optional<int> group = std::nullopt);
-
  private:
   std::string FreshName(const std::string& name, graph::ValueKind kind) const;
   void Renumber();

@@ -1,9 +1,7 @@
 // What a pass may know besides the graph, and which passes run.
 #pragma once
 
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "codegen/target.h"
@@ -17,8 +15,6 @@ struct PassContext {
   ActivationDType activation = ActivationDType::kAuto;
   tensor::DType kv_type = tensor::DType::kF16;
   codegen::Target target = codegen::HostTarget();
-  /// Body and weight names of linear layers that no fused phase takes: their rows stay float32.
-  std::set<std::pair<std::string, std::string>> float_weights = {};
 };
 
 /// Passes by name that run against their level's default. A name in both lists, or that is no pass, is

@@ -1,8 +1,8 @@
 // Makes the rounding of activations explicit: the input of each linear layer whose weights panels take
 // becomes rows of an activation type, by weight class and PassContext::activation, once for all linear layers
 // that share it. Rows that are no multiple of the type's group are padded first. Rows are selected after
-// quantisation, which gives the same bits. Weights that the context names keep plain f32 rows, and so do
-// those whose class has no kernel for the type that was asked for as float32.
+// quantisation, which gives the same bits. Weights whose class has no kernel for the rows keep plain f32
+// ones.
 
 #include <algorithm>
 
@@ -106,7 +106,6 @@ std::optional<graph::Type> WantedRows(const BodyEditor& editor, const graph::Nod
   graph::Type type = editor.type(node.inputs[0]);
   const graph::Type& weight = editor.type(node.inputs[1]);
   if (type.dtype != tensor::DType::kF32 || !tensor::CanDequantize(weight.dtype)) return std::nullopt;
-  if (context.float_weights.count({editor.name(), editor.name(node.inputs[1])}) != 0) return std::nullopt;
   const WeightClass weights = tensor::ClassOf(weight.dtype);
   const ActivationType rows = RowsFor(weights, context);
   if (!kernels::HasTiles(weights, rows)) return std::nullopt;

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "compiler/golden_test_file.h"
 #include "compiler/pass_list.h"
 
@@ -106,25 +104,6 @@ TEST(QuantizeActivations, BFloat16GoesWithWeightsOfItAlone) {
 TEST(QuantizeActivations, Float32GoesWithAll) {
   EXPECT_EQ(RowsOf("q4_1", "q6_k", ActivationDType::kFloat32), "f32r f32r");
   EXPECT_EQ(RowsOf("bf16", "f16", ActivationDType::kFloat32, true), "f32r f32r");
-}
-
-TEST(QuantizeActivations, WeightsThatTheContextNamesStayOnPlainRows) {
-  Result<graph::Graph> graph = graph::Parse(Model("q4_0", "q4_0"));
-  ASSERT_TRUE(graph.ok());
-  for (const PassRow& pass : PassList()) {
-    PassContext context{2};
-    context.float_weights = {{"layer", "k"}};
-    if (pass.name != "quantize_activations") continue;
-    ASSERT_TRUE(pass.run(*graph, context).ok());
-  }
-  const graph::Body& layer = graph->bodies[1];
-  std::map<std::string, DType> rows;
-  for (const graph::Node& node : layer.nodes) {
-    if (node.op == graph::Op::kLinear)
-      rows[layer.value(node.inputs[1]).name] = layer.value(node.inputs[0]).type.dtype;
-  }
-  EXPECT_EQ(rows["q"], DType::kU8Group32);
-  EXPECT_EQ(rows["k"], DType::kF32);
 }
 
 }  // namespace
