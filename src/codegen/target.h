@@ -45,8 +45,9 @@ struct Target {
   int vectors = 0;
 
   // Neutral facts.
-  PrefetchDistances prefetch_single_row{};  // kernels of one activation row
-  PrefetchDistances prefetch_rows{};        // of several
+  PrefetchDistances prefetch_single_row{};          // kernels of one activation row
+  PrefetchDistances prefetch_single_row_nibbles{};  // the same, of 4-bit weights
+  PrefetchDistances prefetch_rows{};                // of several
 
   bool CanRun() const { return isa != InstructionSet::kNone; }
 };

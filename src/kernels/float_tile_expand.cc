@@ -111,15 +111,16 @@ class ExpandPass {
 
 }  // namespace
 
-TileKind TileKindOf(WeightClass type, ActivationType activation) {
-  if (HasIntegerTiles(type, activation)) return TileKind::kInteger;
-  if (HasFloatTiles(type, activation)) return TileKind::kFloat;
+ContractionKind ContractionOf(WeightClass type, ActivationType activation) {
+  if (HasIntegerTiles(type, activation)) return ContractionKind::kInteger;
+  if (HasFloatTiles(type, activation)) return ContractionKind::kFloat;
   const bool codes = tensor::Row(type).coding > WeightCoding::kBF16;
-  return codes && activation == ActivationType::kF32 ? TileKind::kExpandedFloat : TileKind::kNone;
+  return codes && activation == ActivationType::kF32 ? ContractionKind::kExpandedFloat
+                                                     : ContractionKind::kNone;
 }
 
 Function BuildFloatExpand(WeightClass type, const Target& target) {
-  VIVACE_CHECK(TileKindOf(type, ActivationType::kF32) == TileKind::kExpandedFloat);
+  VIVACE_CHECK(ContractionOf(type, ActivationType::kF32) == ContractionKind::kExpandedFloat);
   Builder b("float_expand_" + std::string(tensor::Row(type).name));
   const int width = PassWidth(target);
   for (int v = 0; v < kUnitVectors; v += width) ExpandPass(b, type, target, {v, width}).Build();

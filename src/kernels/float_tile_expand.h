@@ -17,16 +17,16 @@
 namespace vivace::kernels {
 
 /// How weights and activations of these types are multiplied.
-enum class TileKind : std::uint8_t {
+enum class ContractionKind : std::uint8_t {
   kNone,           // not at all: integer weights with bf16 rows, float weights with integer rows, ..
   kInteger,        // gemm_tile.h: direct and expanded tiles
   kFloat,          // float_tile.h: direct tiles, and slices of what lies packed
   kExpandedFloat,  // here: slices only
 };
-TileKind TileKindOf(tensor::WeightClass type, tensor::ActivationType activation);
+ContractionKind ContractionOf(tensor::WeightClass type, tensor::ActivationType activation);
 /// The one predicate of what a packed contraction takes.
 inline bool HasTiles(tensor::WeightClass type, tensor::ActivationType activation) {
-  return TileKindOf(type, activation) != TileKind::kNone;
+  return ContractionOf(type, activation) != ContractionKind::kNone;
 }
 
 /// k of a slice: a multiple of every class's block.

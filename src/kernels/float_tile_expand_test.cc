@@ -25,7 +25,7 @@ constexpr int kUnit = tensor::PanelLayout::kUnitColumns;
 std::vector<WeightClass> CodedClasses() {
   std::vector<WeightClass> all;
   for (const tensor::WeightClassRow& row : tensor::kWeightClassRows)
-    if (TileKindOf(row.id, ActivationType::kF32) == TileKind::kExpandedFloat) all.push_back(row.id);
+    if (ContractionOf(row.id, ActivationType::kF32) == ContractionKind::kExpandedFloat) all.push_back(row.id);
   return all;
 }
 
@@ -107,7 +107,7 @@ TEST_P(FloatExpandTest, SlicesGiveTheProductsOfEveryRow) {
   }
 }
 
-TEST(TileKind, EveryClassTakesTheRowsThatItsWeightsAllow) {
+TEST(ContractionKind, EveryClassTakesTheRowsThatItsWeightsAllow) {
   for (const tensor::WeightClassRow& row : tensor::kWeightClassRows) {
     const bool coded = row.coding > tensor::WeightCoding::kBF16;
     EXPECT_TRUE(HasTiles(row.id, row.activation)) << row.name;
@@ -115,8 +115,8 @@ TEST(TileKind, EveryClassTakesTheRowsThatItsWeightsAllow) {
     EXPECT_EQ(HasTiles(row.id, ActivationType::kI16Group32), coded) << row.name;
     EXPECT_EQ(HasTiles(row.id, ActivationType::kBF16), row.id == WeightClass::kBF16) << row.name;
   }
-  EXPECT_EQ(TileKindOf(WeightClass::kF16, ActivationType::kF32), TileKind::kFloat);
-  EXPECT_EQ(TileKindOf(WeightClass::kInt8Channel, ActivationType::kU8Token), TileKind::kInteger);
+  EXPECT_EQ(ContractionOf(WeightClass::kF16, ActivationType::kF32), ContractionKind::kFloat);
+  EXPECT_EQ(ContractionOf(WeightClass::kInt8Channel, ActivationType::kU8Token), ContractionKind::kInteger);
   EXPECT_EQ(CodedClasses().size(), 13u);
 }
 

@@ -49,15 +49,14 @@ Status CheckShape(const PanelGemmSpec& spec) {
 }
 
 // Single rows: a stream that is read line after line is left to the CPU's own prefetcher, where the target
-// says so. Planes and scales apart from the codes, or more work between the lines, and it falls behind.
+// says so; nibbles are more work between the lines, and it needs some help. Planes apart from the codes, and
+// it falls behind.
 PrefetchDistances SingleRowPrefetch(const PanelGemmSpec& spec, const codegen::Target& target) {
   const tensor::WeightClassRow& row = tensor::Row(spec.type);
-  const bool one_plane =
-      row.coding == tensor::WeightCoding::kNibble || row.coding == tensor::WeightCoding::kSignedByte;
   const bool one_step = row.scale_group <= std::max(32, tensor::Row(spec.activation).group);
-  const bool in_sequence = one_plane && one_step && row.scales != tensor::WeightScale::kSuperMinimum &&
-                           tensor::Row(spec.activation).planes == 1;
-  return in_sequence ? target.prefetch_single_row : target.prefetch_rows;
+  if (!one_step || tensor::Row(spec.activation).planes != 1) return target.prefetch_rows;
+  if (row.coding == tensor::WeightCoding::kNibble) return target.prefetch_single_row_nibbles;
+  return row.coding == tensor::WeightCoding::kSignedByte ? target.prefetch_single_row : target.prefetch_rows;
 }
 
 // The tiles of float weights: slices of k stand for the expanded ones, of what lies packed.
@@ -90,7 +89,7 @@ void BuildExpandedFloatTiles(const PanelGemmSpec& spec, const codegen::Target& t
 // The contraction's part of the set.
 void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelGemmSet<Function>& functions) {
   if (HasFloatTiles(spec.type, spec.activation)) return BuildFloatTiles(spec, target, functions);
-  if (TileKindOf(spec.type, spec.activation) == TileKind::kExpandedFloat)
+  if (ContractionOf(spec.type, spec.activation) == ContractionKind::kExpandedFloat)
     return BuildExpandedFloatTiles(spec, target, functions);
   functions.direct_rows = DirectRows(spec.type, spec.activation, target);
   functions.expanded_rows = ExpandedRows(spec.type, spec.activation, target);

@@ -67,7 +67,7 @@ bool UsesPacked(const PanelGemmSpec& spec) {
 
 // Codes with float rows are dequantised, whatever the number of rows.
 bool ExpandsToFloat(const PanelGemmSpec& spec) {
-  return TileKindOf(spec.type, spec.activation) == TileKind::kExpandedFloat;
+  return ContractionOf(spec.type, spec.activation) == ContractionKind::kExpandedFloat;
 }
 
 int SliceK(const PanelGemmSpec& spec, int rows) {
@@ -253,10 +253,12 @@ Slice PackedSlice(const Task& task, int unit, int first_k, int k) {
 Slice Expand(const Task& task, const Slice& packed) {
   const PanelGemmSpec& spec = task.args.spec;
   const std::size_t bytes = ExpandedBytes(spec, packed.k);
+  const std::byte* trailers =
+      task.args.weights + (packed.unit + 1) * task.unit_bytes - Layout(spec).trailer_bytes();
   for (int i = 0; i < task.units; ++i) {
-    const std::int64_t a[kExpandArguments] = {Address(packed.weights + i * packed.bytes),
-                                              Address(task.expanded + i * bytes),
-                                              packed.k / tensor::Row(spec.type).block_k};
+    const std::int64_t a[kExpandArguments] = {
+        Address(packed.weights + i * packed.bytes), Address(task.expanded + i * bytes),
+        packed.k / tensor::Row(spec.type).block_k, Address(trailers + i * task.unit_bytes)};
     task.args.code.expand(a);
   }
   return {packed.unit, packed.first_k, packed.k, task.expanded, bytes};
