@@ -2,14 +2,15 @@
 """Vivace's levels and types beside llama.cpp, step by step: prefill, decode, deep contexts, many sequences. Medians and ratios.
 
 usage: model_compare.py --bench build/release/model_bench --model MODEL.gguf [--rounds 7] [--threads 2] [--rows ROW,..]
-                        [--variant NAME:option=value;..]... [--no-llama] [--tokens 24]
+                        [--variant NAME:option=value;..]... [--no-llama] [--tokens 24] [--without PASS,..]
 
 Every row runs in turns: llama.cpp, then each variant (default: O2), `--rounds` times; a ratio is the median over rounds of one by the
 other in the same round. Both sides run steps of the same tokens, compute the logits that a sampler needs and sample nothing. llama.cpp
 runs through its C interface (llama_decode) in this process: llama-cpp-python as bench/requirements.txt pins it, GGML_NATIVE, n_batch =
 n_ubatch = 512, f16 cache, flash attention as it chooses. Rows: prefill512, prefill4096, decode (1 sequence), depth4096 (1 sequence
 behind 4096 tokens), batch8, batch32 (sequences of 128 tokens). `read` beside decode is a plain read of memory by as many threads;
-the share counts the bytes of all matrices that a step of the file reads.
+the share counts the bytes of all matrices that a step of the file reads. --without measures -O2 beside -O2 with one pass switched off:
+what each is worth.
 """
 import argparse
 import ctypes
@@ -149,10 +150,15 @@ def measure(row, args, vivace, llama, names):
     report(row, args, rates, reads)
 
 
+def without(name, threads):
+    """The variant of -O2 with one pass switched off."""
+    return f'no_{name}:optimization-level=2;threads={threads};compilation-config={{"pass_config":{{"{name}":false}}}}'
+
+
 def report(row, args, rates, reads):
     base = "llama.cpp" if "llama.cpp" in rates else next(iter(rates))
     for name, values in rates.items():
-        line = f"{row:12s} {name:10s} {statistics.median(values):9.1f} tok/s"
+        line = f"{row:12s} {name:28s} {statistics.median(values):9.1f} tok/s"
         if name != base:
             ratios = [a / b for a, b in zip(values, rates[base])]
             low, high = interval(ratios)
@@ -173,8 +179,10 @@ def main():
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--variant", action="append")
     parser.add_argument("--no-llama", action="store_true")
+    parser.add_argument("--without", default="")
     args = parser.parse_args()
     variants = args.variant or [f"O2:optimization-level=2;threads={args.threads}"]
+    variants += [without(name, args.threads) for name in args.without.split(",") if name]
     args.weight_bytes = matrix_bytes(args.model)
     llama = None if args.no_llama else Llama(args.model, args.threads, 8192)
     vivace = Vivace(args.bench, args.model, variants)
