@@ -164,7 +164,7 @@ class Bench {
     Result<engine::EngineConfig> config = engine::ResolveConfig(options);
     if (!config.ok()) return config.status();
     config->kv_bytes = config->kv_bytes.value_or(std::int64_t{1} << 30);
-    threads_ = config->threads;
+    threads_ = config->workers.workers;
     auto file = engine::OpenModel(options, checkpoint::Contents::kAll);
     if (!file.ok()) return file.status();
     auto runner = engine::ModelRunner::Create(**file, *config, base::Log(config->log));
