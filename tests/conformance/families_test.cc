@@ -134,6 +134,27 @@ TEST_P(Families, CompiledLevelsEqualTransformersInFloat32) {
   EXPECT_EQ(0, std::memcmp(levels[0].data(), levels[1].data(), levels[0].size() * sizeof(float)));
 }
 
+TEST_P(Families, CompiledLevelsWithFloatRowsEqualTransformersInTheSameBits) {
+  const auto file = OpenOrFail(GetParam().path());
+  ASSERT_TRUE(file);
+  const FamilyGolden golden = ReadFamilyGolden(Folder(GetParam().folder));
+  const std::vector<std::int32_t> tokens = golden.Tokens();
+  std::vector<float> whole;
+  for (const int level : {1, 2}) {
+    const auto model = FamilyModel::Create(
+        *file, {.level = level, .kv_type = DType::kF32, .activation = compiler::ActivationDType::kFloat32});
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    for (const std::vector<int>& chunks :
+         {std::vector<int>{64}, std::vector<int>{1}, std::vector<int>{3, 40}}) {
+      const std::vector<float> logprobs = (*model)->Score(tokens, chunks);
+      if (whole.empty()) whole = logprobs;
+      EXPECT_EQ(0, std::memcmp(logprobs.data(), whole.data(), whole.size() * sizeof(float)))
+          << "-O" << level << " in chunks of " << chunks[0];
+    }
+  }
+  EXPECT_LE(MaxDifference(golden, whole), kTolerance);
+}
+
 /// Blocks of 32 values: f16 scale, 32 signed bytes.
 void AppendQ80(std::span<const float> values, std::vector<std::byte>& out) {
   for (std::size_t block = 0; block < values.size(); block += 32) {
