@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
 
 #include "compiler/pass_list.h"
 #include "family_model.h"
@@ -50,12 +49,14 @@ struct Model {
   Shape shape;
   DType type;
   ActivationDType activation = ActivationDType::kAuto;
+  const char* part = nullptr;  // tensors whose names have this are of `part_type`
+  DType part_type = DType::kF32;
 };
 void PrintTo(const Model& model, std::ostream* out) {
   *out << model.name;
 }
 
-std::unique_ptr<checkpoint::Checkpoint> Make(const Model& model) {
+std::unique_ptr<checkpoint::Checkpoint> MakeOfType(const Model& model, DType type) {
   const auto folder =
       std::filesystem::path(testing::TempDir()) / ("vivace_passes_" + std::string(model.name));
   std::filesystem::create_directories(folder);
@@ -68,10 +69,25 @@ std::unique_ptr<checkpoint::Checkpoint> Make(const Model& model) {
       << field("num_attention_heads", model.shape.heads) << field("num_key_value_heads", model.shape.kv_heads)
       << field("head_dim", model.shape.head_dim) << field("num_hidden_layers", 2) << field("vocab_size", 150)
       << field("max_position_embeddings", 256) << "  \"rms_norm_eps\": 1e-05, " << model.family << "}\n";
-  auto file = models::MakeDummyCheckpoint(folder.string(), {.type = model.type, .seed = 3});
+  auto file = models::MakeDummyCheckpoint(folder.string(), {.type = type, .seed = 3});
   std::filesystem::remove_all(folder);
   EXPECT_TRUE(file.ok()) << file.status().message();
   return file.ok() ? std::move(file).value() : nullptr;
+}
+
+std::unique_ptr<checkpoint::Checkpoint> Make(const Model& model) {
+  auto file = MakeOfType(model, model.type);
+  if (model.part == nullptr || !file) return file;
+  const auto other = MakeOfType(model, model.part_type);
+  if (!other) return nullptr;
+  std::vector<checkpoint::OwnedTensor> tensors;
+  for (const checkpoint::TensorView& view : file->tensors()) {
+    const bool is_part = view.name.find(model.part) != std::string_view::npos;
+    const checkpoint::TensorView& from = is_part ? *other->FindTensor(view.name) : view;
+    tensors.push_back({std::string(from.name), from.type, from.dim_count, from.dims, {}});
+    tensors.back().data.assign(from.data.begin(), from.data.end());
+  }
+  return checkpoint::Checkpoint::FromTensors(file->name(), file->texts(), std::move(tensors));
 }
 
 constexpr int kTokens = 40;
@@ -160,19 +176,27 @@ TEST_P(Passes, ThatMoveARoundingPointStayClose) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, Passes,
-    testing::Values(Model{"llama_q4_0", kLlama, kUneven, DType::kQ4_0},
-                    Model{"llama_q4_k", kLlama, kBlocks, DType::kQ4_K},
-                    Model{"llama_int16", kLlama, kUneven, DType::kQ8_0, ActivationDType::kInt16},
-                    Model{"llama_f16", kLlama, kUneven, DType::kF16},
-                    Model{"llama_padded", kLlama, kPadded, DType::kF32},
-                    Model{"biased_q4_1", kBiased, kUneven, DType::kQ4_1},
-                    Model{"biased_bf16", kBiased, kUneven, DType::kBF16},
-                    Model{"qwen2_q8_0", kQwen2, kUneven, DType::kQ8_0},
-                    Model{"qwen3_q4_0", kQwen3, kUneven, DType::kQ4_0},
-                    Model{"qwen3_bf16", kQwen3, kUneven, DType::kBF16},
-                    Model{"gemma3_q6_k", kGemma3, kBlocks, DType::kQ6_K},
-                    Model{"gemma3_q4_0", kGemma3, kUneven, DType::kQ4_0},
-                    Model{"gemma3_float32", kGemma3, kUneven, DType::kQ5_1, ActivationDType::kFloat32}),
+    testing::Values(
+        Model{"llama_q4_0", kLlama, kUneven, DType::kQ4_0},
+        Model{"llama_q4_k", kLlama, kBlocks, DType::kQ4_K},
+        Model{"llama_int16", kLlama, kUneven, DType::kQ8_0, ActivationDType::kInt16},
+        Model{"llama_f16", kLlama, kUneven, DType::kF16}, Model{"llama_padded", kLlama, kPadded, DType::kF32},
+        Model{"biased_q4_1", kBiased, kUneven, DType::kQ4_1},
+        Model{"biased_bf16", kBiased, kUneven, DType::kBF16},
+        Model{"qwen2_q8_0", kQwen2, kUneven, DType::kQ8_0},
+        Model{"qwen3_q4_0", kQwen3, kUneven, DType::kQ4_0},
+        Model{"qwen3_bf16", kQwen3, kUneven, DType::kBF16},
+        Model{"gemma3_q6_k", kGemma3, kBlocks, DType::kQ6_K},
+        Model{"gemma3_q4_0", kGemma3, kUneven, DType::kQ4_0},
+        Model{"gemma3_float32", kGemma3, kUneven, DType::kQ5_1, ActivationDType::kFloat32},
+        Model{"mixed_value", kLlama, kUneven, DType::kQ4_0, ActivationDType::kAuto, "v_proj", DType::kQ8_0},
+        Model{"float_value", kQwen3, kUneven, DType::kQ4_0, ActivationDType::kAuto, "v_proj", DType::kF16},
+        Model{"mixed_up", kLlama, kBlocks, DType::kQ4_K, ActivationDType::kAuto, "up_proj", DType::kQ6_K},
+        Model{"float_down", kLlama, kUneven, DType::kQ4_1, ActivationDType::kInt16, "down_proj",
+              DType::kBF16},
+        Model{"float_head", kQwen2, kUneven, DType::kQ8_0, ActivationDType::kAuto, "lm_head", DType::kF16},
+        Model{"mixed_layers", kGemma3, kBlocks, DType::kQ4_K, ActivationDType::kAuto, "layers.1.",
+              DType::kBF16}),
     [](const auto& one) { return std::string(one.param.name); });
 
 }  // namespace
