@@ -55,7 +55,7 @@ class TileDraw {
       if (coin()) list.push_back({StepKind::kFloats});
       if (list.back().kind != StepKind::kFloats || coin()) Rows(list, e.n / 2);
     } else {
-      e.n = e.hidden = coin() ? UniformInt(random_, 1, 200) : 64 * UniformInt(random_, 1, 3);
+      e.n = e.hidden = coin() ? UniformInt(random_, 1, 200) : 32 * UniformInt(random_, 1, 6);
       if (kind == TileKind::kResidual) {
         if (coin()) list.push_back({StepKind::kPostNorm});
         list.push_back({StepKind::kResidual});
