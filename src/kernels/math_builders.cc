@@ -119,38 +119,6 @@ Vec SoftCap(Builder& b, const SoftCapConstants& k, Vec x) {
   return b.Mul(Tanh(b, k.tanh, b.Mul(x, k.inverse)), k.cap);
 }
 
-LogConstants MakeLogConstants(Builder& b) {
-  // log(m) = 2 atanh(s) = 2s + s^3 (c0 + c1 s^2 + c2 s^4) with s = (m - 1) / (m + 1), |s| <= 0.172, fitted
-  // for the smallest error (8e-10). ln2_high has 15 fraction bits, so that exponent * ln2_high is exact.
-  return {.bias = b.ConstInt(0x3f800000 - 0x3f3504f3),
-          .exponent_bias = b.ConstInt(127),
-          .one = b.Const(1.0f),
-          .ln2_high = b.Const(0.69314575f),
-          .ln2_low = b.Const(1.4286068e-06f),
-          .coefficients = {b.Const(0x1.55557ap-1f), b.Const(0x1.995eb4p-2f), b.Const(0x1.31e3a6p-2f)},
-          .zero = b.Const(0.0f),
-          .smallest = b.Const(std::numeric_limits<float>::min()),
-          .infinity = b.Const(std::numeric_limits<float>::infinity()),
-          .negative_infinity = b.Const(-std::numeric_limits<float>::infinity()),
-          .nan = b.Const(std::numeric_limits<float>::quiet_NaN())};
-}
-
-Vec Log(Builder& b, const LogConstants& k, Vec x) {
-  // x = m * 2^e with m in [sqrt(1/2), sqrt(2)).
-  const Vec e = b.SubInt(b.ShiftRight(b.AddInt(x, k.bias), 23), k.exponent_bias);
-  const Vec m = b.SubInt(x, b.ShiftLeft(e, 23));
-  const Vec s = b.Div(b.Sub(m, k.one), b.Add(m, k.one));
-  const Vec square = b.Mul(s, s);
-  const Vec tail = b.Mul(Polynomial(b, k.coefficients, square), square);
-  const Vec result = b.Add(s, s);
-  b.Fma(result, tail, s);
-  const Vec exponent = b.Unary(Op::kToFloat, e);
-  b.Fma(result, exponent, k.ln2_low);
-  b.Fma(result, exponent, k.ln2_high);
-  const Vec below = b.SelectLess(x, k.zero, k.nan, k.negative_infinity);
-  return b.SelectLess(x, k.infinity, b.SelectLess(x, k.smallest, below, result), x);
-}
-
 Vec ReciprocalSqrt(Builder& b, Vec one, Vec x) {
   return b.Div(one, b.Unary(Op::kSqrt, x));
 }

@@ -62,18 +62,6 @@ SoftCapConstants MakeSoftCapConstants(codegen::Builder& b, float cap);
 /// give cap and -cap.
 codegen::Vec SoftCap(codegen::Builder& b, const SoftCapConstants& constants, codegen::Vec x);
 
-/// 13 vectors.
-struct LogConstants {
-  codegen::Vec bias, exponent_bias, one, ln2_high, ln2_low;
-  std::array<codegen::Vec, 3> coefficients;
-  codegen::Vec zero, smallest, infinity, negative_infinity, nan;
-};
-LogConstants MakeLogConstants(codegen::Builder& b);
-
-/// Natural logarithm, relative error at most 3e-7. Zero (and denormals) give -infinity, numbers below zero
-/// NaN, infinity itself.
-codegen::Vec Log(codegen::Builder& b, const LogConstants& constants, codegen::Vec x);
-
 /// 1 / sqrt(x), each of the two rounded.
 codegen::Vec ReciprocalSqrt(codegen::Builder& b, codegen::Vec one, codegen::Vec x);
 

@@ -11,6 +11,7 @@
 #include "kernels/panel.h"
 #include "kernels/panel_finish.h"
 #include "kernels/panel_functions.h"
+#include "kernels/row_builders.h"
 
 namespace vivace::kernels {
 
@@ -37,6 +38,14 @@ bool ReadsInPlace(const RowStepsSpec& spec) {
   return spec.inputs == 1 && !steps.gated() && spec.rope_rows == 0 && RunsAlongRows(spec.epilogue);
 }
 
+// Rows with a scale per token are made of whole rows, by a kernel of their own.
+bool QuantisesTokens(const RowStepsSpec& spec) {
+  const TileEpilogue& epilogue = spec.epilogue;
+  return epilogue.output == tensor::ActivationType::kU8Token && epilogue.steps[0].size() == 1 &&
+         epilogue.steps[0].Has(StepKind::kActivations) && epilogue.n % kUnit == 0 &&
+         epilogue.output_k == epilogue.n && ReadsInPlace(spec);
+}
+
 // How the phase is cut: blocks of rows times ranges of tiles.
 struct Cut {
   int rows, tiles;            // of the phase
@@ -49,7 +58,8 @@ struct Cut {
     // Few rows are shared out evenly, single ones by columns.
     task_rows = std::min(task_rows, std::max(1, (rows + 3) / 4));
     task_tiles = tiles;
-    if (rows < 4) task_tiles = std::clamp(kTaskValues / 4 / (spec.epilogue.units * kUnit), 1, tiles);
+    if (rows < 4 && !QuantisesTokens(spec))
+      task_tiles = std::clamp(kTaskValues / 4 / (spec.epilogue.units * kUnit), 1, tiles);
   }
   int row_tasks() const { return (rows + task_rows - 1) / task_rows; }
   int column_tasks() const { return (tiles + task_tiles - 1) / task_tiles; }
@@ -180,6 +190,17 @@ void RunGathered(const Task& task) {
   }
 }
 
+void RunTokens(const Task& task) {
+  const TileEpilogue& epilogue = task.args.spec.epilogue;
+  const std::ptrdiff_t row = task.first_row,
+                       stride = tensor::QuantizedRows{epilogue.n, epilogue.output}.row_stride();
+  std::int64_t a[kTokenArguments] = {};
+  a[kTokenInput] = reinterpret_cast<std::int64_t>(task.args.inputs[0] + row * epilogue.n);
+  a[kTokenOutput] = reinterpret_cast<std::int64_t>(task.args.out.output + row * stride);
+  a[kTokenRows] = task.rows;
+  task.args.code.epilogue[0](a);
+}
+
 int RowCount(const RowStepsSpec& spec, const StepView& step) {
   return spec.logit_rows ? step.logit_count : step.rows;
 }
@@ -198,6 +219,7 @@ void Run(const void* arguments, int index, const TaskContext& context) {
   const Task task{args, context,
                   row,  std::min(cut.task_rows, cut.rows - row),
                   tile, std::min(cut.task_tiles, cut.tiles - tile)};
+  if (QuantisesTokens(args.spec)) return RunTokens(task);
   MakeScales(task);
   ReadsInPlace(args.spec) ? RunInPlace(task) : RunGathered(task);
 }
@@ -226,6 +248,10 @@ Status CheckOrder(const RowStepsSpec& spec) {
 }  // namespace
 
 Result<FinishSet<codegen::Function>> BuildRowStepsPhase(const RowStepsSpec& spec) {
+  if (QuantisesTokens(spec)) {
+    const codegen::Function quantise = BuildQuantizeToken(spec.epilogue.n);
+    return FinishSet<codegen::Function>{quantise, {quantise, quantise, quantise}};
+  }
   VIVACE_RETURN_IF_ERROR(CheckSteps(spec.epilogue));
   VIVACE_RETURN_IF_ERROR(CheckOrder(spec));
   return BuildFinish(spec.epilogue, ReadsInPlace(spec));
