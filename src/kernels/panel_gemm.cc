@@ -21,8 +21,11 @@ using tensor::StepView;
 namespace {
 
 constexpr int kUnit = PanelLayout::kUnitColumns;
-// Up to so many direct tiles read packed weights; with more rows a unit is expanded first.
+// Up to so many direct tiles read packed weights; with more rows a unit is expanded first. Codes of one plane
+// take few instructions to read, which large tiles hide behind their products.
 constexpr int kDirectTiles = 2;
+constexpr int kDirectTilesOfOnePlane = 8;
+constexpr int kLargeTile = 6;  // rows
 // Rows of one task at most: they should stay in the second cache level.
 constexpr int kRowBlock = 516;
 // With many columns a task takes several units.
@@ -68,6 +71,14 @@ bool UsesPacked(const PanelGemmSpec& spec) {
 // Codes with float rows are dequantised, whatever the number of rows.
 bool ExpandsToFloat(const PanelGemmSpec& spec) {
   return ContractionOf(spec.type, spec.activation) == ContractionKind::kExpandedFloat;
+}
+
+// Rows up to which direct tiles of so many rows are used.
+int MostDirectRows(const PanelGemmSpec& spec, int direct_rows) {
+  const tensor::WeightCoding coding = tensor::Row(spec.type).coding;
+  const bool one_plane =
+      coding == tensor::WeightCoding::kNibble || coding == tensor::WeightCoding::kSignedByte;
+  return direct_rows * (one_plane && direct_rows >= kLargeTile ? kDirectTilesOfOnePlane : kDirectTiles);
 }
 
 int SliceK(const PanelGemmSpec& spec, int rows) {
@@ -296,7 +307,8 @@ void RunSlices(const Task& task, int unit) {
 void RunUnit(const Task& task, int unit) {
   const PanelGemmCode& code = task.args.code;
   const TilePlan& plan = task.args.plan;
-  const bool many = plan.direct_rows > 0 ? plan.expand : task.block.rows > kDirectTiles * code.direct_rows;
+  const bool many =
+      plan.direct_rows > 0 ? plan.expand : task.block.rows > MostDirectRows(task.args.spec, code.direct_rows);
   code.direct_rows == 0 || (code.expanded_rows > 0 && many) ? RunSlices(task, unit) : RunDirect(task, unit);
 }
 
@@ -363,7 +375,7 @@ TilePlan PlanTiles(const PanelGemmSpec& spec, int rows, int threads, const codeg
   const int expanded =
       is_expanded || is_float ? FloatTileRows(target) : ExpandedRows(spec.type, spec.activation, target);
   TilePlan plan;
-  plan.expand = expanded > 0 && rows > kDirectTiles * direct;
+  plan.expand = expanded > 0 && rows > MostDirectRows(spec, direct);
   const int largest = plan.expand ? expanded : direct;
   const int tiles = std::max(1, (rows + largest - 1) / largest);
   plan.direct_rows = std::max(1, (rows + tiles - 1) / tiles);

@@ -412,7 +412,11 @@ TEST(PanelGemm, APlanCutsRowsEvenlyAndGivesEveryThreadSeveralTasks) {
     ASSERT_LE(plan.direct_rows, largest);
     const int tiles = (rows + largest - 1) / largest;
     EXPECT_EQ(plan.direct_rows, (rows + tiles - 1) / tiles);
-    EXPECT_EQ(plan.expand, functions.expanded_rows > 0 && rows > 2 * functions.direct_rows);
+    // Few tiles read packed weights, many expand them first; in between the rule decides by class.
+    const int few = 2 * functions.direct_rows, many = 8 * functions.direct_rows;
+    if (rows <= few || rows > many) {
+      EXPECT_EQ(plan.expand, rows > many && functions.expanded_rows > 0) << rows;
+    }
   }
   EXPECT_EQ(PlanTiles(spec, 1, 2, target).task_units, 1);
   spec.epilogue = {.n = 49152, .steps = LogitsSteps(), .hidden = 576};
