@@ -28,6 +28,7 @@ class Verifier {
   Status CheckLayer(std::size_t index);
   Status CheckContents(const std::string& where, const Phase& phase);
   Status CheckSquares() const;
+  Status CheckLastLayer() const;
   Status CheckLogits() const;
   Status CheckMaxima() const;
   Status CheckRopes() const;
@@ -116,6 +117,30 @@ Status Verifier::CheckSquares() const {
   return Status::Ok();
 }
 
+/// The last layer runs again for further rows of logits: it must find what it read the first time.
+Status Verifier::CheckLastLayer() const {
+  if (program_.layers.empty()) return Status::Ok();
+  const Body& body = program_.bodies[static_cast<std::size_t>(program_.layers.back().body)];
+  std::vector<char> own(program_.buffers.size()), taken(program_.buffers.size());
+  for (const Phase& phase : body.phases) {
+    const PhaseUses uses = UsesOf(program_, phase);
+    const auto take = [&](BufferId id) {
+      const auto index = static_cast<std::size_t>(id.value);
+      if (!own[index]) taken[index] = 1;
+    };
+    for (const BufferId id : phase.reads) take(id);
+    for (std::size_t i = 0; i < phase.writes.size(); ++i) {
+      if (uses.writes[i].updated) take(phase.writes[i]);
+      const auto index = static_cast<std::size_t>(phase.writes[i].value);
+      own[index] = 1;
+      if (taken[index])
+        return Fail("last layer, " + phase.label, "writes over " + program_.buffers[index].name +
+                                                      ", which it must find again when it runs twice");
+    }
+  }
+  return Status::Ok();
+}
+
 Status Verifier::CheckLogits() const {
   if (!InRange(program_.logits, program_.buffers)) return Fail("logits", "the buffer does not exist");
   const std::size_t index = static_cast<std::size_t>(program_.logits.value);
@@ -182,7 +207,8 @@ Status Verifier::Run() {
     VIVACE_RETURN_IF_ERROR(CheckSpecialisation(specialisation));
   }
   VIVACE_RETURN_IF_ERROR(CheckLogits());
-  return CheckMaxima();
+  VIVACE_RETURN_IF_ERROR(CheckMaxima());
+  return CheckLastLayer();
 }
 
 }  // namespace

@@ -209,6 +209,22 @@ TEST(ProgramVerify, AResidualIsReadBeforeItIsWritten) {
             "program 'p', layer 1: o reads fresh before anything is written there");
 }
 
+TEST(ProgramVerify, TheLastLayerLeavesItsInputsAlone) {
+  Program program = Good();
+  Phase scale{};
+  scale.kind = PhaseKind::kScale;
+  scale.label = "late";
+  scale.n = 64;
+  scale.reads = {BufferId{0}};
+  scale.writes = {BufferId{3}};
+  program.specialisations.clear();
+  program.bodies[2].phases.push_back(scale);
+  EXPECT_EQ(Verify(program).message(), "");
+  program.bodies[2].phases.back().writes = {BufferId{0}};
+  EXPECT_EQ(Verify(program).message(),
+            "program 'p', last layer, late: writes over x, which it must find again when it runs twice");
+}
+
 TEST(ProgramVerify, NamesWhatIsWrongWithLayersAndWeights) {
   const Damage damages[] = {
       {[](Program& p) { p.layers[1].body = 7; }, "layer 1: has no body"},
