@@ -1,5 +1,5 @@
 // The bitwise promise on the real model: a request's tokens and log-probabilities do not depend on what else
-// is in the batch, on chunks, threads, prefix hits or preemption. VIVACE_TEST_LONG=1 runs more combinations,
+// is in the batch, on chunks, threads, prefix hits or preemption. VIVACE_LONG=1 runs more combinations,
 // VIVACE_QUICK=1 fewer, at the compiled level (for sanitizers: the engine's own tests run both levels there).
 #include <gtest/gtest.h>
 
@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 
+#include "compiler/pass_list.h"
 #include "vivace/engine.h"
 
 namespace vivace {
@@ -23,7 +24,7 @@ std::string ModelPath() {
 }
 
 bool LongForm() {
-  return std::getenv("VIVACE_TEST_LONG") != nullptr;
+  return std::getenv("VIVACE_LONG") != nullptr;
 }
 
 bool QuickForm() {
@@ -162,17 +163,17 @@ class BitwiseTest : public testing::TestWithParam<int> {
   }
 };
 
-TEST_P(BitwiseTest, AloneAndInBatchesOfTwoToThirtyTwo) {
+TEST_P(BitwiseTest, AloneAndInBatchesOfTwoToSixtyFour) {
   const auto engine = MakeEngine(level());
   ASSERT_NE(engine, nullptr);
-  const int count = QuickForm() ? 6 : 32;
-  const std::vector<Request> requests = MakeRequests(*engine, count, true, 5);
+  const int count = QuickForm() ? 6 : level() == 0 && !LongForm() ? 12 : 64;
+  const std::vector<Request> requests = MakeRequests(*engine, count, true, 3);
   const std::vector<Answer> alone = RunAlone(*engine, requests);
-  std::vector<int> sizes = {2, 5, 32};
-  if (LongForm()) sizes = {2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 17, 24, 31, 32};
+  std::vector<int> sizes = {2, 5, 17, 64};
+  if (LongForm()) sizes = {2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 17, 24, 31, 32, 33, 48, 63, 64};
   for (const int size : sizes) {
     // Every size meets some other part of the requests.
-    for (int first = 0; first < count; first += std::max(size, LongForm() ? 1 : 12)) {
+    for (int first = 0; first < count; first += std::max(size, LongForm() ? 1 : 24)) {
       const int last = std::min(first + size, count);
       ExpectSame(RunTogether(*engine, {requests.begin() + first, requests.begin() + last}),
                  {alone.begin() + first, alone.begin() + last}, "batch of " + std::to_string(last - first));
@@ -250,17 +251,53 @@ TEST_P(BitwiseTest, OtherArithmeticIsDetected) {
 // What the promise forbids: an engine that picks other kernels when requests come together.
 TEST_P(BitwiseTest, KernelsThatArePickedByTheBatchAreDetected) {
   const auto for_one = MakeEngine(level());
-  const auto for_many = MakeEngine(2 - level());
+  const auto for_many = MakeEngine(level() == 0 ? 2 : 0);
   ASSERT_TRUE(for_one != nullptr && for_many != nullptr);
   if (for_one->model().level == for_many->model().level) GTEST_SKIP() << "this CPU runs one level only";
   const std::vector<Request> requests = MakeRequests(*for_one, 4, true, 3);
   EXPECT_TRUE(FirstDifference(RunTogether(*for_many, requests), RunAlone(*for_one, requests)).has_value());
 }
 
+TEST_P(BitwiseTest, OtherActivationTypesAreDetected) {
+  if (level() == 0) GTEST_SKIP() << "rows are float32 at the portable level";
+  const auto engine = MakeEngine(level());
+  const auto finer = MakeEngine(level(), {{"activation-dtype", "int16"}});
+  ASSERT_TRUE(engine != nullptr && finer != nullptr);
+  if (engine->model().level == 0) GTEST_SKIP() << "this CPU runs the portable level only";
+  const std::vector<Request> requests = MakeRequests(*engine, 2, true, 3);
+  EXPECT_TRUE(FirstDifference(RunAlone(*finer, requests), RunAlone(*engine, requests)).has_value());
+}
+
+// Capture modes, sizes that are compiled for, and passes that move no rounding point are a matter of speed.
+TEST_P(BitwiseTest, WhatIsForSpeedChangesNoBit) {
+  if (level() == 0) GTEST_SKIP() << "nothing to choose at the portable level";
+  std::vector<Settings> choices = {
+      {{"compilation-config.cudagraph_mode", "NONE"}, {"compilation-config.compile_sizes", "[]"}},
+      {{"compilation-config.compile_sizes", "1,3,4"},
+       {"compilation-config.compile_ranges_endpoints", "2,64"}},
+      {{"compilation-config.pass_config.fuse_qkv", "false"},
+       {"compilation-config.pass_config.fuse_act_quant", "false"}}};
+  if (LongForm()) {
+    for (const compiler::PassRow& pass : compiler::PassList()) {
+      if (pass.moves_rounding_point || pass.level > level()) continue;
+      choices.push_back({{"compilation-config.pass_config." + std::string(pass.name), "false"}});
+    }
+  }
+  const auto engine = MakeEngine(level());
+  ASSERT_NE(engine, nullptr);
+  const std::vector<Request> requests = MakeRequests(*engine, 4, true, 4);
+  const std::vector<Answer> answers = RunTogether(*engine, requests);
+  for (const Settings& choice : QuickForm() ? std::vector<Settings>{choices[0]} : choices) {
+    const auto other = MakeEngine(level(), choice);
+    ASSERT_NE(other, nullptr);
+    ExpectSame(RunTogether(*other, requests), answers, choice[0].first);
+  }
+}
+
 std::string LevelName(const testing::TestParamInfo<int>& info) {
   return "O" + std::to_string(info.param);
 }
-INSTANTIATE_TEST_SUITE_P(Levels, BitwiseTest, testing::Values(0, 2), LevelName);
+INSTANTIATE_TEST_SUITE_P(Levels, BitwiseTest, testing::Values(0, 1, 2), LevelName);
 
 }  // namespace
 }  // namespace vivace
