@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "codegen/target.h"
@@ -229,8 +230,9 @@ Result<CompileConfig> ResolveCompile(const Options& options, int max_num_seqs, i
   out.options.compile_sizes = StepSizes(std::move(sizes), max_batched_tokens);
   out.options.compile_ranges_endpoints =
       StepSizes(options.Integers("compilation-config.compile-ranges-endpoints"), max_batched_tokens - 1);
-  VIVACE_ASSIGN_OR_RETURN(out.options.target,
-                          codegen::TargetByName(options.Text("cpu-isa"), codegen::RunnableTargets()));
+  auto target = codegen::TargetByName(options.Text("cpu-isa"), codegen::RunnableTargets());
+  if (!target.ok()) return Status{target.status().code(), "--cpu-isa: " + target.status().message()};
+  out.options.target = std::move(target).value();
   return out;
 }
 

@@ -183,8 +183,8 @@ TEST(CompileConfig, TypesThreadsAndInstructionsReachTheCompiler) {
   EXPECT_EQ(config.options.kv_type, tensor::DType::kF32);
   EXPECT_EQ(config.options.threads, 3);
   EXPECT_TRUE(config.options.target.has_value());
-  EXPECT_FALSE(Resolve({{"cpu-isa", "sparc"}}).ok());
-  EXPECT_FALSE(Resolve({{"cpu-threads-bind", "0-0,0"}}).ok());
+  EXPECT_TRUE(ErrorOf({{"cpu-isa", "sparc"}}).starts_with("--cpu-isa: 'sparc' is "));
+  EXPECT_TRUE(ErrorOf({{"cpu-threads-bind", "0,0"}}).starts_with("--cpu-threads-bind is '0,0': "));
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "engine/engine_config.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "engine/process_limits.h"
@@ -21,12 +24,20 @@ void ResolveLength(const Options& options, EngineConfig& config) {
 
 // What the machine has, where nobody says otherwise: the workers' CPUs and number.
 Status ResolveWorkers(Options& options, EngineConfig& config) {
-  VIVACE_ASSIGN_OR_RETURN(const base::CpuPlacement wish,
-                          base::ParseCpuPlacement(options.Text("cpu-threads-bind")));
+  constexpr std::string_view kName = "cpu-threads-bind";
+  const auto named = [&](const Status& status) {
+    return Status{status.code(),
+                  fmt::format("--{} is '{}': {}", kName, options.Text(kName), status.message())};
+  };
+  const auto parsed = base::ParseCpuPlacement(options.Text(kName));
+  if (!parsed.ok()) return named(parsed.status());
+  const base::CpuPlacement& wish = *parsed;
   int threads = static_cast<int>(options.Integer("threads"));
   // A quota of CPU time counts, too, where the CPUs are not named.
   if (threads == 0 && wish.kind != base::CpuPlacement::Kind::kListed) threads = AvailableCores();
-  VIVACE_ASSIGN_OR_RETURN(config.workers, base::PlaceWorkers(wish, threads));
+  auto placed = base::PlaceWorkers(wish, threads);
+  if (!placed.ok()) return named(placed.status());
+  config.workers = std::move(placed).value();
   return options.Set("threads", std::to_string(config.workers.workers), OptionOrigin::kPlatform);
 }
 
