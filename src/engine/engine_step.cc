@@ -81,8 +81,12 @@ bool EngineLoop::SampleNext(LiveRequest& live, const scheduler::SequencePlan& pl
   const sampling::DrawKey key{live.seed, static_cast<std::uint32_t>(live.request.choice_index),
                               static_cast<std::uint64_t>(plan.first_position + plan.rows)};
   Status status = live.prompt_status;
-  if (status.ok())
-    status = sampler_.Sample(runner_.Logits(logit), live.request.sampling, key, sampled_, &live.edits);
+  if (status.ok()) {
+    const std::span<const float> logits = runner_.Logits(logit);
+    const auto maxima = runner_.Maxima(logit);
+    status = sampler_.Sample(logits, live.request.sampling, key, sampled_, &live.edits,
+                             maxima ? &*maxima : nullptr);
+  }
   if (!status.ok()) {
     FailRequest(live, status);
     return false;

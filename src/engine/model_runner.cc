@@ -17,6 +17,7 @@
 #include "engine/kv_cache_size.h"
 #include "engine/perf_map.h"
 #include "engine/stopwatch.h"
+#include "kernels/epilogue_spec.h"
 #include "models/model_families.h"
 
 namespace vivace::engine {
@@ -104,6 +105,17 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
                   runner->level(), config.options.Text("activation-dtype"), config.compile.capture_name,
                   PhasesOfALayer(runner->program_), runner->times_.compile * 1e3, MemoryText(packed)));
   return runner;
+}
+
+std::optional<sampling::UnitMaxima> ModelRunner::Maxima(int index) {
+  const std::span<const std::byte> row = executor_->Maxima(index);
+  if (row.empty()) return std::nullopt;
+  const kernels::MaximaRows layout{program_.vocabulary};
+  const auto units = static_cast<std::size_t>(layout.units());
+  const auto part = [&](int which) { return row.data() + which * layout.part_bytes(); };
+  return sampling::UnitMaxima{{reinterpret_cast<const float*>(part(0)), units},
+                              {reinterpret_cast<const std::int32_t*>(part(1)), units},
+                              {reinterpret_cast<const float*>(part(2)), units}};
 }
 
 Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConfig& config,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,6 +17,7 @@
 #include "program/program.h"
 #include "runtime/executor.h"
 #include "runtime/weight_store.h"
+#include "sampling/logit_scan.h"
 #include "tensor/step_view.h"
 #include "vivace/status.h"
 
@@ -44,6 +46,9 @@ class ModelRunner {
   const program::Program& program() const { return program_; }
   runtime::Executor& executor() { return *executor_; }
   base::WorkerTeam& team() { return team_; }
+
+  /// The maxima of the same row, where the program makes them.
+  std::optional<sampling::UnitMaxima> Maxima(int index);
 
   const models::ModelConfig& model() const { return model_; }
   int level() const { return program_.level; }

@@ -173,14 +173,23 @@ void Executor::RunTimed(const tensor::StepView& step, std::span<double> seconds)
 }
 
 std::span<const float> Executor::Logits(int index) {
+  const std::span<const std::byte> row = LogitRow(program_.logits, index);
+  return {reinterpret_cast<const float*>(row.data()), static_cast<std::size_t>(program_.vocabulary)};
+}
+
+std::span<const std::byte> Executor::Maxima(int index) {
+  return program_.maxima.value < 0 ? std::span<const std::byte>() : LogitRow(program_.maxima, index);
+}
+
+// A row of a buffer of the last layer; runs the slice that it is in when another one is there.
+std::span<const std::byte> Executor::LogitRow(program::BufferId id, int index) {
   VIVACE_CHECK(index >= 0 && index < logit_count_);
   if (index < slice_first_ || index >= slice_first_ + step_.logit_count) {
     RunSlice(index / config_.max_logit_rows * config_.max_logit_rows);
   }
-  const auto vocabulary = static_cast<std::size_t>(program_.vocabulary);
-  const auto* logits =
-      reinterpret_cast<const float*>(buffers_[static_cast<std::size_t>(program_.logits.value)]);
-  return {logits + static_cast<std::size_t>(index - slice_first_) * vocabulary, vocabulary};
+  const auto buffer = static_cast<std::size_t>(id.value);
+  const auto bytes = static_cast<std::size_t>(program_.buffers[buffer].bytes_per_row);
+  return {buffers_[buffer] + static_cast<std::size_t>(index - slice_first_) * bytes, bytes};
 }
 
 void Executor::RunSlice(int first_logit) {

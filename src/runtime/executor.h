@@ -48,6 +48,10 @@ class Executor {
   /// max_logit_rows run the last layer again, a slice at a time: ask in ascending order.
   std::span<const float> Logits(int index);
 
+  /// The row of program.maxima beside Logits(index), in its slice: kernels::MaximaRows of the vocabulary.
+  /// Empty when the program makes none.
+  std::span<const std::byte> Maxima(int index);
+
   /// How the last step ran.
   PlanKind last_plan() const { return last_plan_; }
   const tensor::KvLayout& kv() const { return kv_; }
@@ -64,6 +68,7 @@ class Executor {
   void Capture();
   void FillTiles(const tensor::StepView& step);
   CapturedPlan& PlanFor(const tensor::StepView& step);
+  std::span<const std::byte> LogitRow(program::BufferId id, int index);
   void RunSlice(int first_logit);
   void Walk(const CapturedPlan& plan, int first_interval, int last_interval);
   void WalkAs(int worker, const CapturedPlan& plan, int first_interval, int last_interval);
