@@ -109,11 +109,13 @@ TEST(Compile, NormOfTheNextLayerIsBoundToTheLayerBefore) {
   EXPECT_EQ(next_norm(program.layers[2]), "output_norm");
 }
 
-TEST(Compile, MixedLayersGetBodiesOfTheirOwnAndTheNormCrossesThem) {
-  std::string text = ReadTestData("tiny_llama.txt");
+/// A model whose second layer has a body of its own, with the changed lines.
+graph::Graph WithSecondBody(std::string_view model,
+                            const std::vector<std::pair<std::string_view, std::string_view>>& changes) {
+  std::string text = ReadTestData(std::string(model));
   const std::size_t first = text.find("body layer("), end = text.find("body epilogue(");
-  const std::string body = Replaced(Replaced(text.substr(first, end - first), "body layer(", "body layer.1("),
-                                    "ffn_down: q4_1", "ffn_down: q8_0");
+  std::string body = Replaced(text.substr(first, end - first), "body layer(", "body layer.1(");
+  for (const auto& [from, to] : changes) body = Replaced(body, from, to);
   text.insert(end, body);
   const std::size_t layers = text.find("layers 2 x layer\n"), epilogue = text.find("epilogue epilogue");
   const std::string run = text.substr(layers, epilogue - layers);
@@ -121,14 +123,40 @@ TEST(Compile, MixedLayersGetBodiesOfTheirOwnAndTheNormCrossesThem) {
                Replaced(run, "layers 2 x layer", "layers 1 x layer") +
                    Replaced(run, "layers 2 x layer", "layers 1 x layer.1"));
   Result<graph::Graph> graph = graph::Parse(text);
-  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_TRUE(graph.ok()) << graph.status().message();
+  return graph.ok() ? std::move(*graph) : graph::Graph();
+}
+
+TEST(Compile, MixedLayersGetBodiesOfTheirOwnAndTheNormCrossesThem) {
   CompileReport report;
-  const program::Program program = CompileOrDie(*graph, {.machine_code = false}, report);
+  const program::Program program =
+      CompileOrDie(WithSecondBody("tiny_llama.txt", {{"ffn_down: q4_1", "ffn_down: q8_0"}}),
+                   {.machine_code = false}, report);
   EXPECT_EQ(report.level, 2);
   ASSERT_EQ(program.bodies.size(), 4u);
   EXPECT_EQ(program.bodies[1].phases[4].type, tensor::DType::kQ4_1);
   EXPECT_EQ(program.bodies[2].phases[4].type, tensor::DType::kQ8_0);
   EXPECT_EQ(program.bodies[2].phases.size(), 5u);
+}
+
+// As llama.cpp mixes types in Q4_K_M: some layers have more precise values and down projections.
+TEST(Compile, LayersWithMorePreciseValuesTakeOneJoinedPhaseMore) {
+  CompileReport report;
+  const program::Program program =
+      CompileOrDie(WithSecondBody("tiny_gemma3.txt",
+                                  {{"attn_v: q4_k", "attn_v: q6_k"}, {"ffn_down: q4_k", "ffn_down: q6_k"}}),
+                   {.machine_code = false}, report);
+  EXPECT_EQ(report.level, 2);
+  EXPECT_TRUE(report.notes.empty()) << report.notes[0];
+  ASSERT_EQ(program.bodies.size(), 4u);
+  EXPECT_EQ(program.bodies[1].phases.size(), 7u);
+  ASSERT_EQ(program.bodies[2].phases.size(), 8u);
+  const program::Phase &qk = program.bodies[2].phases[0], &v = program.bodies[2].phases[1];
+  EXPECT_EQ(qk.label, "qk");
+  EXPECT_TRUE(qk.joined);
+  EXPECT_FALSE(v.joined);
+  EXPECT_EQ(v.type, tensor::DType::kQ6_K);
+  EXPECT_EQ(v.reads, qk.reads);
 }
 
 /// Phases of a kind in all layers.

@@ -24,6 +24,7 @@ class Planner {
  private:
   void CollectGroups();
   void Add(Nodes nodes);
+  bool AddWithoutReentry(const Nodes& nodes);
   bool AddAttention(const Nodes& nodes);
   void Cut(const Nodes& nodes, const Misfit& misfit);
   void AddSquares();
@@ -61,7 +62,7 @@ void Planner::CollectGroups() {
 }
 
 void Planner::Add(Nodes nodes) {
-  if (nodes.empty() || AddAttention(nodes)) return;
+  if (nodes.empty() || AddWithoutReentry(nodes) || AddAttention(nodes)) return;
   GroupWalk walk(body_, uses_, facts_, nodes);
   if (walk.Run()) {
     drafts_.push_back({Draft::Kind::kTiles, std::move(nodes), walk.Take(), {}});
@@ -73,6 +74,26 @@ void Planner::Add(Nodes nodes) {
                             std::string(graph::Name(node.op)) + ") " + walk.misfit().why);
     drafts_.push_back({Draft::Kind::kPortable, std::move(nodes), {}, {}});
   }
+}
+
+/// Nodes that take what a phase outside of the group makes of the group's results become a group of their
+/// own.
+bool Planner::AddWithoutReentry(const Nodes& nodes) {
+  for (std::size_t i = 0; i < body_.nodes.size() && nodes.size() > 1; ++i) {
+    const NodeId outside{static_cast<std::int32_t>(i)};
+    const bool follows =
+        std::any_of(nodes.begin(), nodes.end(), [&](NodeId id) { return uses_.Reaches(id, outside); });
+    const bool leads =
+        std::any_of(nodes.begin(), nodes.end(), [&](NodeId id) { return uses_.Reaches(outside, id); });
+    const bool is_member = std::find(nodes.begin(), nodes.end(), outside) != nodes.end();
+    if (is_member || !follows || !leads || uses_.HasNoPhase(outside)) continue;
+    Nodes before, after;
+    for (const NodeId id : nodes) (uses_.Reaches(outside, id) ? after : before).push_back(id);
+    Add(std::move(before));
+    Add(std::move(after));
+    return true;
+  }
+  return false;
 }
 
 /// The misfit and what follows from it become groups of their own.
