@@ -213,7 +213,6 @@ bool GroupWalk::ApplyAppend(Chain& chain, const graph::Node& node, NodeId id) {
 bool GroupWalk::ApplyGate(Chain& chain, const graph::Node& node, NodeId id) {
   if (node.inputs[0] == node.inputs[1]) return Fail(id, "gates a value with itself");
   chain.steps.Add({node.op == Op::kSiluMul ? StepKind::kGateSilu : StepKind::kGateGelu});
-  (void)id;
   return true;
 }
 
