@@ -168,7 +168,7 @@ void ExpandedPass(Builder& b, const TileShape& shape, const Target& target, Colu
   frame.result = b.Arg(kTileResult);
   frame.parameters = b.Arg(kTileParameters);
   const Scalar groups = b.Arg(kTileGroups);
-  frame.StartTotals(true);
+  frame.StartTotals(!shape.whole);
   b.Loop(groups);
   for (int step = 0; step < StepsPerGroup(layout); ++step) {
     const int base = step * layout.step_bytes();
@@ -219,7 +219,8 @@ Function BuildDirectTile(const TileShape& shape, const Target& target) {
 // Classes with the same steps share a tile: its name does not tell the class.
 Function BuildExpandedTile(const TileShape& shape, const Target& target) {
   const ExpandedUnit unit{shape.type, shape.activation};
-  Builder b("gemm_expanded_" + std::to_string(unit.step()) + (unit.has_minimum() ? "m" : "") + Suffix(shape));
+  Builder b("gemm_expanded_" + std::to_string(unit.step()) + (unit.has_minimum() ? "m" : "") + Suffix(shape) +
+            (shape.whole ? "_whole" : ""));
   const int width = PassWidth(target);
   for (int v = 0; v < kBlockVectors; v += width) ExpandedPass(b, shape, target, {v, width});
   return b.Take();

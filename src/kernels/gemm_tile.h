@@ -18,7 +18,7 @@ namespace vivace::kernels {
 /// Arguments of a tile kernel: the first of `rows` consecutive activation rows, the packed (or expanded)
 /// unit, and the result f32 [rows][32], rows c_stride bytes apart. An expanded tile works on a slice of k:
 /// kTileInput is the first row's first element of the slice, kTileParameters its first group's scale,
-/// kTileGroups its groups of activations, and the result is added to.
+/// kTileGroups its groups of activations, and the result is added to, but for TileShape::whole.
 enum TileArgument { kTileInput, kTileUnit, kTileResult, kTileParameters, kTileGroups, kTileArguments };
 /// Arguments of an expand kernel: the packed unit at the start of a block, where the expanded slice goes, and
 /// how many blocks of the class it has; the unit's trailer, which only BuildFloatExpand reads (kChannel).
@@ -56,6 +56,7 @@ struct TileShape {
   int rows;
   int c_stride;  // bytes
   PrefetchDistances prefetch{};
+  bool whole = false;  // an expanded tile's slice is the whole of k: the result is set, not added to
 };
 
 /// True when weights and activations of these types have tiles here.

@@ -94,8 +94,10 @@ void BuildTiles(const PanelGemmSpec& spec, const codegen::Target& target, PanelG
   functions.direct_rows = DirectRows(spec.type, spec.activation, target);
   functions.expanded_rows = ExpandedRows(spec.type, spec.activation, target);
   TileShape shape{spec.type, spec.activation, spec.k, 0, ResultStride(spec.epilogue)};
+  shape.whole = IsOneSlice(spec);
   for (shape.rows = 1; shape.rows <= functions.expanded_rows; ++shape.rows)
     functions.expanded[shape.rows - 1] = BuildExpandedTile(shape, target);
+  shape.whole = false;
   for (shape.rows = 1; shape.rows <= functions.direct_rows; ++shape.rows) {
     shape.prefetch = shape.rows == 1 ? SingleRowPrefetch(spec, target) : target.prefetch_rows;
     functions.tile[shape.rows - 1] = BuildDirectTile(shape, target);

@@ -4,6 +4,7 @@
 
 #include "codegen/target.h"
 #include "codegen/vir.h"
+#include "kernels/gemm_tile.h"
 #include "kernels/panel.h"
 #include "kernels/panel_finish.h"
 
@@ -12,6 +13,13 @@ namespace vivace::kernels {
 /// kUnsupported, naming the size or type, when the phase cannot be packed.
 Result<PanelGemmSet<codegen::Function>> BuildPanelGemm(const PanelGemmSpec& spec,
                                                        const codegen::Target& target);
+
+/// Of expanded units of integer tiles, at most so many k at once; a multiple of every class's block.
+inline constexpr int kSliceK = 1024;
+/// True when the slice of an expanded unit is always the whole of k, so that its tiles start their results.
+inline bool IsOneSlice(const PanelGemmSpec& spec) {
+  return spec.k <= kSliceK && HasIntegerTiles(spec.type, spec.activation);
+}
 
 /// The same of the sources without a contraction.
 Result<FinishSet<codegen::Function>> BuildPanelEmbed(const PanelEmbedSpec& spec);

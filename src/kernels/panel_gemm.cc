@@ -11,6 +11,7 @@
 #include "kernels/gemm_tile.h"
 #include "kernels/panel.h"
 #include "kernels/panel_finish.h"
+#include "kernels/panel_functions.h"
 
 namespace vivace::kernels {
 
@@ -33,9 +34,8 @@ constexpr int kManyColumns = 8192;
 constexpr int kUnitsPerTask = 8;
 // Of a plan, so that threads that run at different speeds end together.
 constexpr int kTasksPerThread = 16;
-// Of the expanded unit, at most so many k at once; multiples of every class's block. With few rows a slice is
-// short: while they are multiplied with it, the prefetch of its expansion brings the next one.
-constexpr int kSliceK = 1024;
+// k of a slice of an expanded unit (kSliceK) where there are few rows: while they are multiplied with it, the
+// prefetch of its expansion brings the next one. A multiple of every class's block.
 constexpr int kShortSliceK = 256;
 constexpr int kShortSliceRows = 64;
 
@@ -84,6 +84,7 @@ int MostDirectRows(const PanelGemmSpec& spec, int direct_rows) {
 int SliceK(const PanelGemmSpec& spec, int rows) {
   if (UsesPacked(spec)) return kFloatSliceK;
   if (ExpandsToFloat(spec)) return kFloatExpandSliceK;
+  if (spec.k <= kSliceK) return spec.k;
   return rows <= kShortSliceRows ? kShortSliceK : kSliceK;
 }
 
@@ -169,6 +170,7 @@ struct Task {
         block(rows),
         uses_packed(UsesPacked(args.spec)),
         needs_row_scale(NeedsRowScale(args.spec.epilogue)),
+        one_slice(IsOneSlice(args.spec)),
         units(TileUnits(args.spec)),
         group(InputLayout(args.spec).is_float() ? kFloatGroupK : InputLayout(args.spec).group()),
         element_bytes(tensor::Row(args.spec.activation).element_bytes),
@@ -183,7 +185,7 @@ struct Task {
   const PanelGemmArgs& args;
   const TaskContext& context;
   const RowBlock block;
-  const bool uses_packed, needs_row_scale;
+  const bool uses_packed, needs_row_scale, one_slice;
   const int units;  // of a tile
   const int group, element_bytes;
   const int slice_k, result_stride;
@@ -297,7 +299,8 @@ void RunSlices(const Task& task, int unit) {
     ForEachTile(task.block.rows, Height(task.args, task.args.code.expanded_rows), [&](const TileRows& tile) {
       std::byte* values = task.values;
       if (k > task.slice_k) values += static_cast<std::ptrdiff_t>(tile.first) * stride;
-      if (first_k == 0) std::memset(values, 0, static_cast<std::size_t>(tile.rows) * stride);
+      if (first_k == 0 && !task.one_slice)
+        std::memset(values, 0, static_cast<std::size_t>(tile.rows) * stride);
       RunSliceTile(task, tile, slice, groups, values);
       if (first_k + slice.k == k) Finish(task, unit, tile, values);
     });
