@@ -226,4 +226,21 @@ void MakeRowScales(const FinishCode& code, const float* squares, int rows, float
   code.row_scale(a.data());
 }
 
+void PrefetchTile(const TileEpilogue& epilogue, const TileOutputs& out, int first_row, int rows, int unit) {
+  const EpilogueSteps& steps = epilogue.steps[0];
+  if (epilogue.has_parts() || !(steps.Has(StepKind::kResidual) || steps.Has(StepKind::kActivations))) return;
+  const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(steps.gated() ? unit / 2 : unit) * kUnit;
+  const QuantizedRows layout{epilogue.output_k, epilogue.output};
+  for (std::ptrdiff_t row = first_row; row < first_row + rows; ++row) {
+    if (steps.Has(StepKind::kResidual)) {
+      const float* x = out.residual + row * epilogue.hidden + column;
+      __builtin_prefetch(x, 1);
+      __builtin_prefetch(x + kUnit / 2, 1);
+    }
+    if (steps.Has(StepKind::kActivations))
+      __builtin_prefetch(
+          out.output + row * layout.row_stride() + column * tensor::Row(layout.type).element_bytes, 1);
+  }
+}
+
 }  // namespace vivace::kernels

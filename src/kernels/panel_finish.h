@@ -74,6 +74,10 @@ struct TileResult {
   std::byte* lanes;        // kLaneBytes, overwritten
 };
 
+/// Asks for the lines of `rows` rows from `first_row` that finishing a tile from packed unit `unit` on will
+/// read and write: they arrive while its products are summed.
+void PrefetchTile(const TileEpilogue& epilogue, const TileOutputs& out, int first_row, int rows, int unit);
+
 /// Finishes the tile that begins with packed unit `unit`.
 void FinishTile(const TileResult& tile, int unit);
 

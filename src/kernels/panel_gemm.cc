@@ -28,7 +28,7 @@ constexpr int kDirectTiles = 2;
 constexpr int kDirectTilesOfOnePlane = 8;
 constexpr int kLargeTile = 6;  // rows
 // Rows of one task at most: they should stay in the second cache level.
-constexpr int kRowBlock = 516;
+constexpr int kRowBlock = 258;
 // With many columns a task takes several units.
 constexpr int kManyColumns = 8192;
 constexpr int kUnitsPerTask = 8;
@@ -301,8 +301,12 @@ void RunSlices(const Task& task, int unit) {
       if (k > task.slice_k) values += static_cast<std::ptrdiff_t>(tile.first) * stride;
       if (first_k == 0 && !task.one_slice)
         std::memset(values, 0, static_cast<std::size_t>(tile.rows) * stride);
+      const bool is_last = first_k + slice.k == k;
+      if (is_last) {
+        PrefetchTile(task.args.spec.epilogue, task.args.out, task.block.first + tile.first, tile.rows, unit);
+      }
       RunSliceTile(task, tile, slice, groups, values);
-      if (first_k + slice.k == k) Finish(task, unit, tile, values);
+      if (is_last) Finish(task, unit, tile, values);
     });
   }
 }
