@@ -107,9 +107,9 @@ void StoreValueHead(Builder& b, const HeadTarget& target, const KvLayout& kv) {
 }
 
 MaximumConstants MakeMaximumConstants(Builder& b) {
-  return {.exp = MakeExpConstants(b),
+  return {.zero = b.Const(0.0f),
           .sixteen = b.Const(16.0f),
-          .lowest = b.Const(-std::numeric_limits<float>::infinity()),
+          .lowest = b.Const(std::numeric_limits<float>::lowest()),
           .past = b.Const(1e9f)};
 }
 
@@ -130,10 +130,10 @@ void StoreMaximum(Builder& b, const MaximumConstants& k, const Pair& x, const Ma
   const Vec second = b.SelectLess(masked[1], maximum, k.past, upper);
   const Vec place = b.Unary(Op::kToInt, b.Unary(Op::kMinLanes, b.Min(first, second)));
   lane(b.AddInt(place, b.Splat(target.first)), target.part_bytes);
-  // Columns past the last add less than 1e-36 to a sum of at least 1: nothing.
-  const Vec sum = Exp(b, k.exp, b.Sub(masked[0], maximum));
-  b.BinaryTo(Op::kAdd, sum, sum, Exp(b, k.exp, b.Sub(masked[1], maximum)));
-  lane(b.Unary(Op::kSumLanes, sum), 2 * target.part_bytes);
+  // Zero times what is infinite or no number is no number.
+  const Vec finite = b.Mul(masked[0], k.zero);
+  b.BinaryTo(Op::kAdd, finite, finite, b.Mul(masked[1], k.zero));
+  lane(b.Unary(Op::kSumLanes, finite), 2 * target.part_bytes);
 }
 
 }  // namespace vivace::kernels

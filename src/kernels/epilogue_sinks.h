@@ -43,13 +43,12 @@ void StoreValueHead(codegen::Builder& b, const HeadTarget& target, const tensor:
 
 /// Registers that StoreMaximum reads.
 struct MaximumConstants {
-  ExpConstants exp;
-  codegen::Vec sixteen, lowest, past;
+  codegen::Vec zero, sixteen, lowest, past;
 };
 MaximumConstants MakeMaximumConstants(codegen::Builder& b);
 
-/// One unit's entry of MaximaRows: value at `target`, column part_bytes later, sum another part_bytes later.
-/// Only the first `columns` (1 or more) of the unit count; `first` is the number of its first column.
+/// One unit's entry of MaximaRows: value at `target`, column part_bytes later, its check another part_bytes
+/// later. Only the first `columns` (1 or more) of the unit count; `first` is the number of its first column.
 struct MaximumTarget {
   codegen::Mem value;
   std::int32_t part_bytes;

@@ -156,8 +156,8 @@ struct EpilogueShape {
 };
 
 /// Partial results of a row over units of 32 columns, for greedy and fused sampling: f32 maximum[units], i32
-/// column of it (the lowest one)[units], f32 sum of e^(x - maximum)[units]; each padded to whole cache lines.
-/// A NaN among the unit's values makes the sum NaN; the other two are not defined then.
+/// column of it (the lowest one)[units], f32 check[units]; each padded to whole cache lines. A check is zero,
+/// or NaN where a value of the unit is not finite; the other two are not defined then.
 struct MaximaRows {
   int n;
 

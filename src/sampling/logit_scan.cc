@@ -86,8 +86,8 @@ LogitMaximum FindMaximum(std::span<const float> logits) {
 LogitMaximum FindMaximum(const UnitMaxima& units) {
   LogitMaximum result{-std::numeric_limits<float>::infinity(), 0, true};
   for (std::size_t i = 0; i < units.maximum.size(); ++i) {
-    const float value = units.maximum[i], sum = units.sum[i];
-    if (!(sum - sum == 0) || !(value - value == 0)) result.all_finite = false;
+    const float value = units.maximum[i];
+    if (units.check[i] != 0) result.all_finite = false;
     if (value > result.value) {  // the first unit that has it, whose column is the lowest
       result.value = value;
       result.token = units.column[i];

@@ -17,14 +17,14 @@ struct LogitMaximum {
 LogitMaximum FindMaximum(std::span<const float> logits);
 
 /// What a model may hand over with the logits, for each run of columns from 0 on: the largest logit, the
-/// lowest column that has it, and the sum of exp(logit - maximum), which is NaN when a logit is.
+/// lowest column that has it, and a check that is zero when all logits are finite.
 struct UnitMaxima {
   std::span<const float> maximum;
   std::span<const std::int32_t> column;
-  std::span<const float> sum;
+  std::span<const float> check;
 };
 
-/// The same without a look at the logits. A logit of minus infinity counts as finite beside others.
+/// The same without a look at the logits.
 LogitMaximum FindMaximum(const UnitMaxima& units);
 
 /// e to the power x for x <= 0; relative error below 3e-7; below -87 it is about 1e-38.
