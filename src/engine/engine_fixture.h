@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "codegen/masked_target.h"
 #include "runtime/tiny_model.h"
 #include "vivace/engine.h"
 
@@ -82,6 +83,9 @@ class EngineTest : public testing::TestWithParam<int> {
     EXPECT_TRUE(options.Set("optimization-level", std::to_string(GetParam())).ok());
     EXPECT_TRUE(options.Set("log-level", "off").ok());
     EXPECT_TRUE(options.Set("threads", "2").ok());
+    if (const auto isa = codegen::MaskedTargetName()) {
+      EXPECT_TRUE(options.Set("cpu-isa", *isa).ok()) << *isa;
+    }
     for (const auto& [name, value] : settings) EXPECT_TRUE(options.Set(name, value).ok()) << name;
     auto engine = Engine::Create(options);
     EXPECT_TRUE(engine.ok()) << engine.status().message();

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 
+#include "codegen/masked_target.h"
 #include "compiler/pass_list.h"
 #include "vivace/engine.h"
 
@@ -40,6 +41,10 @@ std::unique_ptr<Engine> MakeEngine(int level, const Settings& settings = {}) {
   EXPECT_TRUE(options.Set("log-level", "error").ok());
   EXPECT_TRUE(options.Set("threads", "2").ok());
   EXPECT_TRUE(options.Set("max-model-len", "1024").ok());
+  // A run that is masked to fewer instructions says so here, as for the program.
+  if (const auto isa = codegen::MaskedTargetName()) {
+    EXPECT_TRUE(options.Set("cpu-isa", *isa).ok()) << *isa;
+  }
   for (const auto& [name, value] : settings) EXPECT_TRUE(options.Set(name, value).ok()) << name;
   auto engine = Engine::Create(options);
   EXPECT_TRUE(engine.ok()) << engine.status().message();

@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "base/status_macros.h"
+#include "codegen/masked_target.h"
 #include "models/model_families.h"
 
 namespace vivace::conformance {
@@ -71,7 +72,9 @@ FamilyGolden ReadFamilyGolden(const std::string& folder) {
 
 Result<std::unique_ptr<FamilyModel>> FamilyModel::Create(const checkpoint::Checkpoint& file, int level,
                                                          tensor::DType kv_type, const ChangeConfig& change) {
-  return Create(file, compiler::CompileOptions{.level = level, .kv_type = kv_type}, change);
+  return Create(
+      file, compiler::CompileOptions{.level = level, .kv_type = kv_type, .target = codegen::MaskedTarget()},
+      change);
 }
 
 Result<std::unique_ptr<FamilyModel>> FamilyModel::Create(const checkpoint::Checkpoint& file,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "codegen/masked_target.h"
 #include "engine/process_limits.h"
 #include "tensor/kv_layout.h"
 
@@ -44,6 +45,7 @@ Result<std::unique_ptr<ScoredModel>> ScoredModel::Create(const checkpoint::Check
   engine::EngineConfig config;
   config.compile.options.level = level;
   config.compile.options.kv_type = kv_type;
+  config.compile.options.target = codegen::MaskedTarget();
   config.max_model_len = kMaxTokens;
   config.max_num_seqs = 4;
   config.workers.workers = engine::AvailableCores();
