@@ -42,9 +42,9 @@ struct WorkerPlacement {
 
 /// Carries out a wish for `workers` workers (0: one for each CPU of the list, or of `allowed`). A list is
 /// that of `rank`, and may be longer than the workers: the first ones are taken. kAuto leaves the workers
-/// free: pinned ones are no faster when nothing disturbs them, and a process that holds a CPU of theirs then
-/// holds up every phase. kInvalidArgument names a CPU that does not exist (`existing` of them do) or is not
-/// in `allowed`, a list that is shorter than the workers, or a rank without a list.
+/// free: the system can then move them away from a CPU that another process holds. kInvalidArgument names a
+/// CPU that does not exist (`existing` of them do) or is not in `allowed`, a list that is shorter than the
+/// workers, or a rank without a list.
 Result<WorkerPlacement> PlaceWorkers(const CpuPlacement& wish, int workers, std::span<const int> allowed,
                                      int existing, int rank = 0);
 /// The same on this machine.

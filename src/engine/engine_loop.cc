@@ -108,6 +108,7 @@ EngineStats EngineLoop::stats() const {
 }
 
 void EngineLoop::ThreadMain() {
+  runner_.team().PinCaller();  // this thread is worker 0
   while (TakeWork()) {
     for (auto& live : arrived_) Begin(std::move(live));
     for (const RequestId id : cancelled_) CancelLive(id);

@@ -1,8 +1,12 @@
 #include "vivace/engine.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
 
 #include "codegen/kernel_library.h"
 #include "engine/allocation_count.h"
@@ -24,6 +28,31 @@ TEST_P(EngineTest, AnswersWithTokensTextAndTimes) {
   EXPECT_LT(answer.last.timing.first_token, answer.last.timing.last_token);
   EXPECT_EQ(Complete(*engine, Ask(SomePrompt(5))).tokens, answer.tokens);
   EXPECT_EQ(engine->stats().generation_tokens, 16);
+}
+
+/// The CPU lists of this process's threads, as the system knows them.
+std::multiset<std::string> ThreadCpus() {
+  std::multiset<std::string> lists;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream status(task.path() / "status");
+    for (std::string word; status >> word;) {
+      if (word != "Cpus_allowed_list:" || !(status >> word)) continue;
+      lists.insert(word);
+      break;
+    }
+  }
+  return lists;
+}
+
+TEST_P(EngineTest, AListOfCpusHoldsEveryWorker) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  if (!CPU_ISSET(0, &allowed) || !CPU_ISSET(1, &allowed)) GTEST_SKIP() << "CPUs 0 and 1 are not ours";
+  const auto engine = Make({{"cpu-threads-bind", "0,1"}});
+  Complete(*engine, Ask(SomePrompt(3)));
+  const std::multiset<std::string> lists = ThreadCpus();
+  EXPECT_EQ(lists.count("0"), 1u);
+  EXPECT_EQ(lists.count("1"), 1u);
 }
 
 TEST_P(EngineTest, LogprobsAreThoseOfTheTokensAndOfThePrompt) {
