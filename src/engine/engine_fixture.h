@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "codegen/masked_target.h"
+#include "codegen/masked_target_fixture.h"
 #include "runtime/tiny_model.h"
 #include "vivace/engine.h"
 

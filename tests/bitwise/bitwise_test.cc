@@ -12,7 +12,7 @@
 #include <mutex>
 #include <optional>
 
-#include "codegen/masked_target.h"
+#include "codegen/masked_target_fixture.h"
 #include "compiler/pass_list.h"
 #include "vivace/engine.h"
 

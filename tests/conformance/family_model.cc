@@ -9,7 +9,7 @@
 #include <iterator>
 
 #include "base/status_macros.h"
-#include "codegen/masked_target.h"
+#include "codegen/masked_target_fixture.h"
 #include "models/model_families.h"
 
 namespace vivace::conformance {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "codegen/masked_target.h"
+#include "codegen/masked_target_fixture.h"
 #include "engine/process_limits.h"
 #include "tensor/kv_layout.h"
 
