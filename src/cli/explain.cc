@@ -2,9 +2,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
-#include "base/status_macros.h"
 #include "cli/commands.h"
 #include "cli/explain_text.h"
 #include "cli/interrupt_watcher.h"
@@ -23,12 +23,19 @@ Status RunExplain(const Invocation& invocation) {
   const ExplainArguments& arguments = invocation.explain;
   // Found out before the seconds that measuring takes.
   std::ofstream file;
+  const bool is_new = !arguments.output.empty() && !std::filesystem::exists(arguments.output);
   if (!arguments.output.empty()) {
     file.open(arguments.output, std::ios::binary | std::ios::app);
     if (!file) return Unwritable(arguments.output);
     file.close();
   }
-  VIVACE_ASSIGN_OR_RETURN(const Explanation explanation, ExplainModel(invocation.options, arguments.request));
+  const Result<Explanation> explained = ExplainModel(invocation.options, arguments.request);
+  if (!explained.ok()) {
+    std::error_code ignored;
+    if (is_new) std::filesystem::remove(arguments.output, ignored);
+    return explained.status();
+  }
+  const Explanation& explanation = *explained;
   const std::string out = arguments.format == "html"   ? ExplainHtml(explanation)
                           : arguments.format == "json" ? ExplainJson(explanation) + "\n"
                                                        : ExplainText(explanation);

@@ -9,12 +9,11 @@
 
 namespace vivace::codegen {
 
-/// Nothing when the run is not masked. "none" for a target that this CPU cannot run: tests of compiled levels
-/// then do what they do on a CPU without AVX2.
+/// Nothing when the run is not masked, or masked to what this CPU cannot run anyhow.
 inline std::optional<std::string> MaskedTargetName() {
   const char* name = std::getenv("VIVACE_CPU_ISA");
-  if (name == nullptr) return std::nullopt;
-  return TargetByName(name, RunnableTargets()).ok() ? name : "none";
+  if (name == nullptr || !TargetByName(name, RunnableTargets()).ok()) return std::nullopt;
+  return name;
 }
 
 inline std::optional<Target> MaskedTarget() {

@@ -372,6 +372,19 @@ TEST(Compile, MakesMachineCodeWhereTheCpuRunsIt) {
   }
 }
 
+TEST(Compile, ACpuWithoutAvx2RunsThePortableLevelAndSaysSoOnce) {
+  for (const int level : {1, 2}) {
+    CompileReport report;
+    const program::Program program =
+        CompileOrDie(Tiny(), {.level = level, .target = codegen::Target{}}, report);
+    EXPECT_EQ(program.level, 0);
+    EXPECT_EQ(report.kernels, 0);
+    ASSERT_EQ(report.notes.size(), 1u);
+    EXPECT_EQ(report.notes[0],
+              "-O" + std::to_string(level) + " needs a CPU with AVX2, FMA and F16C; running as -O0");
+  }
+}
+
 TEST(Compile, SizesAndRangesHavePlansForEveryPhase) {
   if (!CanMakeKernels(codegen::HostTarget())) GTEST_SKIP() << "no kernels for this CPU";
   CompileReport report;

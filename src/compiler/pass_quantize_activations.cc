@@ -109,6 +109,9 @@ std::optional<graph::Type> WantedRows(const BodyEditor& editor, const graph::Nod
   const WeightClass weights = tensor::ClassOf(weight.dtype);
   const ActivationType rows = RowsFor(weights, context);
   if (!kernels::HasTiles(weights, rows)) return std::nullopt;
+  // A block of more than 32 that the width cuts: padding to it would be more than a pad may add.
+  const int block = tensor::Row(weights).block_k;
+  if (block > 32 && type.width % block != 0) return std::nullopt;
   const int unit = std::max({32, tensor::Row(rows).group, tensor::Row(weights).block_k});
   if (type.width % unit != 0) type.width += unit - type.width % unit;
   type.dtype = tensor::DTypeOf(rows);

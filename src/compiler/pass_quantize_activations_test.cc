@@ -101,6 +101,21 @@ TEST(QuantizeActivations, BFloat16GoesWithWeightsOfItAlone) {
             "float32");
 }
 
+TEST(QuantizeActivations, WeightsWhoseWidthCutsABlockStayAsTheyAre) {
+  std::string text = Model("q6_k", "q8_0");
+  for (std::size_t at = 0; (at = text.find("256", at)) != std::string::npos;) text.replace(at, 3, "320");
+  Result<graph::Graph> graph = graph::Parse(text);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  ASSERT_TRUE(Quantize(*graph, ActivationDType::kAuto).ok());
+  EXPECT_TRUE(graph::Verify(*graph).ok()) << graph::Verify(*graph).message();
+  std::string rows;
+  for (const graph::Node& node : graph->bodies[1].nodes) {
+    if (node.op != graph::Op::kLinear) continue;
+    rows += std::string(tensor::Row(graph->bodies[1].value(node.inputs[0]).type.dtype).name) + " ";
+  }
+  EXPECT_EQ(rows, "f32 u8g32 ");
+}
+
 TEST(QuantizeActivations, Float32GoesWithAll) {
   EXPECT_EQ(RowsOf("q4_1", "q6_k", ActivationDType::kFloat32), "f32r f32r");
   EXPECT_EQ(RowsOf("bf16", "f16", ActivationDType::kFloat32, true), "f32r f32r");
