@@ -2,15 +2,17 @@
 """Vivace's levels and types beside llama.cpp, step by step: prefill, decode, deep contexts, many sequences. Medians and ratios.
 
 usage: model_compare.py --bench build/release/model_bench --model MODEL.gguf [--rounds 7] [--threads 2] [--rows ROW,..]
-                        [--variant NAME:option=value;..]... [--no-llama] [--tokens 24] [--without PASS,..]
+                        [--variant NAME:option=value;..]... [--no-llama] [--tokens 24] [--without PASS,..] [--restart 0]
 
-Every row runs in turns: llama.cpp, then each variant (default: O2), `--rounds` times; a ratio is the median over rounds of one by the
-other in the same round. Both sides run steps of the same tokens, compute the logits that a sampler needs and sample nothing. llama.cpp
-runs through its C interface (llama_decode) in this process: llama-cpp-python as bench/requirements.txt pins it, GGML_NATIVE, n_batch =
-n_ubatch = 512, f16 cache, flash attention as it chooses. Rows: prefill512, prefill4096, decode (1 sequence), depth4096 (1 sequence
-behind 4096 tokens), batch8, batch32 (sequences of 128 tokens). `read` beside decode is a plain read of memory by as many threads;
-the share counts the bytes of all matrices that a step of the file reads. --without measures -O2 beside -O2 with one pass switched off:
-what each is worth.
+Every row runs in turns: llama.cpp and each variant (default: O2), `--rounds` times, in an order drawn anew; a ratio is the median over
+rounds of one by the other in the same round. Which pages a process gets moves its speed by several per cent, however often it is asked:
+`--restart N` starts the variants anew every N rounds, loaded in another order.
+
+Both sides run steps of the same tokens, compute the logits that a sampler needs and sample nothing. llama.cpp runs through its C interface
+(llama_decode) in this process: llama-cpp-python as bench/requirements.txt pins it, GGML_NATIVE, n_batch = n_ubatch = 512, f16 cache, flash
+attention as it chooses. Rows: prefill512, prefill4096, decode (1 sequence), depth4096 (1 sequence behind 4096 tokens), batch8, batch32
+(sequences of 128 tokens). `read` beside decode is a plain read of memory by as many threads; the share counts the bytes of all matrices
+that a step of the file reads. --without measures -O2 beside -O2 with one pass switched off: what each is worth.
 """
 import argparse
 import ctypes
@@ -97,13 +99,29 @@ class Llama:
         return seconds
 
 
+def rotated(items, turn):
+    first = turn % len(items)
+    return items[first:] + items[:first]
+
+
 class Vivace:
     """model_bench, which answers one question at a time."""
 
     def __init__(self, binary, model, variants):
-        self.process = subprocess.Popen([binary, model, *variants], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.command, self.variants, self.process = [binary, model], variants, None
+        self.restart(0)
+
+    def restart(self, turn):
+        """A fresh process, its variants loaded in an order that turns."""
+        self.stop()
+        self.process = subprocess.Popen([*self.command, *rotated(self.variants, turn)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline().strip() != "ready":
             sys.exit("model_bench did not start")
+
+    def stop(self):
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait()
 
     def ask(self, *words):
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
@@ -140,12 +158,15 @@ def measure(row, args, vivace, llama, names):
         questions[name] = (lambda name=name: vivace.ask(name, what, size, context, *([steps] if what == "decode" else [])))
     tokens = size if what == "prefill" else size * steps
     rates, reads = {name: [] for name in questions}, []
-    for turn in range(args.rounds + 1):
-        for name, question in questions.items():
-            rate = tokens / question()
-            if turn:
-                rates[name].append(rate)
-        if row == "decode" and turn:
+    for turn in range(args.rounds):
+        warm = turn > 0 and not (args.restart and turn % args.restart == 0)
+        if not warm:
+            vivace.restart(turn)
+            for question in questions.values():
+                question()
+        for name in random.sample(list(questions), len(questions)):
+            rates[name].append(tokens / questions[name]())
+        if row == "decode":
             reads.append(vivace.ask("read"))
     report(row, args, rates, reads)
 
@@ -176,6 +197,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=24)
+    parser.add_argument("--restart", type=int, default=0)
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--variant", action="append")
     parser.add_argument("--no-llama", action="store_true")
@@ -188,8 +210,7 @@ def main():
     vivace = Vivace(args.bench, args.model, variants)
     for row in args.rows.split(","):
         measure(row, args, vivace, llama, [variant.split(":")[0] for variant in variants])
-    vivace.process.stdin.close()
-    vivace.process.wait()
+    vivace.stop()
 
 
 if __name__ == "__main__":
