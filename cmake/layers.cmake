@@ -22,6 +22,15 @@ function(vivace_add_folder folder lower)
   endif()
 endfunction()
 
+# Every test of this directory runs without the artifact cache and without tuning: tests of those two ask for their own.
+function(vivace_set_test_environment)
+  get_property(tests DIRECTORY PROPERTY TESTS)
+  if(tests)
+    set_tests_properties(${tests} PROPERTIES ENVIRONMENT_MODIFICATION
+      "VLLM_DISABLE_COMPILE_CACHE=set:1;VIVACE_AUTOTUNE=set:0")
+  endif()
+endfunction()
+
 function(vivace_add_layers)
   file(STRINGS ${CMAKE_SOURCE_DIR}/layers.txt lines REGEX "^[0-9]")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/layers.txt)

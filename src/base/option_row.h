@@ -20,7 +20,8 @@ enum OptionScope : unsigned {
   kGenerateOption = 16,
   kTokenizeOption = 32,
   kInspectOption = 64,
-  kExplainOption = 128
+  kExplainOption = 128,
+  kCacheOption = 256
 };
 
 struct OptionRow {

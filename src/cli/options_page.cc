@@ -111,6 +111,8 @@ std::string OptionsPage() {
   AppendPart("Compiler", engine::CompileOptionRows(), out);
   AppendPart("Keys of the compilation config", engine::CompilationKeyRows(), out);
   AppendLevels(out);
+  AppendPart("Artifacts", engine::ArtifactOptionRows(), out);
+  AppendPart("Tuning", engine::TunerOptionRows(), out);
   AppendPart("Sampling", engine::SamplingOptionRows(), out);
   AppendPart("Server", engine::ServeOptionRows(), out);
   AppendPart("Programs", ProgramOptionRows(), out);

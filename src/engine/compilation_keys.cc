@@ -24,13 +24,12 @@ struct ForeignKey {
   Effect effect;
   std::string_view why;
 };
-constexpr std::string_view kNoCache = "programs are compiled in milliseconds and not kept";
+constexpr std::string_view kNoCache = "an artifact has one form";
 constexpr std::string_view kNoTorch = "there is no torch compiler";
 constexpr std::string_view kNoEncoder = "models here have no encoder";
 constexpr std::string_view kOneDevice = "it is for several devices";
 constexpr std::string_view kNoMla = "models here have no latent attention";
 constexpr ForeignKey kForeignKeys[] = {
-    {"cache-dir", Effect::kNone, kNoCache},
     {"compile-cache-save-format", Effect::kNone, kNoCache},
     {"ir-enable-torch-wrap", Effect::kNone, kNoTorch},
     {"inductor-compile-config", Effect::kOffOnly, kNoTorch},
@@ -160,6 +159,7 @@ Result<std::vector<CompilationSetting>> ReadCompilationKey(std::string_view key,
                                                            std::vector<std::string>& notes) {
   const std::string prefix(kCompilationKeyPrefix);
   if (auto settings = ReadOldFlag(key, text, notes)) return std::move(*settings);
+  if (key == "cache-dir") return std::vector<CompilationSetting>{{"cache-dir", std::string(text)}};
   for (const ForeignKey& foreign : kForeignKeys) {
     if (foreign.name != key) continue;
     VIVACE_RETURN_IF_ERROR(CheckForeign(foreign, text, notes));

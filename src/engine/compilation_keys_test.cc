@@ -70,12 +70,12 @@ TEST(CompilationKeys, OldNamesBecomeThePresentOnesWithALine) {
 TEST(CompilationKeys, KeysOfVllmThatMeanNothingHereAreTakenWhereTheyChangeNothing) {
   Options options;
   ASSERT_TRUE(options
-                  .Set(kConfig, R"({"cache_dir": "/tmp/x", "inductor_compile_config": {},
+                  .Set(kConfig, R"({"compile_cache_save_format": "binary", "inductor_compile_config": {},
                                        "pass_config": {"fuse_allreduce_rms": false, "enable_sp": null}})")
                   .ok());
   ASSERT_EQ(options.notes().size(), 1u);
   EXPECT_EQ(options.notes()[0],
-            "compilation_config.cache_dir has no effect: programs are compiled in milliseconds and not kept");
+            "compilation_config.compile_cache_save_format has no effect: an artifact has one form");
   EXPECT_EQ(
       ErrorOf(R"({"pass_config": {"fuse_allreduce_rms": true}})"),
       "compilation_config.pass_config.fuse_allreduce_rms is 'true', which Vivace does not have (it is for "

@@ -24,8 +24,8 @@ constexpr VllmOption kVllmOptions[] = {
 std::span<const base::OptionRow> AllOptions() {
   static const std::vector<base::OptionRow> rows = [] {
     std::vector<base::OptionRow> all;
-    for (auto part : {ModelOptionRows(), CompileOptionRows(), CompilationKeyRows(), SamplingOptionRows(),
-                      ServeOptionRows()}) {
+    for (auto part : {ModelOptionRows(), CompileOptionRows(), CompilationKeyRows(), ArtifactOptionRows(),
+                      TunerOptionRows(), SamplingOptionRows(), ServeOptionRows()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

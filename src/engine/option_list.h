@@ -30,11 +30,15 @@ Result<std::string> NormaliseOption(const base::OptionRow& row, std::string_view
 
 /// $HOME, or nothing when it is not set.
 std::string HomeFolder();
+/// $XDG_CACHE_HOME or $HOME/.cache, or nothing when neither is set.
+std::string CacheHome();
 
 // The parts of the list.
 std::span<const base::OptionRow> ModelOptionRows();
 std::span<const base::OptionRow> CompileOptionRows();
 std::span<const base::OptionRow> CompilationKeyRows();
+std::span<const base::OptionRow> ArtifactOptionRows();
+std::span<const base::OptionRow> TunerOptionRows();
 std::span<const base::OptionRow> SamplingOptionRows();
 std::span<const base::OptionRow> ServeOptionRows();
 

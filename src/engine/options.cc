@@ -58,6 +58,14 @@ std::string engine::HomeFolder() {
   return home == nullptr ? "" : home;
 }
 
+std::string engine::CacheHome() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/')
+    return cache;  // a relative one is to be ignored, says its specification
+  const std::string home = HomeFolder();
+  return home.empty() ? "" : home + "/.cache";
+}
+
 Options::Options() {
   for (const base::OptionRow& row : engine::AllOptions()) {
     values_.push_back({std::string(row.default_text), {}, OptionOrigin::kDefault});
