@@ -13,6 +13,7 @@
 #include "codegen/target.h"
 #include "graph/graph.h"
 #include "program/program.h"
+#include "program/tuning_table.h"
 #include "tensor/dtype.h"
 #include "vivace/status.h"
 
@@ -50,6 +51,7 @@ struct CompileOptions {
   std::optional<std::vector<int>> compile_sizes = std::nullopt;
   /// Ascending ends of the ranges of rows that get tile plans: {16, 512} gives 1..16 and 17..512.
   std::vector<int> compile_ranges_endpoints = {};
+  program::TuningTable tuning = {};                      // plans that win over kernels::PlanTiles
   int threads = 1;                                       // that will run the program
   std::optional<codegen::Target> target = std::nullopt;  // none: codegen::HostTarget()
   DumpSet dumps = {};

@@ -407,5 +407,40 @@ TEST(Compile, SizesAndRangesHavePlansForEveryPhase) {
             (Ranges{{1, 16}, {17, 512}, {1, 1}, {3, 3}}));
 }
 
+TEST(Compile, WhatTuningFoundWinsOverTheRule) {
+  if (!CanMakeKernels(codegen::HostTarget())) GTEST_SKIP() << "no kernels for this CPU";
+  CompileReport report;
+  CompileOptions options{.level = 2, .compile_sizes = {{4}}, .compile_ranges_endpoints = {16}};
+  const program::Program plain = CompileOrDie(Tiny(), options, report);
+  const kernels::TilePlan tuned{.direct_rows = 1, .expand = true, .task_units = 3};
+  for (const program::Body& body : plain.bodies) {
+    for (const program::Phase& phase : body.phases) {
+      if (!program::IsTunable(phase)) continue;
+      for (const auto& [first, last] : {std::pair(1, 16), std::pair(4, 4)})
+        options.tuning.Set({.key = program::KeyOf(phase, first, last, options.threads), .plan = tuned});
+    }
+  }
+  const program::Program program = CompileOrDie(Tiny(), options, report);
+  ASSERT_EQ(program.specialisations.size(), 2u);
+  int found = 0;
+  for (std::size_t i = 0; i < program.bodies.size(); ++i) {
+    for (std::size_t j = 0; j < program.bodies[i].phases.size(); ++j) {
+      const program::Phase& phase = program.bodies[i].phases[j];
+      if (!program::IsTunable(phase)) continue;
+      ++found;
+      // The rows of a range and of a phase that gathers are not known: their tiles follow the rules.
+      const kernels::TilePlan units{.task_units = 3};
+      EXPECT_EQ(program.specialisations[0].plans[i][j], units);
+      EXPECT_EQ(program.specialisations[1].plans[i][j], phase.logit_rows ? units : tuned);
+    }
+  }
+  EXPECT_GT(found, 2);
+  options.threads = 2;  // another key
+  EXPECT_EQ(CompileOrDie(Tiny(), options, report).specialisations[1].plans,
+            CompileOrDie(Tiny(), {.level = 2, .compile_sizes = {{4}}, .threads = 2}, report)
+                .specialisations[0]
+                .plans);
+}
+
 }  // namespace
 }  // namespace vivace::compiler

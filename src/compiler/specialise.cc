@@ -11,21 +11,41 @@ namespace {
 /// Decode steps of few sequences, where the plan of the general shape is furthest from the best.
 constexpr int kLevel2Sizes[] = {1, 2, 4, 8, 16};
 
-program::Specialisation PlanFor(const program::Program& program, int first, int last, int threads,
-                                const codegen::Target& target) {
+kernels::TilePlan PlanOf(const program::Phase& phase, int first, int last, const CompileOptions& options,
+                         const codegen::Target& target) {
+  const program::TuningResult* const tuned =
+      options.tuning.Find(program::KeyOf(phase, first, last, options.threads));
+  if (tuned == nullptr) return DefaultPlan(phase, first, last, options.threads, target);
+  // The height of a tile is no one number for rows that differ from step to step.
+  if (phase.logit_rows || first != last) return {.task_units = tuned->plan.task_units};
+  return tuned->plan;
+}
+
+program::Specialisation PlanFor(const program::Program& program, int first, int last,
+                                const CompileOptions& options, const codegen::Target& target) {
   program::Specialisation specialisation{first, last, {}};
   for (const program::Body& body : program.bodies) {
     std::vector<kernels::TilePlan>& plans = specialisation.plans.emplace_back();
     for (const program::Phase& phase : body.phases) {
-      const auto* spec = std::get_if<kernels::PanelGemmSpec>(&phase.spec);
-      plans.push_back(spec == nullptr ? kernels::TilePlan()
-                                      : kernels::PlanTiles(*spec, last, threads, target));
+      plans.push_back(program::IsTunable(phase) ? PlanOf(phase, first, last, options, target)
+                                                : kernels::TilePlan());
     }
   }
   return specialisation;
 }
 
 }  // namespace
+
+kernels::TilePlan DefaultPlan(const program::Phase& phase, int first, int last, int threads,
+                              const codegen::Target& target) {
+  // The rows of a phase that gathers are not those of the step.
+  if (phase.logit_rows) return {};
+  kernels::TilePlan plan =
+      kernels::PlanTiles(std::get<kernels::PanelGemmSpec>(phase.spec), last, threads, target);
+  if (first == last) return plan;
+  // One height of tiles would be wrong for most rows of a range: the rules find each one's.
+  return {.task_units = plan.task_units};
+}
 
 std::vector<int> CompileSizes(const CompileOptions& options) {
   std::vector<int> sizes;
@@ -41,8 +61,9 @@ std::vector<int> CompileSizes(const CompileOptions& options) {
 
 void Specialise(program::Program& program, const CompileOptions& options, const codegen::Target& target) {
   const auto add = [&](int first, int last) {
-    program.specialisations.push_back(PlanFor(program, first, last, options.threads, target));
+    program.specialisations.push_back(PlanFor(program, first, last, options, target));
   };
+  program.specialisations.clear();
   int first = 1;
   for (const int end : options.compile_ranges_endpoints) {
     add(first, end);

@@ -13,8 +13,13 @@ namespace vivace::compiler {
 /// level's.
 std::vector<int> CompileSizes(const CompileOptions& options);
 
+/// The plan of a tunable phase for steps of first to last rows where nothing was measured.
+kernels::TilePlan DefaultPlan(const program::Phase& phase, int first, int last, int threads,
+                              const codegen::Target& target);
+
 /// Fills program.specialisations: ranges in ascending order, then exact sizes. Any of them, and none, gives
-/// the same bits; so the plans may look at threads and target.
+/// the same bits; so the plans may look at threads, target and
+/// what options.tuning has found. Plans that were there are replaced.
 void Specialise(program::Program& program, const CompileOptions& options, const codegen::Target& target);
 
 }  // namespace vivace::compiler

@@ -63,8 +63,9 @@ Status PhaseSets::BindSpecialised(const BindContext& context, const program::Spe
     const std::vector<kernels::TilePlan>& plans = specialisation.plans.at(body_index);
     VIVACE_CHECK(plans.size() == body.phases.size());
     for (std::size_t i = 0; i < body.phases.size(); ++i, ++index) {
-      // Phases that gather the rows of logits have other sizes than the step.
-      if (plans[i] == kernels::TilePlan{} || body.phases[i].logit_rows) continue;
+      // Phases that gather the rows of logits have other sizes than the step: no height of tiles fits them.
+      if (plans[i] == kernels::TilePlan{} || (body.phases[i].logit_rows && plans[i].direct_rows > 0))
+        continue;
       VIVACE_ASSIGN_OR_RETURN(BoundPhase bound, BindPhase(context, layer, body.phases[i], &plans[i]));
       phases[index] = &bound_.emplace_back(std::move(bound));
     }
