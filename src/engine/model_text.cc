@@ -11,9 +11,16 @@ ModelText::ModelText(TextSource source, std::string name)
       tokenizer_(std::move(source.tokenizer)),
       end_tokens_(std::move(source.end_tokens)) {}
 
-Result<std::unique_ptr<ModelText>> ModelText::Create(const checkpoint::Checkpoint& checkpoint) {
+Result<std::unique_ptr<ModelText>> ModelText::Create(const checkpoint::Checkpoint& checkpoint,
+                                                     std::span<const std::byte> image) {
   VIVACE_ASSIGN_OR_RETURN(TextSource source, ReadText(checkpoint));
-  return std::make_unique<ModelText>(std::move(source), checkpoint.name());
+  auto text = std::make_unique<ModelText>(std::move(source), checkpoint.name());
+  if (!image.empty()) text->image_error_ = "tokenizer images are not read";
+  return text;
+}
+
+std::string ModelText::Image() const {
+  return {};
 }
 
 Result<std::vector<std::int32_t>> ModelText::Tokenize(std::string_view text, bool add_bos,

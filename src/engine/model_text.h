@@ -1,7 +1,8 @@
 // The text side of a model: its tokenizer, its end tokens and its chat templates. Immutable after Create; all
-// members from any thread. A GGUF file that it was made from must outlive it.
+// members from any thread. A GGUF file or an image that it was made from must outlive it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,7 +21,20 @@ class ModelText {
  public:
   /// `name` is what errors call the model.
   ModelText(TextSource source, std::string name);
-  static Result<std::unique_ptr<ModelText>> Create(const checkpoint::Checkpoint& checkpoint);
+  /// `image`: what Image() gave for the same checkpoint, 8-byte aligned and used in place, so that nothing is
+  /// built; it must outlive the result. An image that is empty, of another version or wrong is no error: the
+  /// text is then read from the checkpoint, and image_error() says why.
+  static Result<std::unique_ptr<ModelText>> Create(const checkpoint::Checkpoint& checkpoint,
+                                                   std::span<const std::byte> image = {});
+
+  /// Of the form that Image() writes. A reader of another version refuses it.
+  static constexpr int kImageVersion = 1;
+  /// All of this as bytes that do not depend on where they lie; empty when there can be none.
+  std::string Image() const;
+  /// True when this was made from an image.
+  bool from_image() const { return from_image_; }
+  /// Why the image given to Create was not used; empty when it was, or when none was given.
+  const std::string& image_error() const { return image_error_; }
 
   const tokenizer::Tokenizer& tokenizer() const { return tokenizer_; }
   /// Tokens that end an answer.
@@ -35,6 +49,8 @@ class ModelText {
   ChatRenderer chat_;
   tokenizer::Tokenizer tokenizer_;
   std::vector<std::int32_t> end_tokens_;
+  bool from_image_ = false;
+  std::string image_error_;
 };
 
 }  // namespace vivace::engine
