@@ -40,7 +40,8 @@ struct EngineStats {
                scheduled_rows = 0;  // rows: prompt and generated tokens that went through the model
   int block_tokens = 0;             // tokens of one KV cache block
   std::int64_t kv_cache_bytes = 0;
-  double load_s = 0, compile_s = 0, pack_s = 0;
+  double load_s = 0;  // the start in all, and its phases, in seconds:
+  double open_s = 0, compile_s = 0, artifact_s = 0, pack_s = 0, tune_s = 0, cache_s = 0, tokenizer_s = 0;
 };
 
 class Engine {

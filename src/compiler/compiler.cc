@@ -82,7 +82,7 @@ Result<program::Program> CompileFused(const graph::Graph& graph, const CompileOp
   const Clock::time_point start = Clock::now();
   if (!options.machine_code) return program;
   VIVACE_RETURN_IF_ERROR(MakeKernels(program, TargetOf(options)));
-  Specialise(program, options, TargetOf(options));
+  report.specialise_us = Specialise(program, options, TargetOf(options));
   report.kernels_ms = MsSince(start);
   report.kernels = program.library->size();
   for (int i = 0; i < report.kernels; ++i) {

@@ -70,6 +70,7 @@ struct CompileReport {
   std::vector<PassRecord> passes;  // those that ran, in order
   int kernels = 0;                 // distinct
   std::size_t code_bytes = 0;
+  std::vector<double> specialise_us;  // of each of Program::specialisations, part of kernels_ms
   double passes_ms = 0, lower_ms = 0, kernels_ms = 0, total_ms = 0;
   std::string graph_text, phase_text, vir_text, assembly_text;  // as CompileOptions::dumps asks
 };

@@ -1,6 +1,7 @@
 #include "compiler/specialise.h"
 
 #include <algorithm>
+#include <chrono>
 #include <variant>
 
 #include "kernels/panel.h"
@@ -59,9 +60,14 @@ std::vector<int> CompileSizes(const CompileOptions& options) {
   return sizes;
 }
 
-void Specialise(program::Program& program, const CompileOptions& options, const codegen::Target& target) {
+std::vector<double> Specialise(program::Program& program, const CompileOptions& options,
+                               const codegen::Target& target) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> took_us;
   const auto add = [&](int first, int last) {
+    const Clock::time_point start = Clock::now();
     program.specialisations.push_back(PlanFor(program, first, last, options, target));
+    took_us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
   };
   program.specialisations.clear();
   int first = 1;
@@ -70,6 +76,7 @@ void Specialise(program::Program& program, const CompileOptions& options, const 
     first = end + 1;
   }
   for (const int size : CompileSizes(options)) add(size, size);
+  return took_us;
 }
 
 }  // namespace vivace::compiler

@@ -48,7 +48,8 @@ class DecodeLoop {
     config.compile.options.level = level;
     config.workers.workers = 2;
     config.kv_bytes = 1 << 24;
-    auto runner = ModelRunner::Create(*file_, config, base::Log());
+    StartLog start{base::Log()};
+    auto runner = ModelRunner::Create(*file_, config, start);
     ASSERT_TRUE(runner.ok()) << runner.status().message();
     runner_ = std::move(runner).value();
     scheduler::SchedulerConfig limits;

@@ -16,6 +16,7 @@
 #include "engine/model_opening.h"
 #include "engine/model_runner.h"
 #include "engine/model_text.h"
+#include "engine/start_log.h"
 #include "engine/stopwatch.h"
 
 namespace vivace {
@@ -30,7 +31,7 @@ struct Engine::Impl {
   ModelInfo info;
   SamplingParams default_sampling;
   std::optional<int> default_max_tokens;
-  double load_s = 0;
+  engine::StartTimes times;
 };
 
 namespace {
@@ -56,16 +57,18 @@ engine::LoopConfig MakeLoopConfig(const engine::EngineConfig& config, const engi
 }
 
 // Builds the tokenizer on a thread of its own while the model compiles and packs.
-Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig& config, const base::Log& log,
-                 std::unique_ptr<engine::ModelText>& text, std::unique_ptr<engine::ModelRunner>& runner) {
+Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig& config,
+                 engine::StartLog& start, std::unique_ptr<engine::ModelText>& text,
+                 std::unique_ptr<engine::ModelRunner>& runner) {
   Result<std::unique_ptr<engine::ModelText>> made_text = Internal("the tokenizer was not built");
   std::thread thread([&] {
     try {
       const engine::Stopwatch watch;
       made_text = engine::ModelText::Create(file);
       if (made_text.ok()) {
-        log.Info(fmt::format("Tokenizer of {} tokens took {:.3f} seconds",
-                             engine::Grouped((*made_text)->tokenizer().size()), watch.Seconds()));
+        start.log().Info(fmt::format("Tokenizer of {} tokens took {} seconds, beside the rest",
+                                     engine::Grouped((*made_text)->tokenizer().size()),
+                                     engine::SecondsText(watch.Seconds())));
       }
     } catch (const std::bad_alloc&) {
       made_text = ResourceExhausted("memory ran out while the tokenizer was built");
@@ -73,12 +76,13 @@ Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig&
   });
   auto made_runner = [&]() -> Result<std::unique_ptr<engine::ModelRunner>> {
     try {
-      return engine::ModelRunner::Create(file, config, log);
+      return engine::ModelRunner::Create(file, config, start);
     } catch (const std::bad_alloc&) {
       return ResourceExhausted("memory ran out while the model was loaded");
     }
   }();
   thread.join();
+  start.End(engine::StartPhase::kTokenizer);
   VIVACE_ASSIGN_OR_RETURN(runner, std::move(made_runner));
   VIVACE_ASSIGN_OR_RETURN(text, std::move(made_text));
   return Status::Ok();
@@ -93,15 +97,14 @@ Engine::~Engine() = default;
 Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   const engine::Stopwatch watch;
   VIVACE_ASSIGN_OR_RETURN(const engine::EngineConfig config, engine::ResolveConfig(options));
-  const base::Log log(config.log);
-  for (const std::string& note : config.notes) log.Warning(note);
+  engine::StartLog start(base::Log(config.log), watch);
+  for (const std::string& note : config.notes) start.log().Warning(note);
   VIVACE_ASSIGN_OR_RETURN(auto file, engine::OpenModel(options, checkpoint::Contents::kAll));
-  log.Info(fmt::format("Opened '{}' in {:.3f} seconds: {} tensors", config.model, watch.Seconds(),
-                       file->tensors().size()));
+  start.Opened(config.model, file->tensors().size());
   auto impl = std::make_unique<Impl>(std::move(file));
   VIVACE_RETURN_IF_ERROR(
       engine::ReadDefaults(*impl->file, config, impl->default_sampling, impl->default_max_tokens));
-  VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, log, impl->text, impl->runner));
+  VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, start, impl->text, impl->runner));
   const engine::ModelRunner& runner = *impl->runner;
   // Fewer tokens than rows are fine: vocabularies are padded, and a row without a token is never drawn.
   if (impl->text->tokenizer().size() > runner.vocabulary()) {
@@ -110,12 +113,11 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   }
   impl->info = {config.served_name,     config.model,        runner.model().architecture,
                 runner.max_model_len(), runner.vocabulary(), runner.level()};
-  impl->loop =
-      std::make_unique<engine::EngineLoop>(*impl->runner, *impl->text, MakeLoopConfig(config, runner), log);
-  impl->load_s = watch.Seconds();
-  log.Info(fmt::format("Ready in {:.3f} seconds: {} at -O{}, {} threads, {} tokens a request", impl->load_s,
-                       config.served_name, runner.level(), config.workers.workers,
-                       engine::Grouped(runner.max_model_len())));
+  impl->loop = std::make_unique<engine::EngineLoop>(*impl->runner, *impl->text,
+                                                    MakeLoopConfig(config, runner), start.log());
+  start.Ready(fmt::format("{} at -O{}, {} threads, {} tokens a request", config.served_name, runner.level(),
+                          config.workers.workers, engine::Grouped(runner.max_model_len())));
+  impl->times = start.times();
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 } catch (const std::bad_alloc&) {
   return ResourceExhausted("memory ran out while the model was loaded");
@@ -129,9 +131,16 @@ EngineStats Engine::stats() const {
   EngineStats stats = impl_->loop->stats();
   stats.block_tokens = tensor::KvLayout::kBlockTokens;
   stats.kv_cache_bytes = impl_->runner->kv_bytes();
-  stats.load_s = impl_->load_s;
-  stats.compile_s = impl_->runner->times().compile;
-  stats.pack_s = impl_->runner->times().weights;
+  using engine::StartPhase;
+  const engine::StartTimes& times = impl_->times;
+  stats.load_s = times.total();
+  stats.compile_s = times.of(StartPhase::kGraph) + times.of(StartPhase::kCompile);
+  stats.pack_s = times.of(StartPhase::kWeights);
+  stats.tune_s = times.of(StartPhase::kTuning);
+  stats.artifact_s = times.of(StartPhase::kArtifact);
+  stats.cache_s = times.of(StartPhase::kCache);
+  stats.tokenizer_s = times.of(StartPhase::kTokenizer);
+  stats.open_s = times.of(StartPhase::kOpen);
   return stats;
 }
 

@@ -140,14 +140,14 @@ std::string_view Name(PhaseBound bound) {
 
 Result<Explanation> ExplainModel(const Options& options, const ExplainRequest& request) try {
   VIVACE_ASSIGN_OR_RETURN(engine::EngineConfig config, engine::ResolveConfig(options));
-  const base::Log log(config.log);
+  engine::StartLog start{base::Log(config.log)};
   VIVACE_ASSIGN_OR_RETURN(const auto file, engine::OpenModel(options, checkpoint::Contents::kAll));
   VIVACE_ASSIGN_OR_RETURN(const models::ModelConfig model, models::ReadConfig(*file));
   const int limit = std::min(config.max_model_len.value_or(model.max_positions), model.max_positions);
   VIVACE_ASSIGN_OR_RETURN(const std::vector<int> tokens, ChooseTokens(request, limit));
   FitConfig(request, tokens, config);
-  for (const std::string& note : config.notes) log.Warning(note);
-  VIVACE_ASSIGN_OR_RETURN(const auto runner, ModelRunner::Create(*file, config, log));
+  for (const std::string& note : config.notes) start.log().Warning(note);
+  VIVACE_ASSIGN_OR_RETURN(const auto runner, ModelRunner::Create(*file, config, start));
   engine::FillCache(runner->executor(), request.context);
   Explanation out;
   out.model = config.model;

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -16,7 +14,6 @@
 #include "compiler/compiler.h"
 #include "engine/kv_cache_size.h"
 #include "engine/perf_map.h"
-#include "engine/stopwatch.h"
 #include "kernels/epilogue_spec.h"
 #include "models/model_families.h"
 
@@ -45,46 +42,27 @@ Status WriteDumps(const std::string& directory, const compiler::CompileReport& r
   return WriteDump(directory, "asm.txt", report.assembly_text);
 }
 
-/// Phases of a decoder layer: "5", or "5 to 7" where layers differ.
-std::string PhasesOfALayer(const program::Program& program) {
-  std::size_t least = std::numeric_limits<std::size_t>::max(), most = 0;
-  for (const program::Layer& layer : program.layers) {
-    if (layer.kv_layer < 0) continue;
-    const std::size_t count = program.bodies[static_cast<std::size_t>(layer.body)].phases.size();
-    least = std::min(least, count);
-    most = std::max(most, count);
-  }
-  return least < most ? fmt::format("{} to {}", least, most) : fmt::format("{}", most);
-}
-
-/// One line a second while weights are packed.
-runtime::PackProgress ProgressLines(const base::Log& log) {
-  return [&log, last = std::chrono::steady_clock::now()](std::size_t done, std::size_t total) mutable {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last < std::chrono::seconds(1)) return;
-    last = now;
-    log.Info(fmt::format("Packed {} of {} MB of weights", done / 1000000, total / 1000000));
-  };
+std::int64_t TensorBytes(const checkpoint::Checkpoint& file) {
+  std::int64_t bytes = 0;
+  for (const checkpoint::TensorView& tensor : file.tensors())
+    bytes += static_cast<std::int64_t>(tensor.data.size());
+  return bytes;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Checkpoint& file,
-                                                         const EngineConfig& config, const base::Log& log) {
+                                                         const EngineConfig& config, StartLog& start) {
   std::unique_ptr<ModelRunner> runner(new ModelRunner(config.workers));
   VIVACE_RETURN_IF_ERROR(runner->CheckDtype(file, config.dtype));
-  VIVACE_RETURN_IF_ERROR(runner->Compile(file, config, log));
+  VIVACE_RETURN_IF_ERROR(runner->Compile(file, config, start));
   VIVACE_RETURN_IF_ERROR(runner->ResolveLength(config));
 
-  Stopwatch watch;
   VIVACE_ASSIGN_OR_RETURN(
       runtime::WeightStore weights,
-      runtime::WeightStore::Create(runner->program_, file, runner->team_, ProgressLines(log)));
+      runtime::WeightStore::Create(runner->program_, file, runner->team_, start.PackingLines()));
   runner->weights_ = std::make_unique<runtime::WeightStore>(std::move(weights));
-  runner->times_.weights = watch.Lap();
-  const auto packed = static_cast<std::int64_t>(runner->weights_->packed_bytes());
-  log.Info(fmt::format("Loading weights took {:.3f} seconds: {} packed", runner->times_.weights,
-                       packed > 0 ? MemoryText(packed) : "none"));
+  start.LoadedWeights(static_cast<std::int64_t>(runner->weights_->packed_bytes()), TensorBytes(file));
 
   runtime::ExecutorConfig executor;
   executor.max_rows = config.max_batched_tokens;
@@ -93,17 +71,13 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
   executor.max_positions = runner->max_model_len_;
   executor.capture = config.compile.capture;
   executor.capture_sizes = config.compile.capture_sizes;
-  VIVACE_ASSIGN_OR_RETURN(executor.kv_blocks, runner->SizeCache(file, config, log));
+  VIVACE_ASSIGN_OR_RETURN(executor.kv_blocks, runner->SizeCache(file, config, start.log()));
   VIVACE_ASSIGN_OR_RETURN(runner->executor_, runtime::Executor::Create(runner->program_, *runner->weights_,
                                                                        runner->team_, executor));
-  runner->times_.bind = watch.Lap();
-  log.Info(fmt::format("KV cache and execution plan took {:.3f} seconds", runner->times_.bind));
-  log.Info(
-      fmt::format("Runs at -O{}: activations {}, captured plans {}, {} phases a layer, compiled in {:.1f} "
-                  "ms, {} of weights "
-                  "packed",
-                  runner->level(), config.options.Text("activation-dtype"), config.compile.capture_name,
-                  PhasesOfALayer(runner->program_), runner->times_.compile * 1e3, MemoryText(packed)));
+  start.MadeCache(runner->executor_->captured_plans(), runner->executor_->capture_seconds(),
+                  config.compile.capture_sizes);
+  start.log().Info(fmt::format("Runs at -O{}: activations {}, captured plans {}", runner->level(),
+                               config.options.Text("activation-dtype"), config.compile.capture_name));
   return runner;
 }
 
@@ -118,26 +92,21 @@ std::optional<sampling::UnitMaxima> ModelRunner::Maxima(int index) {
                               {reinterpret_cast<const float*>(part(2)), units}};
 }
 
-Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConfig& config,
-                            const base::Log& log) {
-  Stopwatch watch;
+Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start) {
   VIVACE_ASSIGN_OR_RETURN(model_, models::ReadConfig(file));
   VIVACE_ASSIGN_OR_RETURN(const auto weights, models::ReadWeights(file));
   VIVACE_ASSIGN_OR_RETURN(graph::Graph graph, models::BuildGraph(model_, weights));
-  times_.graph = watch.Lap();
+  start.BuiltGraph(graph.layers.size());
   compiler::CompileReport report;
   VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), config.compile.options, &report));
-  times_.compile = watch.Lap();
-  for (const std::string& note : model_.notes) log.Warning(note);
-  for (const std::string& note : report.notes) log.Warning(note);
-  log.Info(fmt::format(
-      "Graph took {:.3f} seconds, compiling {} layers at -O{} {:.3f}: {} kernels, {} bytes of code",
-      times_.graph, program_.layers.size(), program_.level, times_.compile, report.kernels,
-      report.code_bytes));
+  for (const std::string& note : model_.notes) start.log().Warning(note);
+  for (const std::string& note : report.notes) start.log().Warning(note);
   fingerprint_ = fmt::format("{} -O{} kv {} {}", file.name(), program_.level,
                              tensor::Row(config.compile.options.kv_type).name, fmt::ptr(this));
   if (config.perf_map && program_.library) VIVACE_RETURN_IF_ERROR(AppendPerfMap(program_.library->PerfMap()));
-  return WriteDumps(config.compile.dump_dir, report);
+  VIVACE_RETURN_IF_ERROR(WriteDumps(config.compile.dump_dir, report));
+  start.Compiled(program_, report);
+  return Status::Ok();
 }
 
 Status ModelRunner::CheckDtype(const checkpoint::Checkpoint& file, const std::string& wanted) const {
@@ -171,8 +140,7 @@ Result<int> ModelRunner::SizeCache(const checkpoint::Checkpoint& file, const Eng
   needs.max_model_len = max_model_len_;
   needs.fit_length = config.fit_model_len;
   needs.max_num_seqs = config.max_num_seqs;
-  for (const checkpoint::TensorView& tensor : file.tensors())
-    needs.weight_bytes += static_cast<std::int64_t>(tensor.data.size());
+  needs.weight_bytes = TensorBytes(file);
   needs.kv_bytes = config.kv_bytes;
   needs.utilization = config.memory_utilization;
   VIVACE_ASSIGN_OR_RETURN(const KvCacheSize size, SizeKvCache(needs, ReadMemoryLimit()));
@@ -182,6 +150,9 @@ Result<int> ModelRunner::SizeCache(const checkpoint::Checkpoint& file, const Eng
   max_model_len_ = size.max_model_len;
   kv_bytes_ = size.blocks * needs.block_bytes;
   const std::int64_t tokens = std::int64_t{size.blocks} * needs.block_tokens;
+  log.Info(fmt::format("Available KV cache memory: {:.2f} GiB ({})",
+                       static_cast<double>(kv_bytes_) / static_cast<double>(std::int64_t{1} << 30),
+                       config.kv_bytes ? "as asked for" : "of what the process may use, beside the weights"));
   log.Info(
       fmt::format("CPU KV cache size: {} tokens ({}), Maximum concurrency for {} tokens per request: {:.2f}x",
                   Grouped(tokens), MemoryText(kv_bytes_), Grouped(max_model_len_),

@@ -9,10 +9,10 @@
 #include <span>
 #include <string>
 
-#include "base/log.h"
 #include "base/worker_team.h"
 #include "checkpoint/checkpoint.h"
 #include "engine/engine_config.h"
+#include "engine/start_log.h"
 #include "models/model_config.h"
 #include "program/program.h"
 #include "runtime/executor.h"
@@ -23,20 +23,12 @@
 
 namespace vivace::engine {
 
-/// Where the start-up time went, in seconds.
-struct LoadTimes {
-  double graph = 0;    // metadata to graph
-  double compile = 0;  // graph to program
-  double weights = 0;  // mapping and packing
-  double bind = 0;     // executor
-};
-
 class ModelRunner {
  public:
   /// Compiles the model of `file` and makes it ready to run. Writes the dumps that config asks for. Errors
-  /// name the tensor, the option or the file.
+  /// name the tensor, the option or the file. `start` gets the phases graph to cache, and their lines.
   static Result<std::unique_ptr<ModelRunner>> Create(const checkpoint::Checkpoint& file,
-                                                     const EngineConfig& config, const base::Log& log);
+                                                     const EngineConfig& config, StartLog& start);
 
   /// Computes a step of at most max_rows rows; see runtime::Executor.
   void Run(const tensor::StepView& step) { executor_->Run(step); }
@@ -56,13 +48,12 @@ class ModelRunner {
   int max_model_len() const { return max_model_len_; }
   std::int64_t kv_bytes() const { return kv_bytes_; }
   int kv_blocks() const { return executor_->kv().blocks; }
-  const LoadTimes& times() const { return times_; }
   /// What computes the KV cache: equal only when cached keys and values have equal bits.
   const std::string& fingerprint() const { return fingerprint_; }
 
  private:
   explicit ModelRunner(const base::WorkerPlacement& workers) : team_(workers) {}
-  Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, const base::Log& log);
+  Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start);
   /// --dtype must be what the weights are.
   Status CheckDtype(const checkpoint::Checkpoint& file, const std::string& wanted) const;
   Status ResolveLength(const EngineConfig& config);
@@ -77,7 +68,6 @@ class ModelRunner {
   int max_model_len_ = 0;
   std::int64_t kv_bytes_ = 0;
   std::string fingerprint_;
-  LoadTimes times_;
 };
 
 }  // namespace vivace::engine

@@ -52,7 +52,8 @@ std::vector<float> LogitsOf(const TinyModelSpec& spec, int level, int rows_at_on
   EngineConfig config;
   config.compile.options.level = level;
   config.kv_bytes = 1 << 24;
-  auto runner = ModelRunner::Create(**checkpoint, config, base::Log());
+  StartLog start{base::Log()};
+  auto runner = ModelRunner::Create(**checkpoint, config, start);
   EXPECT_TRUE(runner.ok()) << runner.status().message();
   if (!runner.ok()) return {};
   constexpr int kRows = 20;

@@ -32,7 +32,10 @@ Result<std::unique_ptr<Executor>> Executor::Create(const program::Program& progr
   std::unique_ptr<Executor> executor(new Executor(program, team, config));
   VIVACE_RETURN_IF_ERROR(executor->Allocate());
   VIVACE_RETURN_IF_ERROR(executor->Bind(weights));
+  const auto start = std::chrono::steady_clock::now();
   executor->Capture();
+  executor->capture_seconds_ =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return executor;
 }
 
@@ -113,11 +116,13 @@ void Executor::Capture() {
       CapturedPlan plan = uncaptured;
       plan.Capture(PlanKind::kPiecewise, sets_.facts(), step);
       piecewise_plans_.Add(rows, std::move(plan));
+      ++captured_plans_;
     }
     if (whole && rows <= largest_decode) {
       CapturedPlan plan = uncaptured;
       plan.Capture(PlanKind::kFull, sets_.facts(), step);
       decode_plans_.Add(rows, std::move(plan));
+      ++captured_plans_;
     }
   }
 }

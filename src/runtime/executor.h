@@ -59,6 +59,9 @@ class Executor {
   std::span<std::byte> kv_memory() const { return {kv_memory_.data(), kv_memory_.size()}; }
   std::size_t phase_count() const { return sets_.facts().size(); }
   std::size_t workspace_bytes() const { return workspace_.size(); }
+  /// Plans of steps that were captured in Create, and the seconds that this took.
+  int captured_plans() const { return captured_plans_; }
+  double capture_seconds() const { return capture_seconds_; }
 
  private:
   Executor(const program::Program& program, base::WorkerTeam& team, const ExecutorConfig& config);
@@ -90,6 +93,8 @@ class Executor {
   PlanTable decode_plans_;             // of uniform decode steps
   PlanTable piecewise_plans_;          // of all steps
   PlanKind last_plan_ = PlanKind::kCounted;
+  int captured_plans_ = 0;
+  double capture_seconds_ = 0;
   std::vector<tensor::AttentionTile> tiles_;
   base::TaskRanges ranges_[2];  // taken in turn, so that one barrier per phase is enough
   std::span<double> timing_;    // of RunTimed, else empty; worker 0 writes it
