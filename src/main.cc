@@ -5,6 +5,7 @@
 
 #include "base/file_fault.h"
 #include "base/status_macros.h"
+#include "cli/bench.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/model_catalogue.h"
@@ -18,7 +19,7 @@ using vivace::cli::Command;
 
 Status Run(const std::vector<std::string>& arguments) {
   VIVACE_ASSIGN_OR_RETURN(auto invocation, vivace::cli::ParseCommandLine(arguments));
-  if (invocation.help || invocation.command == Command::kHelp) {
+  if (invocation.help || invocation.command == Command::kHelp || invocation.command == Command::kBench) {
     VIVACE_ASSIGN_OR_RETURN(const std::string help,
                             vivace::cli::HelpText(invocation.command, invocation.help_topic));
     std::fputs(help.c_str(), stdout);
@@ -44,6 +45,9 @@ Status Run(const std::vector<std::string>& arguments) {
       return vivace::cli::RunInspect(invocation);
     case Command::kExplain:
       return vivace::cli::RunExplain(invocation);
+    case Command::kBenchLatency:
+    case Command::kBenchThroughput:
+      return vivace::cli::RunBench(invocation);
     case Command::kTokenize:
       return vivace::cli::RunTokenize(invocation);
     default:

@@ -21,7 +21,12 @@ enum OptionScope : unsigned {
   kTokenizeOption = 32,
   kInspectOption = 64,
   kExplainOption = 128,
-  kCacheOption = 256
+  kCacheOption = 256,
+  kBenchLatencyOption = 1 << 16,
+  kBenchThroughputOption = 1 << 17,
+  kBenchStartupOption = 1 << 18,
+  kBenchServeOption = 1 << 19,
+  kBenchLevelsOption = 1 << 20
 };
 
 struct OptionRow {

@@ -6,6 +6,7 @@
 
 #include "base/nearest_name.h"
 #include "base/status_macros.h"
+#include "cli/bench_option_rows.h"
 #include "cli/command_table.h"
 #include "engine/compilation_keys.h"
 #include "engine/option_list.h"
@@ -42,21 +43,30 @@ class Reader {
  private:
   Status ReadCommand() {
     if (arguments_.empty()) return Status::Ok();  // help
-    const std::string& word = arguments_[next_++];
+    std::string word = arguments_[next_++];
     if (word == "-h" || word == "--help" || word == "help") return Status::Ok();
     if (word == "-v" || word == "--version") {
       out_.command = Command::kVersion;
       return Status::Ok();
     }
+    if (word == "bench" && next_ < arguments_.size() && !arguments_[next_].starts_with('-'))
+      word += " " + arguments_[next_++];
     for (const CommandRow& row : CommandTable()) {
       if (row.name != word) continue;
       out_.command = row.command;
+      out_.arguments.assign(arguments_.begin() + static_cast<std::ptrdiff_t>(next_), arguments_.end());
+      out_.bench = RowValues(BenchOptionRows(), row.scope);
       rows_ = RowsOf(row.command);
       return Status::Ok();
     }
     const std::string shown = word.substr(0, kShownBytes);
+    const bool is_bench = word.starts_with("bench ");
+    std::vector<CommandRow> alike;  // a benchmark is never meant by a command, nor the other way round
+    for (const CommandRow& row : CommandTable()) {
+      if (row.name.starts_with("bench ") == is_bench) alike.push_back(row);
+    }
     return InvalidArgument("unknown command '" + shown + "': did you mean '" +
-                           std::string(base::NearestName(shown, CommandTable())) + "'? See vivace --help");
+                           std::string(base::NearestName(shown, alike)) + "'? See vivace --help");
   }
 
   /// The first is the model; the others are prompts, for commands that take some.
@@ -71,6 +81,7 @@ class Reader {
                              "' is one argument too many: options are written --name value");
     }
     model_given_ = true;
+    if (const OptionRow* const own = out_.bench.Find("model")) return out_.bench.Set(*own, argument);
     return out_.options.Set("model", argument);
   }
 
@@ -171,6 +182,7 @@ class Reader {
       if (std::exchange(model_given_, true))
         return InvalidArgument("the model is given twice: once is enough");
     }
+    if (const OptionRow* const own = out_.bench.Find(row.name)) return out_.bench.Set(*own, text);
     if (bool* const flag = ProgramFlag(row.name)) {
       VIVACE_ASSIGN_OR_RETURN(const std::string value, engine::NormaliseOption(row, text));
       *flag = value == "true";

@@ -11,13 +11,27 @@
 #include <vector>
 
 #include "base/option_row.h"
+#include "cli/row_values.h"
 #include "vivace/explain.h"
 #include "vivace/options.h"
 #include "vivace/status.h"
 
 namespace vivace::cli {
 
-enum class Command { kHelp, kVersion, kRun, kGenerate, kServe, kCompile, kTokenize, kInspect, kExplain };
+enum class Command {
+  kHelp,
+  kVersion,
+  kRun,
+  kGenerate,
+  kServe,
+  kCompile,
+  kTokenize,
+  kInspect,
+  kExplain,
+  kBench,  // without the name of one: the list of them
+  kBenchLatency,
+  kBenchThroughput
+};
 
 using Prompt = std::variant<std::string, std::vector<std::int32_t>>;  // text or token ids
 
@@ -40,6 +54,8 @@ struct Invocation {
   bool json = false;
   bool decode = false, special = false, bos = true;  // of tokenize
   ExplainArguments explain;
+  RowValues bench;                     // of a benchmark: its own options
+  std::vector<std::string> arguments;  // as typed, behind the command
 };
 
 /// Arguments after the program's name. kInvalidArgument names the argument and, for a name that is not known,

@@ -172,7 +172,9 @@ TEST(CommandLine, HelpListsEveryRowOfTheCommand) {
     for (const base::OptionRow& row : RowsOf(command.command)) {
       EXPECT_NE(help.find(row.name), std::string::npos) << row.name;
     }
-    EXPECT_NE(HelpText(Command::kHelp, "").value().find(command.name), std::string::npos);
+    const bool is_bench = command.name.starts_with("bench ");
+    const std::string list = HelpText(is_bench ? Command::kBench : Command::kHelp, "").value();
+    EXPECT_NE(list.find(command.name.substr(is_bench ? 6 : 0)), std::string::npos) << command.name;
   }
   EXPECT_TRUE(Parse({"serve", "--help"}).value().help);
   EXPECT_EQ(Parse({}).value().command, Command::kHelp);
@@ -202,6 +204,24 @@ TEST(CommandLine, HelpIsShortUnlessAllOrAWordIsAskedFor) {
   EXPECT_EQ(HelpText(Command::kServe, "zebra").status().message(),
             "no option of 'serve' has 'zebra' in its name or help; see --help=all");
   EXPECT_EQ(Parse({"serve", "--help=all"}).value().help_topic, "all");
+}
+
+TEST(CommandLine, ABenchmarkHasOptionsOfItsOwnBesideTheEngines) {
+  const auto parsed = Parse({"bench", "latency", "m", "--input_len=1k", "-O1", "--n", "2"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed->command, Command::kBenchLatency);
+  EXPECT_EQ(parsed->bench.Integer("input-len"), 1000);
+  EXPECT_EQ(parsed->bench.Integer("n"), 2);
+  EXPECT_EQ(parsed->bench.Integer("output-len"), 128) << "the row's default";
+  EXPECT_EQ(parsed->options.Text("model"), "m");
+  EXPECT_EQ(parsed->options.Integer("optimization-level"), 1);
+  EXPECT_EQ(parsed->options.Origin("n"), OptionOrigin::kDefault) << "that of sampling is another one";
+  EXPECT_EQ(parsed->arguments, (std::vector<std::string>{"m", "--input_len=1k", "-O1", "--n", "2"}));
+  EXPECT_EQ(Parse({"bench", "--help"})->command, Command::kBench);
+  EXPECT_EQ(ErrorOf({"bench", "latncy"}),
+            "unknown command 'bench latncy': did you mean 'bench latency'? See vivace --help");
+  EXPECT_EQ(ErrorOf({"bench", "latency", "m", "--num-prompts", "3"}),
+            "unknown option --num-prompts: did you mean --num-iters?");
 }
 
 }  // namespace

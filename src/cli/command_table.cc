@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/nearest_name.h"
+#include "cli/bench_option_rows.h"
 #include "cli/program_options.h"
 #include "engine/option_list.h"
 
@@ -34,11 +35,20 @@ constexpr std::array kCommands = {
     CommandRow{"explain", Command::kExplain, base::kModelOption | base::kExplainOption,
                "vivace explain MODEL [-O2] [--tokens N] [--context N] [OPTIONS]",
                "where the time of a step goes, phase by phase, against what this machine could do"},
+    CommandRow{"bench", Command::kBench, 0, "vivace bench latency|throughput [MODEL] [OPTIONS]",
+               "measure speed and start; each has a list of options of its own"},
+    CommandRow{"bench latency", Command::kBenchLatency, base::kModelOption | base::kBenchLatencyOption,
+               "vivace bench latency MODEL [OPTIONS]", "how long one batch of requests takes"},
+    CommandRow{"bench throughput", Command::kBenchThroughput,
+               base::kModelOption | base::kBenchThroughputOption, "vivace bench throughput MODEL [OPTIONS]",
+               "requests and tokens per second when all requests are there at once"},
     CommandRow{"version", Command::kVersion, 0, "vivace version", "version, build and CPU features"},
 };
 
 constexpr std::size_t kHelpColumn = 36;
 constexpr std::size_t kNameColumn = 10;
+constexpr std::string_view kBenchPrefix = "bench ";
+constexpr std::size_t kBenchNameColumn = 12;
 
 std::string NameColumn(const OptionRow& row) {
   std::string out = row.short_form.empty() ? "  --" : "  -" + std::string(row.short_form) + ", --";
@@ -80,10 +90,22 @@ std::string Overview() {
       "usage: vivace COMMAND [MODEL] [OPTIONS]\n\nMODEL is a GGUF file, a folder with safetensors, or a name "
       "of the catalogue.\n\n";
   for (const CommandRow& row : kCommands) {
+    if (row.name.starts_with(kBenchPrefix)) continue;
     out += "  " + std::string(row.name) + std::string(kNameColumn - row.name.size(), ' ') +
            std::string(row.help) + "\n";
   }
   return out + "\nvivace COMMAND --help lists the options of a command.\n";
+}
+
+std::string BenchOverview() {
+  std::string out = "usage: vivace bench NAME [MODEL] [OPTIONS]\n\n";
+  for (const CommandRow& row : kCommands) {
+    if (row.command == Command::kBench) out += std::string(row.help) + "\n\n";
+    if (!row.name.starts_with(kBenchPrefix)) continue;
+    const std::string name(row.name.substr(kBenchPrefix.size()));
+    out += "  " + name + std::string(kBenchNameColumn - name.size(), ' ') + std::string(row.help) + "\n";
+  }
+  return out + "\nvivace bench NAME --help lists the options of one.\n";
 }
 
 bool HasWord(std::string_view text, std::string_view word) {
@@ -115,7 +137,7 @@ std::vector<OptionRow> RowsOf(Command command) {
   std::vector<OptionRow> rows;
   for (const CommandRow& entry : kCommands) {
     if (entry.command != command) continue;
-    for (const auto part : {ProgramOptionRows(), engine::AllOptions()}) {
+    for (const auto part : {ProgramOptionRows(), BenchOptionRows(), engine::AllOptions()}) {
       for (const OptionRow& row : part) {
         if ((row.scope & entry.scope) != 0) rows.push_back(row);
       }
@@ -125,6 +147,7 @@ std::vector<OptionRow> RowsOf(Command command) {
 }
 
 Result<std::string> HelpText(Command command, std::string_view topic) {
+  if (command == Command::kBench) return BenchOverview();
   for (const CommandRow& entry : kCommands) {
     if (entry.command != command) continue;
     std::string out = "usage: " + std::string(entry.usage) + "\n\n" + std::string(entry.help) + "\n";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "cli/bench_option_rows.h"
 #include "cli/command_table.h"
 #include "cli/program_options.h"
 #include "engine/compilation_keys.h"
@@ -51,8 +52,12 @@ std::string Values(const OptionRow& row) {
 std::string Commands(const OptionRow& row) {
   std::string out;
   for (const CommandRow& command : CommandTable()) {
-    if ((command.scope & row.scope) != 0) out += fmt::format("{}{}", out.empty() ? "" : ", ", command.name);
+    if ((command.scope & row.scope) == 0) continue;
+    const bool is_bench = command.name.starts_with("bench ");
+    if (is_bench && (row.scope & base::kModelOption) != 0) continue;  // those with a model take all of these
+    out += fmt::format("{}{}", out.empty() ? "" : ", ", command.name);
   }
+  if ((row.scope & base::kModelOption) != 0) out += ", bench";
   return out;
 }
 
@@ -116,6 +121,7 @@ std::string OptionsPage() {
   AppendPart("Sampling", engine::SamplingOptionRows(), out);
   AppendPart("Server", engine::ServeOptionRows(), out);
   AppendPart("Programs", ProgramOptionRows(), out);
+  AppendPart("Benchmarks", BenchOptionRows(), out);
   return out;
 }
 
