@@ -32,8 +32,9 @@ enum OptionScope : unsigned {
 struct OptionRow {
   std::string_view name;  // "max-model-len"; the command line takes - and _ alike
   OptionType type;
-  std::string_view default_text;    // as one would type it; empty: unset
-  std::string_view by_level = {};   // defaults at -O0, -O1 and -O2, "128|256|256"; -O3 is -O2; empty: alike
+  std::string_view default_text;  // as one would type it; empty: unset
+  /// Defaults at -O0 to -O3, "128|256|256": the last counts for the levels above, too; empty: alike.
+  std::string_view by_level = {};
   double minimum = 0, maximum = 0;  // for numbers; minimum > maximum: no range
   std::string_view choices = {};    // "auto|float16|float32"
   std::string_view unit = {};       // "tokens", "s", "bytes"

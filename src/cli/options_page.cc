@@ -7,6 +7,7 @@
 
 #include "cli/bench_option_rows.h"
 #include "cli/command_table.h"
+#include "cli/levels_table.h"
 #include "cli/program_options.h"
 #include "engine/compilation_keys.h"
 #include "engine/option_list.h"
@@ -61,31 +62,9 @@ std::string Commands(const OptionRow& row) {
   return out;
 }
 
-/// As one types it: "--threads", "-cc.cudagraph_mode".
-std::string Typed(const OptionRow& row) {
-  if (!row.name.starts_with(engine::kCompilationKeyPrefix)) return fmt::format("--{}", row.name);
-  std::string key(row.name.substr(engine::kCompilationKeyPrefix.size()));
-  std::replace(key.begin(), key.end(), '-', '_');
-  return "-cc." + key;
-}
-
 std::string Default(const OptionRow& row) {
   if (!row.by_level.empty()) return "by level";
   return row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text);
-}
-
-// Every default that depends on the level, side by side.
-void AppendLevels(std::string& out) {
-  out +=
-      "\n## Levels\n\nDefaults that depend on the level; `-O3` is `-O2` for now. What is set explicitly "
-      "always wins over them, so\neach level can be put together by hand.\n\n"
-      "| option | `-O0` | `-O1` | `-O2` |\n|---|---|---|---|\n";
-  for (const OptionRow& row : engine::AllOptions()) {
-    if (row.by_level.empty()) continue;
-    std::string cells;
-    for (const char c : row.by_level) cells += c == '|' ? " | " : std::string(1, c);
-    out += fmt::format("| `{}` | {} |\n", Typed(row), cells);
-  }
 }
 
 void AppendPart(std::string_view title, std::span<const OptionRow> rows, std::string& out) {
@@ -94,12 +73,19 @@ void AppendPart(std::string_view title, std::span<const OptionRow> rows, std::st
       "|\n|---|---|---|---|---|---|\n",
       title);
   for (const OptionRow& row : rows) {
-    out += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", Typed(row), Values(row), Default(row),
+    out += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", TypedOption(row), Values(row), Default(row),
                        Escaped(row.environment), Commands(row), Escaped(row.help));
   }
 }
 
 }  // namespace
+
+std::string TypedOption(const OptionRow& row) {
+  if (!row.name.starts_with(engine::kCompilationKeyPrefix)) return fmt::format("--{}", row.name);
+  std::string key(row.name.substr(engine::kCompilationKeyPrefix.size()));
+  std::replace(key.begin(), key.end(), '-', '_');
+  return "-cc." + key;
+}
 
 std::string OptionsPage() {
   std::string out =
@@ -115,7 +101,10 @@ std::string OptionsPage() {
   AppendPart("Model and engine", engine::ModelOptionRows(), out);
   AppendPart("Compiler", engine::CompileOptionRows(), out);
   AppendPart("Keys of the compilation config", engine::CompilationKeyRows(), out);
-  AppendLevels(out);
+  out +=
+      "\n## Levels\n\nDefaults that depend on the level; what each means: docs/levels.md. What is set "
+      "explicitly always wins over\nthem, so each level can be put together by hand.\n\n" +
+      LevelsTable();
   AppendPart("Artifacts", engine::ArtifactOptionRows(), out);
   AppendPart("Tuning", engine::TunerOptionRows(), out);
   AppendPart("Sampling", engine::SamplingOptionRows(), out);

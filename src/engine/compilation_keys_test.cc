@@ -120,6 +120,27 @@ TEST(CompilationKeys, LevelDefaultsEndWithTheRowsOwn) {
   }
 }
 
+TEST(CompilationKeys, EachLevelHasItsPartAndTheLastCountsForThoseAbove) {
+  for (const base::OptionRow& row : engine::AllOptions()) {
+    if (row.by_level.empty()) continue;
+    std::vector<std::string> parts(1);
+    for (const char c : row.by_level) {
+      if (c == '|') {
+        parts.emplace_back();
+      } else {
+        parts.back() += c;
+      }
+    }
+    ASSERT_LE(parts.size(), 4u) << row.name;
+    for (std::size_t level = 0; level <= 3; ++level) {
+      Options options;
+      ASSERT_TRUE(options.Set("optimization-level", std::to_string(level)).ok());
+      ASSERT_TRUE(options.SetFromLevel().ok());
+      EXPECT_EQ(options.Text(row.name), parts[std::min(level, parts.size() - 1)]) << row.name << " " << level;
+    }
+  }
+}
+
 TEST(CompilationKeys, TheCacheSpaceOfTheEnvironmentIsInGibibytes) {
   ::setenv("VLLM_CPU_KVCACHE_SPACE", "4", 1);
   Options options;
