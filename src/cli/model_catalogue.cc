@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/status_macros.h"
+#include "models/known_shapes.h"
 
 namespace vivace::cli {
 namespace {
@@ -99,8 +100,12 @@ Result<std::string> ResolveModel(const std::string& model, const std::vector<std
     VIVACE_RETURN_IF_ERROR(FetchModel(model, folders.front()));
     return (std::filesystem::path(folders.front()) / (model + ".gguf")).string();
   }
+  std::string more;
+  if (model.find('/') != std::string::npos) more = "; models of a hub are not fetched";
+  if (models::KnownShapeConfig(model))
+    more += "; its shape is known: --load-format dummy runs it with random weights";
   return NotFound("there is no file '" + model + "', and no model of that name in the catalogue (" +
-                  NamesOf(catalogue) + ")");
+                  NamesOf(catalogue) + ")" + more);
 }
 
 Status ResolveModelOption(const std::vector<std::string>& folders, Options& options) {

@@ -35,6 +35,12 @@ TEST(ModelCatalogue, WhatIsNeitherAFileNorANameSaysSo) {
   EXPECT_EQ(result.status().code(), StatusCode::kNotFound);
   EXPECT_EQ(result.status().message(),
             "there is no file 'smolm', and no model of that name in the catalogue (smollm2-135m)");
+  EXPECT_TRUE(
+      ResolveModel("meta-llama/Meta-Llama-3-8B", {"/nowhere"})
+          .status()
+          .message()
+          .ends_with("; models of a hub are not fetched; its shape is known: --load-format dummy runs "
+                     "it with random weights"));
   EXPECT_EQ(ResolveModel("", {"/nowhere"}).status().code(), StatusCode::kInvalidArgument);
 }
 

@@ -22,6 +22,7 @@ Result<std::unique_ptr<Checkpoint>> OpenDummy(const Options& options, Contents c
   dummy.seed = options.IsSet("seed") ? static_cast<std::uint64_t>(options.Integer("seed")) : 0;
   const auto threads = static_cast<int>(options.Integer("threads"));
   dummy.threads = threads == 0 ? AvailableCores() : threads;
+  dummy.overrides = options.Text("hf-overrides");
   dummy.fill = contents == Contents::kAll;
   return models::MakeDummyCheckpoint(options.Text("model"), dummy);
 }
@@ -32,6 +33,12 @@ Result<std::unique_ptr<Checkpoint>> OpenModel(const Options& options, Contents c
   const std::string model = options.Text("model");
   const std::string format = options.Text("load-format");
   if (format == "dummy") return OpenDummy(options, contents);
+  if (!options.Text("hf-overrides").empty()) {
+    return Unsupported(
+        "--hf-overrides changes the shape of a model, which this build does for --load-format dummy only: "
+        "leave the "
+        "flag out, or edit the model's config.json");
+  }
   auto opened = Checkpoint::Open(model, contents);
   if (!opened.ok()) {
     const bool known = opened.status().code() == StatusCode::kNotFound && models::KnownShapeConfig(model);

@@ -9,9 +9,9 @@
 
 namespace vivace::engine {
 
-/// Reads model, load-format, dummy-type, seed and threads. With kHeaders no weights are read or made. Errors:
-/// those of Checkpoint::Open and MakeDummyCheckpoint; kInvalidArgument when the file is of another format
-/// than load-format says.
+/// Reads model, load-format, dummy-type, hf-overrides, seed and threads. With kHeaders no weights are read or
+/// made. Errors: those of Checkpoint::Open and MakeDummyCheckpoint; kInvalidArgument when the file is of
+/// another format than load-format says; kUnsupported for hf-overrides of weights that are not random.
 Result<std::unique_ptr<checkpoint::Checkpoint>> OpenModel(const Options& options,
                                                           checkpoint::Contents contents);
 

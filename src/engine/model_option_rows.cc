@@ -40,6 +40,13 @@ constexpr std::array kRows = {
               .choices = "auto" VIVACE_WEIGHT_DTYPES(VIVACE_X),
               .scope = kModelOption | kInspectOption,
               .help = "type of the random weights of --load-format dummy; auto is bf16"},
+    OptionRow{.name = "hf-overrides",
+              .type = OptionType::kString,
+              .default_text = "",
+              .unit = "JSON",
+              .scope = kModelOption | kInspectOption,
+              .help = "keys of config.json that --load-format dummy takes from here, as "
+                      "'{\"num_hidden_layers\": 1}'"},
     OptionRow{.name = "kv-cache-dtype",
               .type = OptionType::kChoice,
               .default_text = "auto",

@@ -16,6 +16,7 @@
 #include "base/checked_math.h"
 #include "base/status_macros.h"
 #include "checkpoint/model_folder.h"
+#include "models/config_overrides.h"
 #include "models/dummy_tokenizer.h"
 #include "models/known_shapes.h"
 #include "models/model_config.h"
@@ -145,12 +146,26 @@ Status CheckFits(const std::string& model, base::SafeSize bytes) {
       model, static_cast<double>(bytes.value().value_or(~0ull)) / kGiB, static_cast<double>(limit) / kGiB));
 }
 
+/// Types that cannot be read can have no random weights either; others in their place are the user's choice.
+Result<ModelConfig> ReadDummyConfig(const FolderTexts& texts) {
+  auto config = ReadConfigJson(texts.config);
+  if (config.ok() || config.status().message().find("quantization_config") == std::string::npos)
+    return config;
+  return Status(
+      config.status().code(),
+      config.status().message() +
+          R"( --hf-overrides '{"quantization_config": null}' makes random weights of --dummy-type.)");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<checkpoint::Checkpoint>> MakeDummyCheckpoint(const std::string& model,
                                                                     const DummyOptions& options) {
   VIVACE_ASSIGN_OR_RETURN(FolderTexts texts, ReadTexts(model));
-  VIVACE_ASSIGN_OR_RETURN(const ModelConfig config, ReadConfigJson(texts.config));
+  if (!options.overrides.empty()) {
+    VIVACE_ASSIGN_OR_RETURN(texts.config, OverrideConfig(texts.config, options.overrides));
+  }
+  VIVACE_ASSIGN_OR_RETURN(const ModelConfig config, ReadDummyConfig(texts));
   VIVACE_ASSIGN_OR_RETURN(const auto weights, RequiredWeights(config, config.tied.value_or(false)));
   std::vector<OwnedTensor> tensors;
   base::SafeSize bytes = 0;

@@ -120,11 +120,31 @@ TEST(DummyCheckpoint, KeepsTheTextsOfTheFolder) {
   EXPECT_EQ((*file)->texts().chat_template, "c");
 }
 
+TEST(DummyCheckpoint, TakesOverridesOfItsConfig) {
+  const auto file = MakeDummyCheckpoint("meta-llama/Meta-Llama-3-8B",
+                                        {.fill = false, .overrides = R"({"num_hidden_layers": 1})"});
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  EXPECT_EQ((*file)->FindTensor("model.layers.0.mlp.gate_proj.weight")->rows(), 14336);
+  EXPECT_EQ((*file)->FindTensor("model.layers.1.mlp.gate_proj.weight"), nullptr);
+  const auto config = ReadConfig(**file);
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config->layers, 1);
+}
+
+TEST(DummyCheckpoint, RefusesTypesThatItCannotRunUntilTheUserTakesOthers) {
+  const char* fp8 = "RedHatAI/Llama-3.2-1B-FP8";
+  const auto refused = MakeDummyCheckpoint(fp8, {.fill = false}).status();
+  EXPECT_EQ(refused.code(), StatusCode::kUnsupported);
+  EXPECT_THAT(refused.message(), HasSubstr(R"(--hf-overrides '{"quantization_config": null}')"));
+  EXPECT_TRUE(
+      MakeDummyCheckpoint(fp8, {.fill = false, .overrides = R"({"quantization_config": null})"}).ok());
+}
+
 TEST(DummyCheckpoint, SaysWhatItWanted) {
   TestFolder folder;
   EXPECT_THAT(MakeDummyCheckpoint(folder.path(), {}).status().message(), HasSubstr("has no config.json"));
   EXPECT_THAT(MakeDummyCheckpoint("llama-9", {}).status().message(),
-              HasSubstr("a model whose shape is known: gemma-3-1b, "));
+              HasSubstr("a model whose shape is known: gemma-3-12b, "));
   folder.Write("config.json",
                R"({"architectures":["LlamaForCausalLM"],"hidden_size":65536,)"
                R"("intermediate_size":262144,"num_hidden_layers":1000,"num_attention_heads":512,)"
