@@ -46,6 +46,21 @@ void PutElement(DType type, float value, std::byte* out) {
   }
 }
 
+/// Four uniform numbers a word: dummies of this type are the largest, and their values are most of a start.
+void FillBf16(Words& words, std::int64_t elements, float deviation, std::byte* out) {
+  const float step = deviation * (1.7320508f / 32768.0f);
+  for (std::int64_t i = 0; i < elements; i += 4) {
+    const std::uint64_t word = words.Next();
+    std::uint16_t values[4];
+    for (int k = 0; k < 4; ++k) {
+      const auto number = static_cast<float>(static_cast<std::int16_t>(word >> (16 * k)));
+      values[k] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(number * step) >> 16);
+    }
+    const auto count = static_cast<std::size_t>(std::min<std::int64_t>(4, elements - i));
+    std::memcpy(out + 2 * i, values, count * sizeof(values[0]));
+  }
+}
+
 /// A scale is never rounded to zero or infinity.
 std::uint16_t ScaleBits(float scale) {
   return std::clamp<std::uint16_t>(F32ToF16(scale), 1, 0x7bff);
@@ -92,6 +107,7 @@ void RandomRow(DType type, std::uint64_t seed, std::uint64_t row, std::int64_t e
   const DTypeRow& facts = Row(type);
   VIVACE_CHECK(elements % facts.block_elements == 0);
   Words words(seed, row);
+  if (type == DType::kBF16) return FillBf16(words, elements, deviation, out);
   if (facts.block_elements == 1) {
     for (std::int64_t i = 0; i < elements; ++i) {
       PutElement(type, Normal(words.Next()) * deviation, out + i * facts.block_bytes);
