@@ -11,6 +11,7 @@
 
 #include "engine/chat_renderer.h"
 #include "engine/text_source.h"
+#include "tokenizer/image_bytes.h"
 #include "tokenizer/tokenizer.h"
 #include "vivace/request.h"
 #include "vivace/status.h"
@@ -28,17 +29,17 @@ class ModelText {
                                                    std::span<const std::byte> image = {});
 
   /// Of the form that Image() writes. A reader of another version refuses it.
-  static constexpr int kImageVersion = 1;
-  /// All of this as bytes that do not depend on where they lie; empty when there can be none.
+  static constexpr int kImageVersion = 1000 + static_cast<int>(tokenizer::kTokenizerImageVersion);
+  /// All of this as bytes that do not depend on where they lie. The same text gives the same bytes.
   std::string Image() const;
   /// True when this was made from an image.
   bool from_image() const { return from_image_; }
   /// Why the image given to Create was not used; empty when it was, or when none was given.
   const std::string& image_error() const { return image_error_; }
 
-  const tokenizer::Tokenizer& tokenizer() const { return tokenizer_; }
+  const tokenizer::Tokenizer& tokenizer() const { return source_.tokenizer; }
   /// Tokens that end an answer.
-  std::span<const std::int32_t> end_tokens() const { return end_tokens_; }
+  std::span<const std::int32_t> end_tokens() const { return source_.end_tokens; }
 
   // As in vivace::Engine.
   Result<std::vector<std::int32_t>> Tokenize(std::string_view text, bool add_bos, bool parse_special) const;
@@ -47,8 +48,7 @@ class ModelText {
 
  private:
   ChatRenderer chat_;
-  tokenizer::Tokenizer tokenizer_;
-  std::vector<std::int32_t> end_tokens_;
+  TextSource source_;
   bool from_image_ = false;
   std::string image_error_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/status_macros.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/byte_fallback.h"
 #include "tokenizer/characters.h"
@@ -15,19 +16,30 @@ constexpr ByteTokens kNoBytes{};  // the encoder below merges, it does not look 
 
 class CharacterBpe : public TokenModel {
  public:
-  CharacterBpe(const TokenTable& tokens, const MergeTable& merges, CharacterBpeOptions options,
-               bool cuts_at_metaspace)
-      : tokens_(tokens),
-        merges_(merges),
-        options_(std::move(options)),
-        byte_tokens_(FindByteFallbackTokens(tokens)),
-        cuts_at_metaspace_(cuts_at_metaspace) {
-    plain_ = options_.continuing_subword_prefix.empty() && options_.end_of_word_suffix.empty();
-    for (std::size_t c = 0; c < ascii_.size(); ++c) {
-      const char text = static_cast<char>(c);
-      ascii_[c] = tokens_.Find({&text, 1}).value_or(-1);
+  struct Parts {
+    CharacterBpeOptions options;
+    std::array<std::int32_t, 256> byte_tokens;
+    std::array<std::int32_t, 128> ascii;  // the token of each character, or -1
+    bool cuts_at_metaspace = false;
+
+    template <class Image, class Self>
+    static void Fields(Image& image, Self& self) {
+      image.Field(self.options.unk_id);
+      image.Field(self.options.fuse_unk);
+      image.Field(self.options.byte_fallback);
+      image.Field(self.options.ignore_merges);
+      image.Field(self.options.continuing_subword_prefix);
+      image.Field(self.options.end_of_word_suffix);
+      image.Field(self.options.control_ids);
+      image.Field(self.byte_tokens);
+      image.Field(self.ascii);
+      image.Field(self.cuts_at_metaspace);
     }
-    std::sort(options_.control_ids.begin(), options_.control_ids.end());
+  };
+
+  CharacterBpe(const TokenTable& tokens, const MergeTable& merges, Parts parts)
+      : tokens_(tokens), merges_(merges), parts_(std::move(parts)), options_(parts_.options) {
+    plain_ = options_.continuing_subword_prefix.empty() && options_.end_of_word_suffix.empty();
   }
 
   Status Encode(std::string_view word, std::vector<std::int32_t>& out) const override {
@@ -44,7 +56,8 @@ class CharacterBpe : public TokenModel {
     return Status::Ok();
   }
 
-  bool CutsAtMetaspace() const override { return cuts_at_metaspace_; }
+  bool CutsAtMetaspace() const override { return parts_.cuts_at_metaspace; }
+  void SaveImage(ImageWriter& image) const override { Parts::Fields(image, parts_); }
 
  private:
   bool IsControl(std::int32_t id) const {
@@ -85,15 +98,15 @@ class CharacterBpe : public TokenModel {
   }
 
   std::int32_t Find(std::string_view character) const {
-    if (character.size() == 1 && static_cast<unsigned char>(character[0]) < ascii_.size()) {
-      return ascii_[static_cast<unsigned char>(character[0])];
+    if (character.size() == 1 && static_cast<unsigned char>(character[0]) < parts_.ascii.size()) {
+      return parts_.ascii[static_cast<unsigned char>(character[0])];
     }
     return tokens_.Find(character).value_or(-1);
   }
 
   /// False, and nothing appended, unless every byte has a token.
   bool AppendBytes(std::string_view text, std::vector<std::int32_t>& out) const {
-    const auto id_of = [this](char c) { return byte_tokens_[static_cast<unsigned char>(c)]; };
+    const auto id_of = [this](char c) { return parts_.byte_tokens[static_cast<unsigned char>(c)]; };
     if (!std::all_of(text.begin(), text.end(), [&](char c) { return id_of(c) >= 0; })) return false;
     for (const char c : text) out.push_back(id_of(c));
     return true;
@@ -101,11 +114,9 @@ class CharacterBpe : public TokenModel {
 
   const TokenTable& tokens_;
   const MergeTable& merges_;
-  CharacterBpeOptions options_;
-  std::array<std::int32_t, 256> byte_tokens_;
-  std::array<std::int32_t, 128> ascii_;
-  bool plain_;  // no prefix and no suffix
-  bool cuts_at_metaspace_;
+  Parts parts_;
+  const CharacterBpeOptions& options_;  // of parts_
+  bool plain_;                          // no prefix and no suffix
 };
 
 /// True when no token but the control ones has a metaspace behind another character: then no merge makes one.
@@ -143,9 +154,27 @@ Status CheckIds(const TokenTable& tokens, const CharacterBpeOptions& options) {
 Result<std::unique_ptr<TokenModel>> MakeCharacterBpe(const TokenTable& tokens, const MergeTable& merges,
                                                      CharacterBpeOptions options) {
   if (Status status = CheckIds(tokens, options); !status.ok()) return status;
-  const bool cuts = NoneCrossesMetaspace(tokens, options);
-  return std::unique_ptr<TokenModel>(
-      std::make_unique<CharacterBpe>(tokens, merges, std::move(options), cuts));
+  CharacterBpe::Parts parts;
+  parts.cuts_at_metaspace = NoneCrossesMetaspace(tokens, options);
+  parts.options = std::move(options);
+  std::sort(parts.options.control_ids.begin(), parts.options.control_ids.end());
+  parts.byte_tokens = FindByteFallbackTokens(tokens);
+  for (std::size_t c = 0; c < parts.ascii.size(); ++c) {
+    const char text = static_cast<char>(c);
+    parts.ascii[c] = tokens.Find({&text, 1}).value_or(-1);
+  }
+  return std::unique_ptr<TokenModel>(std::make_unique<CharacterBpe>(tokens, merges, std::move(parts)));
+}
+
+Result<std::unique_ptr<TokenModel>> LoadCharacterBpe(ImageReader& image, const TokenTable& tokens,
+                                                     const MergeTable& merges) {
+  CharacterBpe::Parts parts;
+  CharacterBpe::Parts::Fields(image, parts);
+  VIVACE_RETURN_IF_ERROR(image.status());
+  VIVACE_RETURN_IF_ERROR(CheckImageIds(parts.byte_tokens, -1, tokens.size()));
+  VIVACE_RETURN_IF_ERROR(CheckImageIds(parts.ascii, -1, tokens.size()));
+  VIVACE_RETURN_IF_ERROR(CheckIds(tokens, parts.options));
+  return std::unique_ptr<TokenModel>(std::make_unique<CharacterBpe>(tokens, merges, std::move(parts)));
 }
 
 }  // namespace vivace::tokenizer

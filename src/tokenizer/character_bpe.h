@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tokenizer/image_bytes.h"
 #include "tokenizer/merge_table.h"
 #include "tokenizer/token_model.h"
 #include "tokenizer/token_table.h"
@@ -27,5 +28,9 @@ struct CharacterBpeOptions {
 /// Errors: kDataLoss for an id outside the vocabulary.
 Result<std::unique_ptr<TokenModel>> MakeCharacterBpe(const TokenTable& tokens, const MergeTable& merges,
                                                      CharacterBpeOptions options);
+
+/// What SaveImage wrote, on the same tables. Errors: kDataLoss.
+Result<std::unique_ptr<TokenModel>> LoadCharacterBpe(ImageReader& image, const TokenTable& tokens,
+                                                     const MergeTable& merges);
 
 }  // namespace vivace::tokenizer

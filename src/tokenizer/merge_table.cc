@@ -36,14 +36,29 @@ std::optional<std::int32_t> FindJoin(const TokenTable& tokens, std::string_view 
 
 }  // namespace
 
-bool MergeTable::Insert(std::uint64_t key, std::uint32_t rank) {
+bool MergeTable::Insert(std::span<std::uint64_t> slots, std::uint64_t key, std::uint32_t rank) const {
   std::size_t at = Slot(key);
-  for (std::size_t probes = 0; slots_[at] != kEmpty; at = (at + 1) & (slots_.size() - 1)) {
-    if (slots_[at] >> kRankBits == key) return true;  // listed twice: the first one counts
+  for (std::size_t probes = 0; slots[at] != kEmpty; at = (at + 1) & (slots.size() - 1)) {
+    if (slots[at] >> kRankBits == key) return true;  // listed twice: the first one counts
     if (++probes > kMaxProbes) return false;
   }
-  slots_[at] = key << kRankBits | rank;
+  slots[at] = key << kRankBits | rank;
   return true;
+}
+
+Status MergeTable::CheckImage(std::size_t tokens) {
+  const std::size_t capacity = slots_.size();
+  if (capacity < 2 || !std::has_single_bit(capacity))
+    return DataLoss("a merge table's slots are no power of two");
+  if (std::find(slots_.begin(), slots_.end(), kEmpty) == slots_.end())  // where the search for a pair ends
+    return DataLoss("a merge table has no empty slot");
+  if (joined_.size() > kMaxMerges) return DataLoss("a merge table has too many merges");
+  for (const std::int32_t id : joined_) {
+    if (static_cast<std::size_t>(static_cast<std::uint32_t>(id)) >= tokens)
+      return DataLoss("a merge makes a token that is not in the vocabulary");
+  }
+  shift_ = 64 - std::countr_zero(capacity);
+  return Status::Ok();
 }
 
 Result<std::vector<MergeWords>> SplitMerges(std::span<const std::string_view> merges) {
@@ -69,9 +84,9 @@ Result<MergeTable> MergeTable::Create(std::span<const MergeWords> merges, const 
   }
   MergeTable table;
   const std::size_t capacity = std::bit_ceil(std::max<std::size_t>(16, merges.size() * 2));
-  table.slots_.assign(capacity, kEmpty);
+  std::vector<std::uint64_t> slots(capacity, kEmpty);
+  std::vector<std::int32_t> joins(merges.size());
   table.shift_ = 64 - std::countr_zero(capacity);
-  table.joined_.resize(merges.size());
   std::vector<bool> is_control(tokens.size());
   for (const std::int32_t id : control_ids) is_control[static_cast<std::size_t>(id)] = true;
   constexpr std::size_t kBatch = TokenTable::kBatch / 2;
@@ -88,7 +103,7 @@ Result<MergeTable> MergeTable::Create(std::span<const MergeWords> merges, const 
     tokens.FindBatch({texts, 2 * batch.size()}, ids);
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (ids[2 * i] >= 0 && ids[2 * i + 1] >= 0)
-        __builtin_prefetch(&table.slots_[table.Slot(Key(ids[2 * i], ids[2 * i + 1]))], 1);
+        __builtin_prefetch(&slots[table.Slot(Key(ids[2 * i], ids[2 * i + 1]))], 1);
     }
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const std::size_t rank = begin + i;
@@ -100,14 +115,16 @@ Result<MergeTable> MergeTable::Create(std::span<const MergeWords> merges, const 
       if (tail.starts_with(continuing_prefix)) tail.remove_prefix(continuing_prefix.size());
       const auto joined = FindJoin(tokens, merge.left, tail, guess, buffer);
       if (!joined) return BadMerge(rank, merge, "makes a token that is not in the vocabulary");
-      table.joined_[rank] = *joined;
+      joins[rank] = *joined;
       guess = *joined + 1;
       if (is_control[static_cast<std::size_t>(*joined)]) continue;
-      if (!table.Insert(Key(ids[2 * i], ids[2 * i + 1]), static_cast<std::uint32_t>(rank))) {
+      if (!table.Insert(slots, Key(ids[2 * i], ids[2 * i + 1]), static_cast<std::uint32_t>(rank))) {
         return BadMerge(rank, merge, "collides with too many others");
       }
     }
   }
+  table.slots_ = FlatTable<std::uint64_t>(std::move(slots));
+  table.joined_ = FlatTable<std::int32_t>(std::move(joins));
   return table;
 }
 

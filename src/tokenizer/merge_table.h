@@ -1,5 +1,6 @@
-// The merges of a byte-level BPE: a pair of token ids to its rank and to the id of the joined token. Flat
-// table, made once per load. Thread safety: Find may be called from any thread. Ownership: owns its table.
+// The merges of a BPE: a pair of token ids to its rank and to the id of the joined token. Flat table, made
+// once per load or used in place from an image. Thread safety: reading from any thread. Ownership: owns its
+// table, or views the image.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/flat_table.h"
 #include "tokenizer/token_table.h"
 #include "vivace/status.h"
 
@@ -36,12 +38,23 @@ class MergeTable {
     const std::uint64_t key = Key(left, right);
     for (std::size_t at = Slot(key);; at = (at + 1) & (slots_.size() - 1)) {
       const std::uint64_t slot = slots_[at];
-      if (slot >> kRankBits == key) return static_cast<std::uint32_t>(slot) & kRankMask;
+      if (slot >> kRankBits == key) {
+        const std::uint32_t rank = static_cast<std::uint32_t>(slot) & kRankMask;
+        return rank < joined_.size() ? rank : kNone;  // an image is not trusted
+      }
       if (slot == kEmpty) return kNone;
     }
   }
   /// The token that the merge of this rank makes.
   std::int32_t Joined(std::uint32_t rank) const { return joined_[rank]; }
+
+  /// What an image has of a table; a reader calls CheckImage afterwards. Errors: kDataLoss.
+  template <class Image, class Self>
+  static void Fields(Image& image, Self& self) {
+    image.Field(self.slots_);
+    image.Field(self.joined_);
+  }
+  Status CheckImage(std::size_t tokens);
 
  private:
   // A slot is left (21 bits), right (21 bits), rank (22 bits): the whole entry in one word.
@@ -54,10 +67,10 @@ class MergeTable {
   }
   std::size_t Slot(std::uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
   /// False when the table is hopelessly clustered.
-  bool Insert(std::uint64_t key, std::uint32_t rank);
+  bool Insert(std::span<std::uint64_t> slots, std::uint64_t key, std::uint32_t rank) const;
 
-  std::vector<std::uint64_t> slots_;  // a power of two, at most half full
-  std::vector<std::int32_t> joined_;  // [merges]
+  FlatTable<std::uint64_t> slots_;  // a power of two, at most half full
+  FlatTable<std::int32_t> joined_;  // [merges]
   int shift_ = 0;
 };
 

@@ -131,45 +131,56 @@ Result<PieceTrie> PieceTrie::Create(std::vector<Piece> pieces) {
     if (!pieces[i].text.empty()) sorted.push_back({0, i, pieces[i].id});
   }
   const auto other = std::make_unique_for_overwrite<SortedPiece[]>(sorted.size());
-  PieceTrie trie;
+  std::vector<Node> nodes;
+  std::vector<std::uint8_t> labels;
   std::vector<Open> level, next;
-  trie.nodes_.reserve(sorted.size() * 3 + 1);
-  trie.labels_.reserve(sorted.size() * 3 + 1 + kBlock);
-  trie.nodes_.push_back({0, 0, kNone});
-  trie.labels_.push_back(0);
+  nodes.reserve(sorted.size() * 3 + 1);
+  labels.reserve(sorted.size() * 3 + 1 + kBlock);
+  nodes.push_back({0, 0, kNone});
+  labels.push_back(0);
   level.push_back({0, static_cast<std::uint32_t>(sorted.size())});
   // Nodes of one level lie one after the other, and so do their children: node i of the level is level[i].
   std::uint32_t first_of_level = 0;
   for (std::size_t depth = 0; !level.empty(); ++depth) {
     if (depth % kKeyBytes == 0) SortByNextKey(level, depth, pieces, sorted, other.get());
     next.clear();
-    const auto first_of_next = static_cast<std::uint32_t>(trie.nodes_.size());
+    const auto first_of_next = static_cast<std::uint32_t>(nodes.size());
     for (std::size_t i = 0; i < level.size(); ++i) {
       auto [at, end] = level[i];
       Node node = {0, 0, kNone};
       for (; at < end && EndsAt(sorted[at], depth); ++at) node.id = sorted[at].id;
-      node.first = static_cast<std::uint32_t>(trie.nodes_.size());
+      node.first = static_cast<std::uint32_t>(nodes.size());
       while (at < end) {
         const std::uint8_t label = LabelAt(sorted[at], depth);
         const std::uint32_t begin = at;
         while (at < end && LabelAt(sorted[at], depth) == label) ++at;
-        trie.nodes_.push_back({0, 0, kNone});
-        trie.labels_.push_back(label);
+        nodes.push_back({0, 0, kNone});
+        labels.push_back(label);
         next.push_back({begin, at});
       }
-      node.labels = static_cast<std::uint32_t>(trie.nodes_.size()) - node.first;
-      trie.nodes_[first_of_level + i] = node;
+      node.labels = static_cast<std::uint32_t>(nodes.size()) - node.first;
+      nodes[first_of_level + i] = node;
     }
     first_of_level = first_of_next;
     level.swap(next);
   }
-  trie.labels_.resize(trie.labels_.size() + kBlock);
+  labels.resize(labels.size() + kBlock);
+  PieceTrie trie;
+  trie.nodes_ = FlatTable<Node>(std::move(nodes));
+  trie.labels_ = FlatTable<std::uint8_t>(std::move(labels));
   return trie;
+}
+
+Status PieceTrie::CheckImage() const {
+  if (nodes_.size() > 0 && labels_.size() == nodes_.size() + kBlock) return Status::Ok();
+  return DataLoss("a trie has " + std::to_string(nodes_.size()) + " nodes and " +
+                  std::to_string(labels_.size()) + " labels");
 }
 
 bool PieceTrie::StepAmong(std::uint32_t& node, unsigned char byte) const {
   const Node& from = nodes_[node];
-  if (from.labels == 0) return false;
+  if (from.labels == 0 || from.first >= nodes_.size() || from.labels > nodes_.size() - from.first)
+    return false;
   const std::uint8_t* labels = labels_.data() + from.first;
   const std::uint8_t lowest = labels[0];
   if (byte < lowest || byte > labels[from.labels - 1]) return false;

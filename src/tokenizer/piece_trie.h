@@ -1,6 +1,7 @@
 // The pieces of a vocabulary as a trie in flat arrays: which pieces does a text begin with. Made once per
-// load from sorted pieces, level by level, without recursion. Thread safety: walks may run in any thread.
-// Ownership: owns its arrays.
+// load from sorted pieces, level by level, without recursion, or used in place from an image, which is not
+// trusted: every step checks where it goes. Thread safety: walks may run in any thread. Ownership: owns its
+// arrays, or views the image.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/flat_table.h"
 #include "vivace/status.h"
 
 namespace vivace::tokenizer {
@@ -31,14 +33,22 @@ class PieceTrie {
   bool Step(std::uint32_t& node, unsigned char byte) const {
     const Node& from = nodes_[node];
     if (from.labels == 1) {
-      if (labels_[from.first] != byte) return false;
+      if (from.first >= nodes_.size() || labels_[from.first] != byte) return false;
       node = from.first;
       return true;
     }
     return StepAmong(node, byte);
   }
-  /// The piece that ends here, or kNone.
+  /// The piece that ends here, or kNone. Of an image: any number.
   std::int32_t id(std::uint32_t node) const { return nodes_[node].id; }
+
+  /// What an image has of a trie; a reader calls CheckImage afterwards.
+  template <class Image, class Self>
+  static void Fields(Image& image, Self& self) {
+    image.Field(self.nodes_);
+    image.Field(self.labels_);
+  }
+  Status CheckImage() const;
 
  private:
   struct Node {
@@ -48,8 +58,8 @@ class PieceTrie {
   };
   bool StepAmong(std::uint32_t& node, unsigned char byte) const;
 
-  std::vector<Node> nodes_;
-  std::vector<std::uint8_t> labels_;  // [nodes], of the arc that leads to the node; padded for 16-byte loads
+  FlatTable<Node> nodes_;
+  FlatTable<std::uint8_t> labels_;  // [nodes], of the arc that leads to the node; padded for 16-byte loads
 };
 
 }  // namespace vivace::tokenizer

@@ -30,10 +30,6 @@ Result<ByteTokens> FindByteTokens(const TokenTable& tokens) {
   return byte_tokens;
 }
 
-bool HasMerges(ModelKind kind) {
-  return kind == ModelKind::kByteLevelBpe || kind == ModelKind::kCharacterBpe;
-}
-
 /// Ids of control tokens that the model's vocabulary has too, sorted.
 std::vector<std::int32_t> ControlIds(const TokenizerSpec& spec) {
   std::vector<std::int32_t> ids;
@@ -93,17 +89,21 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(TokenizerSpec spec) {
                             MergeTable::Create(spec.model.merges, tables.tokens, tables.control_ids,
                                                spec.model.continuing_prefix));
   }
-  VIVACE_ASSIGN_OR_RETURN(Normalizer normalizer, Normalizer::Create(std::move(spec.normalizer)));
-  VIVACE_ASSIGN_OR_RETURN(Decoder decoder, Decoder::Create(std::move(spec.decoder)));
+  Steps steps = {std::move(spec.normalizer), std::move(spec.pre_tokenizer), std::move(spec.decoder)};
+  VIVACE_ASSIGN_OR_RETURN(Normalizer normalizer, Normalizer::Create(steps.normalizer));
+  VIVACE_ASSIGN_OR_RETURN(Decoder decoder, Decoder::Create(steps.decoder));
   VIVACE_ASSIGN_OR_RETURN(PreTokenizer placeholder, PreTokenizer::Create({}));
   Parts parts{std::move(tables), std::move(normalizer), std::move(placeholder), std::move(decoder)};
   std::unique_ptr<Pipeline> result(new Pipeline(std::move(parts)));
+  result->kind_ = spec.model.kind;
   VIVACE_RETURN_IF_ERROR(result->MakeModel(spec));
   if (result->model_ && result->model_->CutsAtMetaspace()) {
-    spec.pre_tokenizer.emplace_back(PreTokenizerStep{.kind = PreTokenizerKind::kMetaspaceRuns});
+    steps.pre_tokenizer.emplace_back(PreTokenizerStep{.kind = PreTokenizerKind::kMetaspaceRuns});
   }
-  VIVACE_ASSIGN_OR_RETURN(result->pre_tokenizer_, PreTokenizer::Create(spec.pre_tokenizer));
-  VIVACE_RETURN_IF_ERROR(result->AddTokens(spec));
+  VIVACE_ASSIGN_OR_RETURN(result->pre_tokenizer_, PreTokenizer::Create(steps.pre_tokenizer));
+  result->steps_ = std::move(steps);
+  VIVACE_RETURN_IF_ERROR(result->AddTexts(spec.added));
+  VIVACE_RETURN_IF_ERROR(result->AddTokens(spec.added));
   result->prefix_ = std::move(spec.prefix);
   result->suffix_ = std::move(spec.suffix);
   result->end_ids_ = std::move(spec.end_ids);
@@ -111,7 +111,6 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(TokenizerSpec spec) {
   result->eos_id_ = spec.eos_id;
   result->unknown_id_ = spec.unknown_id;
   result->pad_id_ = spec.pad_id;
-  result->texts_ = std::move(spec.texts);
   VIVACE_RETURN_IF_ERROR(result->CheckIds());
   return result;
 }
@@ -138,9 +137,9 @@ Status Pipeline::MakeModel(const TokenizerSpec& spec) {
       return Status::Ok();
     }
     case ModelKind::kUnigram: {
-      VIVACE_ASSIGN_OR_RETURN(
-          model_, MakeUnigram({tables_.tokens.texts(), model.scores, model.unknown_id, model.byte_fallback,
-                               model.fuse_unknown, model.control_ids}));
+      VIVACE_ASSIGN_OR_RETURN(model_,
+                              MakeUnigram({model.tokens, model.scores, model.unknown_id, model.byte_fallback,
+                                           model.fuse_unknown, model.control_ids}));
       return Status::Ok();
     }
     case ModelKind::kWordPiece: {
@@ -158,20 +157,38 @@ Status Pipeline::MakeModel(const TokenizerSpec& spec) {
   return Internal("unknown kind of tokenizer model");
 }
 
-Status Pipeline::AddTokens(TokenizerSpec& spec) {
-  std::vector<SpecialToken> raw, mixed, normalized;
-  for (const AddedToken& token : spec.added) {
-    const auto id = static_cast<std::size_t>(token.id);
-    if (id >= tables_.tokens.size() || tables_.tokens.text(token.id).data() == nullptr) {
-      tables_.tokens.AddText(token.id, token.text);
-    } else if (tables_.tokens.text(token.id) != token.text) {
-      return DataLoss("added tokens \"" + std::string(tables_.tokens.text(token.id)) + "\" and \"" +
-                      std::string(token.text) + "\" have the same id " + std::to_string(token.id));
+Status Pipeline::AddTexts(const std::vector<AddedToken>& added) {
+  std::vector<TokenTable::NewText> texts;
+  const auto same_id = [](std::string_view first, std::string_view second, std::int32_t id) {
+    return DataLoss("added tokens \"" + std::string(first) + "\" and \"" + std::string(second) +
+                    "\" have the same id " + std::to_string(id));
+  };
+  for (const AddedToken& token : added) {
+    const std::string_view known = tables_.tokens.text(token.id);
+    if (known.data() == nullptr) {
+      texts.push_back({token.id, token.text});
+    } else if (known != token.text) {
+      return same_id(known, token.text, token.id);
     }
-    added_.emplace_back(token.text, token.id);
+  }
+  std::stable_sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  for (std::size_t i = 1; i < texts.size(); ++i) {
+    if (texts[i].id == texts[i - 1].id && texts[i].text != texts[i - 1].text)
+      return same_id(texts[i - 1].text, texts[i].text, texts[i].id);
+  }
+  return tables_.tokens.AddTexts(texts);
+}
+
+Status Pipeline::AddTokens(const std::vector<AddedToken>& added) {
+  std::vector<SpecialToken> raw, mixed, normalized;
+  is_control_.assign(tables_.tokens.size(), false);
+  for (const AddedToken& token : added) {
+    const std::string_view own = tables_.tokens.text(token.id);  // the same text, kept
+    added_.emplace_back(own, token.id);
+    if (token.special) is_control_[static_cast<std::size_t>(token.id)] = true;
     const bool after = token.normalized && !normalizer_.empty();
-    if (!after) raw.push_back(AsSpecial(token, token.text));
-    if (!after || token.special) mixed.push_back(AsSpecial(token, token.text));
+    if (!after) raw.push_back(AsSpecial(token, own));
+    if (!after || token.special) mixed.push_back(AsSpecial(token, own));
     if (!after) continue;
     std::string text;
     VIVACE_RETURN_IF_ERROR(normalizer_.Apply(token.text, text));
@@ -180,13 +197,9 @@ Status Pipeline::AddTokens(TokenizerSpec& spec) {
                          std::to_string(text.size()) + " bytes when normalised; at most " +
                          std::to_string(SpecialTokens::kLongest) + " are supported");
     }
-    if (!text.empty()) normalized.push_back(AsSpecial(token, spec.texts.Keep(text)));
+    if (!text.empty()) normalized.push_back(AsSpecial(token, texts_.Keep(text)));
   }
   std::sort(added_.begin(), added_.end());
-  is_control_.assign(tables_.tokens.size(), false);
-  for (const AddedToken& token : spec.added) {
-    if (token.special) is_control_[static_cast<std::size_t>(token.id)] = true;
-  }
   raw_tokens_ = SpecialTokens(std::move(raw));
   raw_mixed_tokens_ = SpecialTokens(std::move(mixed));
   normalized_tokens_ = SpecialTokens(std::move(normalized));

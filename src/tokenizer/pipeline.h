@@ -1,17 +1,20 @@
 // The road of a text: added tokens, normaliser, pre-tokenizer, model; and back through the decoder.
-// Thread safety: immutable after Create; what a call needs lives in the call. Ownership: owns its tables;
-// token texts as TokenizerSpec says.
+// Thread safety: immutable after Create; what a call needs lives in the call. Ownership: owns its tables, or
+// views the image that it was made from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "tokenizer/bpe.h"
 #include "tokenizer/decoder.h"
+#include "tokenizer/image_bytes.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/special_tokens.h"
@@ -25,6 +28,10 @@ class Pipeline {
  public:
   /// Errors: kDataLoss or kUnsupported, naming the token, merge or step.
   static Result<std::unique_ptr<Pipeline>> Create(TokenizerSpec spec);
+
+  /// See Tokenizer.
+  std::string SaveImage() const;
+  static Result<std::unique_ptr<Pipeline>> FromImage(std::span<const std::byte> bytes);
 
   /// Ids of the text, any bytes. Control tokens count inside `trusted` (ranges in order, not touching).
   Result<std::vector<std::int32_t>> Encode(std::string_view text, std::span<const ByteRange> trusted) const;
@@ -52,13 +59,27 @@ class Pipeline {
     PreTokenizer pre_tokenizer;
     Decoder decoder;
   };
+  /// What the steps were made from, for SaveImage.
+  struct Steps {
+    std::vector<NormalizerStep> normalizer;
+    std::vector<PreTokenizerPart> pre_tokenizer;
+    std::vector<DecoderStep> decoder;
+  };
   explicit Pipeline(Parts parts);
 
-  Status AddTokens(TokenizerSpec& spec);
+  Status AddTexts(const std::vector<AddedToken>& added);
+  Status AddTokens(const std::vector<AddedToken>& added);
   Status CheckIds() const;
   /// Puts the model into a pipeline whose tables are in their final place.
   Status MakeModel(const TokenizerSpec& spec);
+  /// The same from an image.
+  Status LoadModel(ImageReader& image);
+  Status LoadAdded(ImageReader& image);
+  template <class Image, class Self>
+  static void IdFields(Image& image, Self& self);
 
+  ModelKind kind_ = ModelKind::kByteLevelBpe;
+  Steps steps_;
   BpeTables tables_;                   // tokens: of the model, and the texts of added tokens
   std::unique_ptr<TokenModel> model_;  // none: byte-level BPE by tables_
   Normalizer normalizer_;
@@ -71,7 +92,7 @@ class Pipeline {
   std::vector<bool> is_control_;                                  // [size]
   std::vector<std::int32_t> prefix_, suffix_, end_ids_;
   std::optional<std::int32_t> bos_id_, eos_id_, unknown_id_, pad_id_;
-  TextArena texts_;
+  TextArena texts_;  // normalised texts of added tokens
 };
 
 }  // namespace vivace::tokenizer

@@ -49,22 +49,42 @@ struct Join {
 class SentencePieceBpe : public TokenModel {
  public:
   struct Parts {
-    const TokenTable* tokens;
-    std::vector<float> scores;    // [size]
-    std::vector<bool> matchable;  // [size]: normal, user-defined and unused pieces
-    std::vector<bool> unused;     // [size]: join, and come apart at the end
+    FlatTable<float> scores;        // [size]
+    FlatTable<std::uint8_t> flags;  // [size] of the bits below
     PieceTrie user_defined;
     std::array<std::int32_t, 256> byte_tokens;
+    std::array<std::int32_t, 128> ascii;  // the matchable token of each character, or -1
     std::int32_t unk_id = kNoToken;
     std::size_t longest = 0;  // bytes of the longest matchable piece
     bool has_unused = false, byte_fallback = false, cuts_at_metaspace = false;
-  };
-  explicit SentencePieceBpe(Parts parts) : parts_(std::move(parts)) {
-    for (std::size_t c = 0; c < ascii_.size(); ++c) {
-      const char text = static_cast<char>(c);
-      ascii_[c] = FindMatchable({&text, 1});
+
+    template <class Image, class Self>
+    static void Fields(Image& image, Self& self) {
+      image.Field(self.scores);
+      image.Field(self.flags);
+      PieceTrie::Fields(image, self.user_defined);
+      image.Field(self.byte_tokens);
+      image.Field(self.ascii);
+      image.Field(self.unk_id);
+      image.Field(self.longest);
+      image.Field(self.has_unused);
+      image.Field(self.byte_fallback);
+      image.Field(self.cuts_at_metaspace);
     }
-  }
+    std::int32_t FindMatchable(const TokenTable& tokens, std::string_view text) const {
+      if (text.size() > longest) return kNoToken;
+      const auto id = tokens.Find(text);
+      return id && Has(*id, kMatchable) ? *id : kNoToken;
+    }
+    bool Has(std::int32_t id, std::uint8_t flag) const {
+      const auto index = static_cast<std::size_t>(static_cast<std::uint32_t>(id));
+      return index < flags.size() && (flags[index] & flag) != 0;
+    }
+  };
+  static constexpr std::uint8_t kMatchable = 1;  // normal, user-defined and unused pieces
+  static constexpr std::uint8_t kUnused = 2;     // join, and come apart at the end
+
+  SentencePieceBpe(const TokenTable& tokens, Parts parts) : tokens_(tokens), parts_(std::move(parts)) {}
 
   Status Encode(std::string_view word, std::vector<std::int32_t>& out) const override {
     if (word.size() >= kNoSymbol) return ResourceExhausted("a word of 4 GiB; send a shorter text");
@@ -82,6 +102,7 @@ class SentencePieceBpe : public TokenModel {
   }
 
   bool CutsAtMetaspace() const override { return parts_.cuts_at_metaspace; }
+  void SaveImage(ImageWriter& image) const override { Parts::Fields(image, parts_); }
 
  private:
   /// A join that came out as an unused piece: the bytes of its left part and the tokens of both.
@@ -91,11 +112,7 @@ class SentencePieceBpe : public TokenModel {
   };
   using UnusedPairs = std::unordered_map<std::string_view, Pair>;
 
-  std::int32_t FindMatchable(std::string_view text) const {
-    if (text.size() > parts_.longest) return kNoToken;
-    const auto id = parts_.tokens->Find(text);
-    return id && parts_.matchable[static_cast<std::size_t>(*id)] ? *id : kNoToken;
-  }
+  std::int32_t FindMatchable(std::string_view text) const { return parts_.FindMatchable(tokens_, text); }
 
   template <class Emit>
   void CutSymbols(std::string_view word, const Emit& emit) const {
@@ -105,7 +122,7 @@ class SentencePieceBpe : public TokenModel {
       const bool frozen = length > 0;
       if (!frozen) {
         length = CharacterBytes(word[at]);
-        id = length == 1 ? ascii_[static_cast<unsigned char>(word[at])]
+        id = length == 1 ? parts_.ascii[static_cast<unsigned char>(word[at])]
                          : FindMatchable(word.substr(at, length));
       }
       emit({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(length), 0, 0, id, frozen});
@@ -119,7 +136,7 @@ class SentencePieceBpe : public TokenModel {
     for (std::size_t end = 0;
          end < text.size() && parts_.user_defined.Step(node, static_cast<unsigned char>(text[end]));) {
       ++end;
-      if (parts_.user_defined.id(node) < 0) continue;
+      if (!parts_.Has(parts_.user_defined.id(node), kMatchable)) continue;
       id = parts_.user_defined.id(node);
       length = end;
     }
@@ -185,7 +202,7 @@ class SentencePieceBpe : public TokenModel {
       const std::int32_t id = JoinOf(word, symbol, next);
       if (id < 0) return false;
       join = {score(id), left, symbol.length + next.length, id};
-      if (parts_.unused[static_cast<std::size_t>(id)]) {
+      if (parts_.Has(id, kUnused)) {
         unused[word.substr(symbol.begin, join.length)] = {symbol.length, symbol.id, next.id};
       }
       return true;
@@ -219,7 +236,7 @@ class SentencePieceBpe : public TokenModel {
   /// Takes unused pieces apart again, as deep as they were made of others.
   void AppendParts(std::string_view word, const Symbol& whole, const UnusedPairs& unused, bool& after_unknown,
                    std::vector<std::int32_t>& out) const {
-    if (whole.id < 0 || !parts_.unused[static_cast<std::size_t>(whole.id)]) {
+    if (whole.id < 0 || !parts_.Has(whole.id, kUnused)) {
       Append(word, whole, after_unknown, out);
       return;
     }
@@ -227,7 +244,7 @@ class SentencePieceBpe : public TokenModel {
     while (!open.empty()) {
       const Symbol symbol = open.back();
       open.pop_back();
-      const auto pair = symbol.id >= 0 && parts_.unused[static_cast<std::size_t>(symbol.id)]
+      const auto pair = symbol.id >= 0 && parts_.Has(symbol.id, kUnused)
                             ? unused.find(word.substr(symbol.begin, symbol.length))
                             : unused.end();
       if (pair == unused.end()) {
@@ -256,8 +273,8 @@ class SentencePieceBpe : public TokenModel {
     after_unknown = unknown;
   }
 
+  const TokenTable& tokens_;
   Parts parts_;
-  std::array<std::int32_t, 128> ascii_;
 };
 
 using Parts = SentencePieceBpe::Parts;
@@ -282,8 +299,7 @@ Status CheckSizes(const SentencePieceVocabulary& vocabulary) {
 /// Sorts the tokens by what text can do with them.
 Status CollectPieces(const SentencePieceVocabulary& vocabulary, Parts& parts) {
   const std::size_t size = vocabulary.tokens->size();
-  parts.matchable.assign(size, false);
-  parts.unused.assign(size, false);
+  std::vector<std::uint8_t> flags(size);
   parts.cuts_at_metaspace = true;
   std::vector<PieceTrie::Piece> user_defined;
   for (std::size_t i = 0; i < size; ++i) {
@@ -300,13 +316,14 @@ Status CollectPieces(const SentencePieceVocabulary& vocabulary, Parts& parts) {
                          " bytes; a piece of a SentencePiece vocabulary has at most " +
                          std::to_string(kMaxPieceBytes));
     }
-    parts.matchable[i] = true;
-    parts.unused[i] = is_unused;
+    flags[i] =
+        is_unused ? SentencePieceBpe::kMatchable | SentencePieceBpe::kUnused : SentencePieceBpe::kMatchable;
     parts.has_unused |= is_unused;
     parts.longest = std::max(parts.longest, text.size());
     if (HasInnerMetaspace(text)) parts.cuts_at_metaspace = false;
     if (is_user_defined) user_defined.push_back({text, id});
   }
+  parts.flags = FlatTable<std::uint8_t>(std::move(flags));
   VIVACE_ASSIGN_OR_RETURN(parts.user_defined, PieceTrie::Create(std::move(user_defined)));
   return Status::Ok();
 }
@@ -315,17 +332,34 @@ Status CollectPieces(const SentencePieceVocabulary& vocabulary, Parts& parts) {
 
 Result<std::unique_ptr<TokenModel>> MakeSentencePieceBpe(const SentencePieceVocabulary& vocabulary) {
   VIVACE_RETURN_IF_ERROR(CheckSizes(vocabulary));
+  const TokenTable& tokens = *vocabulary.tokens;
   Parts parts;
-  parts.tokens = vocabulary.tokens;
-  parts.scores.assign(vocabulary.scores.begin(), vocabulary.scores.end());
+  parts.scores = FlatTable<float>(std::vector<float>(vocabulary.scores.begin(), vocabulary.scores.end()));
   parts.unk_id = vocabulary.unk_id.value_or(kNoToken);
   VIVACE_RETURN_IF_ERROR(CollectPieces(vocabulary, parts));
-  parts.byte_tokens = FindByteFallbackTokens(*vocabulary.tokens);
+  parts.byte_tokens = FindByteFallbackTokens(tokens);
   parts.byte_fallback =
       std::all_of(parts.byte_tokens.begin(), parts.byte_tokens.end(), [](auto id) { return id >= 0; });
-  const auto metaspace = vocabulary.tokens->Find(kMetaspaceMark);
-  if (!metaspace || !parts.matchable[static_cast<std::size_t>(*metaspace)]) parts.cuts_at_metaspace = false;
-  return std::unique_ptr<TokenModel>(std::make_unique<SentencePieceBpe>(std::move(parts)));
+  for (std::size_t c = 0; c < parts.ascii.size(); ++c) {
+    const char text = static_cast<char>(c);
+    parts.ascii[c] = parts.FindMatchable(tokens, {&text, 1});
+  }
+  const auto metaspace = tokens.Find(kMetaspaceMark);
+  if (!metaspace || !parts.Has(*metaspace, SentencePieceBpe::kMatchable)) parts.cuts_at_metaspace = false;
+  return std::unique_ptr<TokenModel>(std::make_unique<SentencePieceBpe>(tokens, std::move(parts)));
+}
+
+Result<std::unique_ptr<TokenModel>> LoadSentencePieceBpe(ImageReader& image, const TokenTable& tokens) {
+  Parts parts;
+  Parts::Fields(image, parts);
+  VIVACE_RETURN_IF_ERROR(image.status());
+  VIVACE_RETURN_IF_ERROR(parts.user_defined.CheckImage());
+  if (parts.scores.size() != parts.flags.size() || parts.scores.size() > tokens.size())
+    return DataLoss("scores, flags and tokens are not as many");
+  VIVACE_RETURN_IF_ERROR(CheckImageIds(parts.byte_tokens, parts.byte_fallback ? 0 : kNoToken, tokens.size()));
+  VIVACE_RETURN_IF_ERROR(CheckImageIds(parts.ascii, kNoToken, parts.flags.size()));
+  VIVACE_RETURN_IF_ERROR(CheckImageIds({&parts.unk_id, 1}, kNoToken, tokens.size()));
+  return std::unique_ptr<TokenModel>(std::make_unique<SentencePieceBpe>(tokens, std::move(parts)));
 }
 
 }  // namespace vivace::tokenizer

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "tokenizer/image_bytes.h"
 #include "tokenizer/token_model.h"
 #include "tokenizer/token_table.h"
 
@@ -24,5 +25,8 @@ struct SentencePieceVocabulary {
 /// Errors: kDataLoss when sizes differ or a score is no number; kUnsupported for a piece of more than 4096
 /// bytes that text can match.
 Result<std::unique_ptr<TokenModel>> MakeSentencePieceBpe(const SentencePieceVocabulary& vocabulary);
+
+/// What SaveImage wrote, on the same table. Errors: kDataLoss.
+Result<std::unique_ptr<TokenModel>> LoadSentencePieceBpe(ImageReader& image, const TokenTable& tokens);
 
 }  // namespace vivace::tokenizer

@@ -48,8 +48,9 @@ bool TouchesWord(std::string_view text, std::size_t begin, std::size_t end) {
 }  // namespace
 
 SpecialTokens::SpecialTokens(std::vector<SpecialToken> tokens) : tokens_(std::move(tokens)) {
-  std::stable_sort(tokens_.begin(), tokens_.end(),
-                   [](const auto& a, const auto& b) { return a.text < b.text; });
+  const auto before = [](const auto& a, const auto& b) { return a.text < b.text; };
+  if (!std::is_sorted(tokens_.begin(), tokens_.end(), before))  // those of an image are
+    std::stable_sort(tokens_.begin(), tokens_.end(), before);
   for (const SpecialToken& token : tokens_) begins_token_[static_cast<unsigned char>(token.text[0])] = true;
 }
 

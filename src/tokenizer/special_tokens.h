@@ -36,6 +36,8 @@ class SpecialTokens {
   explicit SpecialTokens(std::vector<SpecialToken> tokens);
 
   bool empty() const { return tokens_.empty(); }
+  /// Sorted by text.
+  std::span<const SpecialToken> tokens() const { return tokens_; }
 
   struct Match {
     std::size_t begin, end;  // with the white space that it takes

@@ -9,6 +9,8 @@
 
 namespace vivace::tokenizer {
 
+class ImageWriter;
+
 /// Thread safety: Encode may be called from any thread at once.
 class TokenModel {
  public:
@@ -22,6 +24,9 @@ class TokenModel {
   /// reaches over such a place. The caller then puts PreTokenizerKind::kMetaspaceRuns last, and its words
   /// repeat.
   virtual bool CutsAtMetaspace() const { return false; }
+
+  /// Adds what the model needs beside the tables that it refers to; its Load... function reads it.
+  virtual void SaveImage(ImageWriter& image) const = 0;
 };
 
 }  // namespace vivace::tokenizer

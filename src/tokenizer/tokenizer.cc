@@ -34,6 +34,15 @@ Result<Tokenizer> Tokenizer::FromJson(const TokenizerFiles& files) {
   return Tokenizer(std::move(pipeline).value());
 }
 
+std::string Tokenizer::SaveImage() const {
+  return pipeline_->SaveImage();
+}
+
+Result<Tokenizer> Tokenizer::FromImage(std::span<const std::byte> image) {
+  VIVACE_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::FromImage(image));
+  return Tokenizer(std::move(pipeline));
+}
+
 Result<std::vector<std::int32_t>> Tokenizer::Encode(std::string_view text, bool parse_special) const {
   const ByteRange all = {0, text.size()};
   return pipeline_->Encode(text, {&all, parse_special ? std::size_t{1} : std::size_t{0}});

@@ -1,8 +1,9 @@
 // Text to token ids and back, for the kinds of tokenizer that GGUF files and tokenizer.json describe.
-// Thread safety: all const members may be called from any thread. Ownership: made from a Vocabulary, keeps
-// views into its text (the mapped file), which must outlive it; made from JSON, owns what it needs.
+// Thread safety: all const members may be called from any thread. Ownership: owns what it needs; one made
+// from an image views it, and the image must outlive it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -33,6 +34,14 @@ class Tokenizer {
   /// From tokenizer.json and its companions; the Tokenizer owns what it needs of the texts. Errors name the
   /// file, and the field, token or merge at fault; an unknown type of any part is kUnsupported, by its name.
   static Result<Tokenizer> FromJson(const TokenizerFiles& files);
+
+  /// All of the tokenizer as bytes that do not depend on where they lie: FromImage makes an equal one of them
+  /// without building any table. The same tokenizer gives the same bytes.
+  std::string SaveImage() const;
+  /// From what SaveImage gave, on a boundary of 8 bytes; used in place. Errors: kDataLoss for bytes that are
+  /// no image of this version or contradict themselves. Wrong bytes that are not noticed give wrong tokens,
+  /// but ids below size() and no access outside the image.
+  static Result<Tokenizer> FromImage(std::span<const std::byte> image);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;

@@ -19,6 +19,9 @@
 namespace vivace::tokenizer {
 
 enum class ModelKind { kByteLevelBpe, kCharacterBpe, kSentencePieceBpe, kUnigram, kWordPiece };
+inline bool HasMerges(ModelKind kind) {
+  return kind == ModelKind::kByteLevelBpe || kind == ModelKind::kCharacterBpe;
+}
 
 /// A token that is found in the text before the model sees it. Fields as in tokenizer.json.
 struct AddedToken {

@@ -39,11 +39,29 @@ void OrderMarks(std::vector<utf8proc_int32_t>& characters) {
 
 }  // namespace
 
+template <UnicodeForm kForm>
+const UnicodeNormalizer::Table& UnicodeNormalizer::SharedTable() {
+  static const Table kTable = UnicodeNormalizer(kForm).MakeTable();
+  return kTable;
+}
+
 UnicodeNormalizer::UnicodeNormalizer(UnicodeForm form)
     : compose_(form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc),
-      compatibility_(form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd),
-      inert_(std::make_unique<std::bitset<kTableSize>>()) {
-  FillTable();
+      compatibility_(form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd) {
+  switch (form) {
+    case UnicodeForm::kNfc:
+      table_ = SharedTable<UnicodeForm::kNfc>;
+      break;
+    case UnicodeForm::kNfd:
+      table_ = SharedTable<UnicodeForm::kNfd>;
+      break;
+    case UnicodeForm::kNfkc:
+      table_ = SharedTable<UnicodeForm::kNfkc>;
+      break;
+    case UnicodeForm::kNfkd:
+      table_ = SharedTable<UnicodeForm::kNfkd>;
+      break;
+  }
 }
 
 /// The full decomposition of one character, itself when it has none; returns the number of parts.
@@ -61,12 +79,13 @@ int UnicodeNormalizer::Decompose(char32_t c, char32_t* parts) const {
   return static_cast<int>(count);
 }
 
-void UnicodeNormalizer::FillTable() {
+UnicodeNormalizer::Table UnicodeNormalizer::MakeTable() const {
   char32_t parts[kMaxParts];
-  std::bitset<kTableSize> joins;  // may become one with the character before
+  Table inert;
+  Table joins;  // may become one with the character before
   for (char32_t c = 0; c < kTableSize; ++c) {
     if (IsKnownInert(c)) {
-      inert_->set(c);
+      inert.set(c);
       continue;
     }
     const int count = Decompose(c, parts);
@@ -75,18 +94,19 @@ void UnicodeNormalizer::FillTable() {
     }
     // Hangul syllables decompose and compose back.
     const bool keeps = count == 1 ? parts[0] == c : compose_ && c >= 0xAC00 && c <= 0xD7A3;
-    if (keeps && CombiningClass(c) == 0) inert_->set(c);
+    if (keeps && CombiningClass(c) == 0) inert.set(c);
   }
-  *inert_ &= ~joins;
-  if (!compose_) return;
+  inert &= ~joins;
+  if (!compose_) return inert;
   // A character with a canonical decomposition that composes back is kept too; most of Latin is of that kind.
   for (char32_t c = 0xC0; c < kTableSize; ++c) {
-    if (IsKnownInert(c) || (*inert_)[c] || joins[c] || CombiningClass(c) != 0) continue;
+    if (IsKnownInert(c) || inert[c] || joins[c] || CombiningClass(c) != 0) continue;
     std::string in, back;
     AppendUtf8(c, in);
     NormalizeRun(in, back);
-    if (in == back) inert_->set(c);
+    if (in == back) inert.set(c);
   }
+  return inert;
 }
 
 void UnicodeNormalizer::NormalizeRun(std::string_view run, std::string& out) const {

@@ -1,9 +1,9 @@
 // The four Unicode normalisation forms (UAX #15), in time O(n log n) for any text, a million combining marks
-// included. Thread safety: Apply may be called from any thread. Ownership: owns its table.
+// included. Thread safety: Apply may be called from any thread. Ownership: refers to a table that all
+// normalizers of a form share; it is made when the first character above ASCII asks for it.
 #pragma once
 
 #include <bitset>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -20,16 +20,20 @@ class UnicodeNormalizer {
 
  private:
   static constexpr char32_t kTableSize = 0x10000;
+  using Table = std::bitset<kTableSize>;
 
-  bool IsInert(char32_t c) const { return c < kTableSize && (*inert_)[c]; }
+  template <UnicodeForm kForm>
+  static const Table& SharedTable();
+  Table MakeTable() const;
+  /// ASCII stays as it is in every form, and joins nothing before it.
+  bool IsInert(char32_t c) const { return c < 0x80 || (c < kTableSize && table_()[c]); }
   int Decompose(char32_t c, char32_t* parts) const;
-  void FillTable();
   void NormalizeRun(std::string_view run, std::string& out) const;
 
   bool compose_;
   bool compatibility_;
   // Characters that the form keeps, that stay where they are, and that never join the character before them.
-  std::unique_ptr<std::bitset<kTableSize>> inert_;
+  const Table& (*table_)();
 };
 
 }  // namespace vivace::tokenizer

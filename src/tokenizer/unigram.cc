@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/status_macros.h"
 #include "tokenizer/byte_fallback.h"
 #include "tokenizer/characters.h"
 #include "tokenizer/piece_trie.h"
@@ -25,18 +26,26 @@ constexpr std::uint32_t kUnreached = ~std::uint32_t{0};
 
 class Unigram : public TokenModel {
  public:
-  Unigram(PieceTrie trie, const UnigramVocabulary& vocabulary)
-      : trie_(std::move(trie)),
-        scores_(vocabulary.scores.begin(), vocabulary.scores.end()),
-        unk_id_(vocabulary.unk_id.value_or(PieceTrie::kNone)),
-        fuse_unk_(vocabulary.fuse_unk) {
-    unk_score_ = *std::min_element(scores_.begin(), scores_.end()) - kUnknownPenalty;
-    byte_tokens_.fill(PieceTrie::kNone);
-  }
-  void set_byte_tokens(const std::array<std::int32_t, 256>& ids) {
-    byte_tokens_ = ids;
-    byte_fallback_ = true;
-  }
+  struct Parts {
+    PieceTrie trie;
+    FlatTable<double> scores;  // [size]
+    double unk_score = 0;
+    std::int32_t unk_id = PieceTrie::kNone;
+    bool fuse_unk = true, byte_fallback = false;
+    std::array<std::int32_t, 256> byte_tokens;  // -1: none
+
+    template <class Image, class Self>
+    static void Fields(Image& image, Self& self) {
+      PieceTrie::Fields(image, self.trie);
+      image.Field(self.scores);
+      image.Field(self.unk_score);
+      image.Field(self.unk_id);
+      image.Field(self.fuse_unk);
+      image.Field(self.byte_fallback);
+      image.Field(self.byte_tokens);
+    }
+  };
+  explicit Unigram(Parts parts) : parts_(std::move(parts)) {}
 
   Status Encode(std::string_view word, std::vector<std::int32_t>& out) const override {
     if (word.empty()) return Status::Ok();
@@ -49,13 +58,16 @@ class Unigram : public TokenModel {
     return EncodeWith(word, table.data(), out);
   }
 
+  void SaveImage(ImageWriter& image) const override { Parts::Fields(image, parts_); }
+
  private:
   Status EncodeWith(std::string_view word, Best* table, std::vector<std::int32_t>& out) const {
     for (std::size_t i = 1; i <= word.size(); ++i) table[i].begin = kUnreached;
     table[0] = {0, 0, 0};
     for (std::size_t at = 0; at < word.size();) {
       const std::size_t next = at + CharacterBytes(word[at]);
-      if (!OfferPieces(word, at, next, table)) Offer(table[next], table[at].score + unk_score_, unk_id_, at);
+      if (!OfferPieces(word, at, next, table))
+        Offer(table[next], table[at].score + parts_.unk_score, parts_.unk_id, at);
       at = next;
     }
     return Collect(word, table, out);
@@ -70,11 +82,12 @@ class Unigram : public TokenModel {
     bool single = false;
     std::uint32_t node = PieceTrie::kRoot;
     for (std::size_t end = at;
-         end < word.size() && trie_.Step(node, static_cast<unsigned char>(word[end]));) {
+         end < word.size() && parts_.trie.Step(node, static_cast<unsigned char>(word[end]));) {
       ++end;
-      const std::int32_t id = trie_.id(node);
-      if (id < 0) continue;
-      Offer(table[end], scores_[static_cast<std::size_t>(id)] + table[at].score, id, at);
+      const std::int32_t id = parts_.trie.id(node);
+      const auto index = static_cast<std::size_t>(static_cast<std::uint32_t>(id));
+      if (index >= parts_.scores.size()) continue;  // none
+      Offer(table[end], parts_.scores[index] + table[at].score, id, at);
       single |= end == next;
     }
     return single;
@@ -86,10 +99,10 @@ class Unigram : public TokenModel {
     for (std::size_t end = word.size(); end > 0;) {
       std::size_t begin = table[end].begin;
       const std::int32_t id = table[end].id;
-      if (id != unk_id_) {
+      if (id != parts_.unk_id) {
         out.push_back(id);
       } else {
-        while (fuse_unk_ && begin > 0 && table[begin].id == unk_id_) begin = table[begin].begin;
+        while (parts_.fuse_unk && begin > 0 && table[begin].id == parts_.unk_id) begin = table[begin].begin;
         if (Status status = AppendUnknown(word.substr(begin, end - begin), out); !status.ok()) return status;
       }
       end = begin;
@@ -101,27 +114,29 @@ class Unigram : public TokenModel {
   /// A stretch of unknown text: what the vocabulary has for exactly it, its bytes, or the unknown token.
   Status AppendUnknown(std::string_view text, std::vector<std::int32_t>& out) const {
     std::uint32_t node = PieceTrie::kRoot;
-    const bool whole = std::all_of(text.begin(), text.end(),
-                                   [&](char c) { return trie_.Step(node, static_cast<unsigned char>(c)); });
-    if (whole && trie_.id(node) >= 0) {
-      out.push_back(trie_.id(node));
+    const bool whole = std::all_of(text.begin(), text.end(), [&](char c) {
+      return parts_.trie.Step(node, static_cast<unsigned char>(c));
+    });
+    const std::int32_t known = parts_.trie.id(node);
+    if (whole && static_cast<std::size_t>(static_cast<std::uint32_t>(known)) < parts_.scores.size()) {
+      out.push_back(known);
       return Status::Ok();
     }
     if (AppendBytesReversed(text, out)) return Status::Ok();
-    if (unk_id_ < 0) {
+    if (parts_.unk_id < 0) {
       return InvalidArgument("the text \"" + std::string(text) +
                              "\" has no token, and the vocabulary names no unknown token");
     }
-    out.push_back(unk_id_);
+    out.push_back(parts_.unk_id);
     return Status::Ok();
   }
 
   /// False, and nothing appended, unless every byte has a token.
   bool AppendBytesReversed(std::string_view text, std::vector<std::int32_t>& out) const {
-    if (!byte_fallback_) return false;
+    if (!parts_.byte_fallback) return false;
     const std::size_t first = out.size();
     for (std::size_t i = text.size(); i > 0; --i) {
-      const std::int32_t id = byte_tokens_[static_cast<unsigned char>(text[i - 1])];
+      const std::int32_t id = parts_.byte_tokens[static_cast<unsigned char>(text[i - 1])];
       if (id < 0) {
         out.resize(first);
         return false;
@@ -131,13 +146,7 @@ class Unigram : public TokenModel {
     return true;
   }
 
-  PieceTrie trie_;
-  std::vector<double> scores_;  // [size]
-  double unk_score_;
-  std::int32_t unk_id_;
-  bool fuse_unk_;
-  bool byte_fallback_ = false;
-  std::array<std::int32_t, 256> byte_tokens_;
+  Parts parts_;
 };
 
 Status CheckVocabulary(const UnigramVocabulary& vocabulary) {
@@ -168,20 +177,33 @@ Result<std::unique_ptr<TokenModel>> MakeUnigram(const UnigramVocabulary& vocabul
     if (id >= 0 && static_cast<std::size_t>(id) < control.size())
       control[static_cast<std::size_t>(id)] = true;
   }
-  std::array<std::int32_t, 256> byte_tokens;
-  byte_tokens.fill(PieceTrie::kNone);
+  Unigram::Parts parts;
+  parts.byte_tokens.fill(PieceTrie::kNone);
   std::vector<PieceTrie::Piece> pieces;
   pieces.reserve(control.size());
   for (std::size_t i = 0; i < control.size(); ++i) {
     const auto id = static_cast<std::int32_t>(i);
-    if (const auto byte = ParseByteToken(vocabulary.tokens[i])) byte_tokens[*byte] = id;
+    if (const auto byte = ParseByteToken(vocabulary.tokens[i])) parts.byte_tokens[*byte] = id;
     if (!control[i]) pieces.push_back({vocabulary.tokens[i], id});
   }
-  auto trie = PieceTrie::Create(std::move(pieces));
-  if (!trie.ok()) return trie.status();
-  auto model = std::make_unique<Unigram>(std::move(trie).value(), vocabulary);
-  if (vocabulary.byte_fallback) model->set_byte_tokens(byte_tokens);
-  return std::unique_ptr<TokenModel>(std::move(model));
+  VIVACE_ASSIGN_OR_RETURN(parts.trie, PieceTrie::Create(std::move(pieces)));
+  parts.scores = FlatTable<double>(std::vector<double>(vocabulary.scores.begin(), vocabulary.scores.end()));
+  parts.unk_score = *std::min_element(parts.scores.begin(), parts.scores.end()) - kUnknownPenalty;
+  parts.unk_id = vocabulary.unk_id.value_or(PieceTrie::kNone);
+  parts.fuse_unk = vocabulary.fuse_unk;
+  parts.byte_fallback = vocabulary.byte_fallback;
+  return std::unique_ptr<TokenModel>(std::make_unique<Unigram>(std::move(parts)));
+}
+
+Result<std::unique_ptr<TokenModel>> LoadUnigram(ImageReader& image, std::size_t tokens) {
+  Unigram::Parts parts;
+  Unigram::Parts::Fields(image, parts);
+  VIVACE_RETURN_IF_ERROR(image.status());
+  VIVACE_RETURN_IF_ERROR(parts.trie.CheckImage());
+  if (parts.scores.size() > tokens) return DataLoss("more scores are there than tokens");
+  VIVACE_RETURN_IF_ERROR(CheckImageIds(parts.byte_tokens, PieceTrie::kNone, tokens));
+  VIVACE_RETURN_IF_ERROR(CheckImageIds({&parts.unk_id, 1}, PieceTrie::kNone, tokens));
+  return std::unique_ptr<TokenModel>(std::make_unique<Unigram>(std::move(parts)));
 }
 
 }  // namespace vivace::tokenizer

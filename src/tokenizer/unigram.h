@@ -1,6 +1,6 @@
 // The unigram model: of all ways to cut a word into pieces, the one with the highest sum of scores (Viterbi).
 // Equal to Hugging Face tokenizers' Unigram. Source: Kudo 2018, "Subword Regularization". Thread safety: as
-// TokenModel. Ownership: copies what it needs.
+// TokenModel. Ownership: copies what it needs, or views an image.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/image_bytes.h"
 #include "tokenizer/token_model.h"
 
 namespace vivace::tokenizer {
@@ -27,5 +28,8 @@ struct UnigramVocabulary {
 /// for a piece of more than 1024 bytes that text can match. Encode: kInvalidArgument for unknown text in a
 /// vocabulary without unk_id.
 Result<std::unique_ptr<TokenModel>> MakeUnigram(const UnigramVocabulary& vocabulary);
+
+/// What SaveImage wrote; ids are below `tokens`. Errors: kDataLoss.
+Result<std::unique_ptr<TokenModel>> LoadUnigram(ImageReader& image, std::size_t tokens);
 
 }  // namespace vivace::tokenizer

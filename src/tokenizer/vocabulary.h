@@ -1,6 +1,5 @@
-// What a checkpoint says about its tokenizer: GGUF metadata as plain views, or the texts of JSON files. The
-// arrays are read during Tokenizer::Create only; the text that the views point into (the mapped file) must
-// outlive the Tokenizer.
+// What a checkpoint says about its tokenizer: GGUF metadata as plain views, or the texts of JSON files. All
+// of it is read during Tokenizer::Create only.
 #pragma once
 
 #include <cstdint>

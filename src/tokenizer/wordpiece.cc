@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/status_macros.h"
 #include "tokenizer/characters.h"
 
 namespace vivace::tokenizer {
@@ -36,6 +37,12 @@ class PieceLengths {
     return length;
   }
 
+  template <class Image, class Self>
+  static void Fields(Image& image, Self& self) {
+    image.Field(self.masks_);
+    image.Field(self.longest_);
+  }
+
  private:
   static constexpr std::size_t kSlots = 1024, kLongBit = 63;
 
@@ -52,14 +59,29 @@ class PieceLengths {
 
 class WordPiece : public TokenModel {
  public:
-  explicit WordPiece(const WordPieceVocabulary& vocabulary)
-      : tokens_(*vocabulary.tokens),
-        gguf_(!vocabulary.word_prefix.empty()),
-        mark_(gguf_ ? vocabulary.word_prefix : vocabulary.continuing_subword_prefix),
-        control_(tokens_.size(), false),
-        unk_id_(vocabulary.unk_id),
-        max_characters_(vocabulary.max_input_chars_per_word) {
-    for (const std::int32_t id : vocabulary.control_ids) {
+  struct Parts {
+    bool gguf = false;  // its spelling: see WordPieceVocabulary::word_prefix
+    std::string mark;   // of pieces that continue a word; of GGUF's, that begin one
+    std::vector<std::int32_t> control_ids;
+    PieceLengths begins, continues;  // without the mark
+    std::int32_t unk_id = 0;
+    std::size_t max_characters = 0;
+
+    template <class Image, class Self>
+    static void Fields(Image& image, Self& self) {
+      image.Field(self.gguf);
+      image.Field(self.mark);
+      image.Field(self.control_ids);
+      PieceLengths::Fields(image, self.begins);
+      PieceLengths::Fields(image, self.continues);
+      image.Field(self.unk_id);
+      image.Field(self.max_characters);
+    }
+  };
+
+  WordPiece(Parts parts, const TokenTable& tokens)
+      : tokens_(tokens), parts_(std::move(parts)), control_(tokens.size(), false) {
+    for (const std::int32_t id : parts_.control_ids) {
       if (id >= 0 && static_cast<std::size_t>(id) < control_.size())
         control_[static_cast<std::size_t>(id)] = true;
     }
@@ -74,21 +96,21 @@ class WordPiece : public TokenModel {
                            " bytes; a piece of this kind of vocabulary has at most " +
                            std::to_string(kMaxPieceBytes));
       }
-      const bool marked = piece.starts_with(mark_);
-      if (!gguf_) begins_.Add(piece);
-      if (gguf_ && !marked) continues_.Add(piece);
-      if (marked && piece.size() > mark_.size())
-        (gguf_ ? begins_ : continues_).Add(piece.substr(mark_.size()));
+      const bool marked = piece.starts_with(parts_.mark);
+      if (!parts_.gguf) parts_.begins.Add(piece);
+      if (parts_.gguf && !marked) parts_.continues.Add(piece);
+      if (marked && piece.size() > parts_.mark.size())
+        (parts_.gguf ? parts_.begins : parts_.continues).Add(piece.substr(parts_.mark.size()));
     }
     return Status::Ok();
   }
 
   Status Encode(std::string_view word, std::vector<std::int32_t>& out) const override {
     if (IsTooLong(word)) {
-      out.push_back(unk_id_);
+      out.push_back(parts_.unk_id);
       return Status::Ok();
     }
-    const std::size_t bytes = mark_.size() + word.size();
+    const std::size_t bytes = parts_.mark.size() + word.size();
     if (bytes <= kShortWord) {
       char spelling[kShortWord];
       Cut(word, spelling, out);
@@ -99,32 +121,34 @@ class WordPiece : public TokenModel {
     return Status::Ok();
   }
 
+  void SaveImage(ImageWriter& image) const override { Parts::Fields(image, parts_); }
+
  private:
   bool IsTooLong(std::string_view word) const {
-    if (word.size() <= max_characters_) return false;
+    if (word.size() <= parts_.max_characters) return false;
     std::size_t characters = 0;
     for (std::size_t at = 0; at < word.size(); at += CharacterBytes(word[at])) ++characters;
-    return characters > max_characters_;
+    return characters > parts_.max_characters;
   }
 
   /// `spelling` has room for mark and word. The word stands behind the room of one mark; before each piece
   /// that has a mark in the vocabulary the mark takes the place of bytes that are cut already.
   void Cut(std::string_view word, char* spelling, std::vector<std::int32_t>& out) const {
-    const std::size_t first = out.size(), mark = mark_.size();
+    const std::size_t first = out.size(), mark = parts_.mark.size();
     if (!word.empty()) std::memcpy(spelling + mark, word.data(), word.size());
     for (std::size_t at = 0; at < word.size();) {
-      const bool begin = at == 0, marked = begin == gguf_;
+      const bool begin = at == 0, marked = begin == parts_.gguf;
       std::string_view rest = word.substr(at);
       // GGUF's pieces with a mark are for the beginning only.
-      if (gguf_ && !begin && rest.starts_with(mark_)) rest = rest.substr(0, mark - 1);
-      if (marked && mark > 0) std::memcpy(spelling + at, mark_.data(), mark);
+      if (parts_.gguf && !begin && rest.starts_with(parts_.mark)) rest = rest.substr(0, mark - 1);
+      if (marked && mark > 0) std::memcpy(spelling + at, parts_.mark.data(), mark);
       const std::string_view spelled = {spelling + at + (marked ? 0 : mark),
                                         rest.size() + (marked ? mark : 0)};
       std::int32_t id = kNone;
-      const std::size_t length = Longest(begin ? begins_ : continues_, rest, spelled, id);
+      const std::size_t length = Longest(begin ? parts_.begins : parts_.continues, rest, spelled, id);
       if (id < 0) {
         out.resize(first);
-        out.push_back(unk_id_);
+        out.push_back(parts_.unk_id);
         return;
       }
       out.push_back(id);
@@ -139,20 +163,21 @@ class WordPiece : public TokenModel {
     for (std::size_t length = lengths.AtMost(rest, rest.size()); length > 0;
          length = lengths.AtMost(rest, length - 1)) {
       const auto found = tokens_.Find(spelled.substr(0, spelled.size() - (rest.size() - length)));
-      if (!found || control_[static_cast<std::size_t>(*found)]) continue;
+      if (!found || IsControl(*found)) continue;
       id = *found;
       return length;
     }
     return 0;
   }
 
+  /// Added tokens come after the model's and are not found.
+  bool IsControl(std::int32_t id) const {
+    return static_cast<std::size_t>(id) >= control_.size() || control_[static_cast<std::size_t>(id)];
+  }
+
   const TokenTable& tokens_;
-  bool gguf_;         // its spelling: see WordPieceVocabulary::word_prefix
-  std::string mark_;  // of pieces that continue a word; of GGUF's, that begin one
-  std::vector<bool> control_;
-  PieceLengths begins_, continues_;  // without the mark
-  std::int32_t unk_id_;
-  std::size_t max_characters_;
+  Parts parts_;
+  std::vector<bool> control_;  // [size]
 };
 
 }  // namespace
@@ -163,9 +188,23 @@ Result<std::unique_ptr<TokenModel>> MakeWordPiece(const WordPieceVocabulary& voc
     return DataLoss("the unknown token is " + std::to_string(vocabulary.unk_id) +
                     ", but the vocabulary has " + std::to_string(size) + " tokens");
   }
-  auto model = std::make_unique<WordPiece>(vocabulary);
+  WordPiece::Parts parts;
+  parts.gguf = !vocabulary.word_prefix.empty();
+  parts.mark = parts.gguf ? vocabulary.word_prefix : vocabulary.continuing_subword_prefix;
+  parts.control_ids = vocabulary.control_ids;
+  parts.unk_id = vocabulary.unk_id;
+  parts.max_characters = vocabulary.max_input_chars_per_word;
+  auto model = std::make_unique<WordPiece>(std::move(parts), *vocabulary.tokens);
   if (Status status = model->CollectLengths(); !status.ok()) return status;
   return std::unique_ptr<TokenModel>(std::move(model));
+}
+
+Result<std::unique_ptr<TokenModel>> LoadWordPiece(ImageReader& image, const TokenTable& tokens) {
+  WordPiece::Parts parts;
+  WordPiece::Parts::Fields(image, parts);
+  VIVACE_RETURN_IF_ERROR(image.status());
+  VIVACE_RETURN_IF_ERROR(CheckImageIds({&parts.unk_id, 1}, 0, tokens.size()));
+  return std::unique_ptr<TokenModel>(std::make_unique<WordPiece>(std::move(parts), tokens));
 }
 
 }  // namespace vivace::tokenizer

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tokenizer/image_bytes.h"
 #include "tokenizer/token_model.h"
 #include "tokenizer/token_table.h"
 
@@ -26,5 +27,8 @@ struct WordPieceVocabulary {
 
 /// Errors: kDataLoss for an id outside the vocabulary; kUnsupported for a piece of more than 1024 bytes.
 Result<std::unique_ptr<TokenModel>> MakeWordPiece(const WordPieceVocabulary& vocabulary);
+
+/// What SaveImage wrote, on the same table. Errors: kDataLoss.
+Result<std::unique_ptr<TokenModel>> LoadWordPiece(ImageReader& image, const TokenTable& tokens);
 
 }  // namespace vivace::tokenizer
