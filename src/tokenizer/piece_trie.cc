@@ -82,13 +82,14 @@ void RadixSort(std::span<SortedPiece> pieces, SortedPiece* other) {
 /// Pieces that share the text of a node, which is yet to get its children.
 struct Open {
   std::uint32_t begin, end;  // of the pieces
+  std::uint32_t node;
 };
 
 /// Sorts the pieces of each range by the next part of their texts. `other` is room for as many.
 void SortByNextKey(std::span<const Open> ranges, std::size_t depth, std::span<const PieceTrie::Piece> pieces,
                    std::span<SortedPiece> sorted, SortedPiece* other) {
   constexpr std::size_t kAhead = 16;  // texts lie anywhere in memory: fetched before they are needed
-  for (const auto [begin, end] : ranges) {
+  for (const auto [begin, end, node] : ranges) {
     for (std::size_t i = begin; i < end; ++i) {
       if (i + 2 * kAhead < sorted.size()) {
         __builtin_prefetch(&pieces[sorted[i + 2 * kAhead].index]);
@@ -132,42 +133,46 @@ Result<PieceTrie> PieceTrie::Create(std::vector<Piece> pieces) {
   }
   const auto other = std::make_unique_for_overwrite<SortedPiece[]>(sorted.size());
   std::vector<Node> nodes;
-  std::vector<std::uint8_t> labels;
+  std::vector<std::uint8_t> labels, tails;
   std::vector<Open> level, next;
-  nodes.reserve(sorted.size() * 3 + 1);
-  labels.reserve(sorted.size() * 3 + 1 + kBlock);
+  nodes.reserve(sorted.size() * 2 + 1);
+  labels.reserve(sorted.size() * 2 + 1 + kBlock);
   nodes.push_back({0, 0, kNone});
   labels.push_back(0);
-  level.push_back({0, static_cast<std::uint32_t>(sorted.size())});
-  // Nodes of one level lie one after the other, and so do their children: node i of the level is level[i].
-  std::uint32_t first_of_level = 0;
+  level.push_back({0, static_cast<std::uint32_t>(sorted.size()), 0});
   for (std::size_t depth = 0; !level.empty(); ++depth) {
     if (depth % kKeyBytes == 0) SortByNextKey(level, depth, pieces, sorted, other.get());
     next.clear();
-    const auto first_of_next = static_cast<std::uint32_t>(nodes.size());
-    for (std::size_t i = 0; i < level.size(); ++i) {
-      auto [at, end] = level[i];
-      Node node = {0, 0, kNone};
+    for (auto [at, end, index] : level) {
+      Node node = {static_cast<std::uint32_t>(nodes.size()), 0, kNone};
       for (; at < end && EndsAt(sorted[at], depth); ++at) node.id = sorted[at].id;
-      node.first = static_cast<std::uint32_t>(nodes.size());
       while (at < end) {
         const std::uint8_t label = LabelAt(sorted[at], depth);
         const std::uint32_t begin = at;
         while (at < end && LabelAt(sorted[at], depth) == label) ++at;
-        nodes.push_back({0, 0, kNone});
+        const auto child = static_cast<std::uint32_t>(nodes.size());
         labels.push_back(label);
-        next.push_back({begin, at});
+        if (at - begin > 1) {
+          nodes.push_back({0, 0, kNone});
+          next.push_back({begin, at, child});
+          continue;
+        }
+        const std::string_view tail = pieces[sorted[begin].index].text.substr(depth + 1);
+        nodes.push_back({static_cast<std::uint32_t>(tails.size()),
+                         tail.empty() ? 0 : kTail + static_cast<std::uint32_t>(tail.size()),
+                         sorted[begin].id});
+        tails.insert(tails.end(), tail.begin(), tail.end());
       }
       node.labels = static_cast<std::uint32_t>(nodes.size()) - node.first;
-      nodes[first_of_level + i] = node;
+      nodes[index] = node;
     }
-    first_of_level = first_of_next;
     level.swap(next);
   }
   labels.resize(labels.size() + kBlock);
   PieceTrie trie;
   trie.nodes_ = FlatTable<Node>(std::move(nodes));
   trie.labels_ = FlatTable<std::uint8_t>(std::move(labels));
+  trie.tails_ = FlatTable<std::uint8_t>(std::move(tails));
   return trie;
 }
 

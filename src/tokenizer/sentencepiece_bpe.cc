@@ -132,12 +132,12 @@ class SentencePieceBpe : public TokenModel {
 
   std::size_t LongestUserDefined(std::string_view text, std::int32_t& id) const {
     std::size_t length = 0;
-    std::uint32_t node = PieceTrie::kRoot;
+    PieceTrie::Walk walk;
     for (std::size_t end = 0;
-         end < text.size() && parts_.user_defined.Step(node, static_cast<unsigned char>(text[end]));) {
+         end < text.size() && parts_.user_defined.Step(walk, static_cast<unsigned char>(text[end]));) {
       ++end;
-      if (!parts_.Has(parts_.user_defined.id(node), kMatchable)) continue;
-      id = parts_.user_defined.id(node);
+      if (!parts_.Has(parts_.user_defined.id(walk), kMatchable)) continue;
+      id = parts_.user_defined.id(walk);
       length = end;
     }
     return length;

@@ -348,12 +348,12 @@ TEST(PieceTrie, FindsEachPieceAndNoOther) {
   ASSERT_TRUE(trie.ok());
   for (int i = 0; i < 6000; ++i) {
     const std::string text = i < 3000 ? texts[static_cast<std::size_t>(i)] : make();
-    std::uint32_t node = PieceTrie::kRoot;
+    PieceTrie::Walk walk;
     const bool walks = std::all_of(text.begin(), text.end(), [&](char c) {
-      return trie.value().Step(node, static_cast<unsigned char>(c));
+      return trie.value().Step(walk, static_cast<unsigned char>(c));
     });
     const auto known = ids.find(text);
-    EXPECT_EQ(walks ? trie.value().id(node) : PieceTrie::kNone,
+    EXPECT_EQ(walks ? trie.value().id(walk) : PieceTrie::kNone,
               known == ids.end() ? PieceTrie::kNone : known->second);
   }
 }

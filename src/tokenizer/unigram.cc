@@ -80,11 +80,11 @@ class Unigram : public TokenModel {
   /// Every piece that begins at `at`; true when one of them is the character [at, next) alone.
   bool OfferPieces(std::string_view word, std::size_t at, std::size_t next, Best* table) const {
     bool single = false;
-    std::uint32_t node = PieceTrie::kRoot;
+    PieceTrie::Walk walk;
     for (std::size_t end = at;
-         end < word.size() && parts_.trie.Step(node, static_cast<unsigned char>(word[end]));) {
+         end < word.size() && parts_.trie.Step(walk, static_cast<unsigned char>(word[end]));) {
       ++end;
-      const std::int32_t id = parts_.trie.id(node);
+      const std::int32_t id = parts_.trie.id(walk);
       const auto index = static_cast<std::size_t>(static_cast<std::uint32_t>(id));
       if (index >= parts_.scores.size()) continue;  // none
       Offer(table[end], parts_.scores[index] + table[at].score, id, at);
@@ -113,11 +113,11 @@ class Unigram : public TokenModel {
 
   /// A stretch of unknown text: what the vocabulary has for exactly it, its bytes, or the unknown token.
   Status AppendUnknown(std::string_view text, std::vector<std::int32_t>& out) const {
-    std::uint32_t node = PieceTrie::kRoot;
+    PieceTrie::Walk walk;
     const bool whole = std::all_of(text.begin(), text.end(), [&](char c) {
-      return parts_.trie.Step(node, static_cast<unsigned char>(c));
+      return parts_.trie.Step(walk, static_cast<unsigned char>(c));
     });
-    const std::int32_t known = parts_.trie.id(node);
+    const std::int32_t known = parts_.trie.id(walk);
     if (whole && static_cast<std::size_t>(static_cast<std::uint32_t>(known)) < parts_.scores.size()) {
       out.push_back(known);
       return Status::Ok();
