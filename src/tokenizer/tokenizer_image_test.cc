@@ -11,7 +11,7 @@
 #include <sstream>
 
 #include "tokenizer/image_bytes.h"
-#include "tokenizer/test_vocabulary.h"
+#include "tokenizer/small_tokenizers.h"
 #include "tokenizer/tokenizer.h"
 
 namespace vivace::tokenizer {
@@ -116,58 +116,10 @@ TEST_P(TokenizerImageOfJson, AnswersAsTheBuiltOne) {
 INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerImageOfJson, testing::ValuesIn(JsonKinds()),
                          [](const auto& kind) { return kind.param; });
 
-/// A small GGUF vocabulary of each kind, with every sort of token and every table that the kind has.
-Result<Tokenizer> MakeSmall(std::string_view model) {
-  if (model == "gpt2") {
-    TestVocabulary words({"h e", "l l", "he ll", "hell o", "\u0120 w", "a a", "aa aa"});
-    words.AddToken("<s>", TokenType::kControl);
-    words.AddToken("<pad>", TokenType::kUserDefined);
-    Vocabulary vocabulary = words.view();
-    vocabulary.pre_tokenizer = "qwen2";  // with NFC before it
-    vocabulary.bos_id = 263;
-    return Tokenizer::Create(vocabulary);
-  }
-  std::vector<std::string_view> tokens = {"<unk>", "<s>", "</s>", "\u2581he", "\u2581h", "\u2581", "h",
-                                          "e",     "llo", "l",    "o",        "<pad>",   "a",      "aa"};
-  std::vector<std::int64_t> types(tokens.size(), 1);
-  types[0] = 2;
-  types[1] = types[2] = 3;
-  types[11] = 4;
-  types[13] = 5;
-  std::vector<float> scores;
-  for (std::size_t i = 0; i < tokens.size(); ++i) scores.push_back(-static_cast<float>(i));
-  Vocabulary vocabulary;
-  vocabulary.model = model;
-  vocabulary.tokens = tokens;
-  vocabulary.token_types = types;
-  vocabulary.scores = scores;
-  vocabulary.unknown_id = 0;
-  vocabulary.bos_id = 1;
-  vocabulary.eos_id = 2;
-  vocabulary.remove_extra_whitespaces = true;
-  return Tokenizer::Create(vocabulary);
-}
-
-/// The one kind that GGUF does not have.
-Result<Tokenizer> MakeSmallCharacterBpe() {
-  TokenizerFiles files;
-  files.tokenizer_json =
-      R"({"added_tokens":[{"id":9,"content":"<s>","special":true,"normalized":true,"lstrip":true}],)"
-      R"("normalizer":{"type":"Lowercase"},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"[0-9]|x+"},)"
-      R"("behavior":"Isolated","invert":false},"post_processor":null,"decoder":{"type":"Fuse"},)"
-      R"("model":{"type":"BPE","unk_token":"?","fuse_unk":true,"byte_fallback":true,"vocab":{"?":0,"h":1,)"
-      R"("e":2,"l":3,"o":4,"he":5,"ll":6,"<0x41>":7,"a":8},"merges":["h e","l l"]}})";
-  return Tokenizer::FromJson(files);
-}
-
-Result<Tokenizer> MakeKind(std::string_view kind) {
-  return kind == "character" ? MakeSmallCharacterBpe() : MakeSmall(kind);
-}
-
 class TokenizerImage : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    auto built = MakeKind(GetParam());
+    auto built = MakeSmallTokenizer(GetParam());
     ASSERT_TRUE(built.ok()) << built.status().message();
     built_.emplace(std::move(built).value());
     image_ = built_->SaveImage();
@@ -241,11 +193,11 @@ TEST_P(TokenizerImage, WordsOfManyValuesAreRefusedOrSafe) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerImage, testing::Values("gpt2", "llama", "t5", "bert", "character"),
+INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerImage, testing::ValuesIn(kSmallTokenizers),
                          [](const auto& kind) { return std::string(kind.param); });
 
 TEST(TokenizerImageHeader, SaysWhatIsWrong) {
-  std::string image = MakeSmall("t5").value().SaveImage();
+  std::string image = MakeSmallTokenizer("t5").value().SaveImage();
   const auto why = [](std::string_view bytes) {
     const ImageBytes aligned(bytes);
     return Tokenizer::FromImage(aligned.view()).status().message();
@@ -263,7 +215,7 @@ TEST(TokenizerImageHeader, SaysWhatIsWrong) {
 }
 
 TEST(TokenizerImageHeader, ATokenizerNeedsNothingButItsImage) {
-  const ImageBytes bytes(MakeSmall("gpt2").value().SaveImage());
+  const ImageBytes bytes(MakeSmallTokenizer("gpt2").value().SaveImage());
   auto first = Tokenizer::FromImage(bytes.view());
   ASSERT_TRUE(first.ok());
   const Tokenizer moved = std::move(first).value();
