@@ -12,8 +12,8 @@
 namespace vivace {
 
 /// In rising order of precedence. kPlatform: what this machine has or can do.
-enum class OptionOrigin { kDefault, kLevel, kPlatform, kEnvironment, kConfigFile, kUser };
-/// "default", "level", "platform", "environment", "config file", "user".
+enum class OptionOrigin { kDefault, kPlatform, kLevel, kConfigFile, kEnvironment, kUser };
+/// "default", "platform", "level", "config file", "environment", "user".
 std::string_view Name(OptionOrigin origin);
 
 /// Values of all options. Names as on the command line without dashes in front ("max-model-len"; _ and -
@@ -25,11 +25,16 @@ class Options {
   /// Checks the name (the error names the nearest known one), the type, the range and the choices. A value of
   /// a higher origin stays; a list grows by values of the same origin. An object's text is JSON (or YAML),
   /// and sets its keys one by one: "compilation-config" with {"mode": 0} is "compilation-config.mode" with 0.
+  /// A flag of vLLM that is no option here is another name of one, or leaves a note, or is refused with the
+  /// reason.
   Status Set(std::string_view name, std::string_view text, OptionOrigin origin = OptionOrigin::kUser);
-  /// Sets what the environment says, where nothing of a higher origin is set.
+  /// The same, but adds to the whole numbers that the same origin gave before.
+  Status Append(std::string_view name, std::string_view text, OptionOrigin origin = OptionOrigin::kUser);
+  /// Sets what the environment says, where nothing of a higher origin is set. Variables of vLLM without an
+  /// option leave a note or are refused.
   Status SetFromEnvironment();
-  /// Sets what a YAML file says ("max-model-len: 4k", lists for options that may repeat), where the command
-  /// line says nothing. Errors name the file, the key and its line.
+  /// Sets what a YAML file says ("max-model-len: 4k", lists for options that may repeat), where neither the
+  /// command line nor the environment says anything. Errors name the file, the key and its line.
   Status SetFromConfigFile(const std::string& path);
 
   /// Sets the defaults of the level that "optimization-level" says, where nothing else is set.
@@ -47,6 +52,7 @@ class Options {
   std::vector<int> Integers(std::string_view name) const;
   /// One line each, for the log: settings that were taken and mean something else, or nothing.
   const std::vector<std::string>& notes() const { return notes_; }
+  void AddNote(std::string note);  // once
 
  private:
   struct Value {
@@ -56,6 +62,7 @@ class Options {
   };
   const Value& Find(std::string_view name) const;
   Status SetRow(std::string_view name, std::string_view text, OptionOrigin origin);
+  Status SetVllmFlag(std::string_view name, std::string_view text, OptionOrigin origin);
   Status SetObject(std::string_view name, std::string_view text, OptionOrigin origin);
 
   std::vector<Value> values_;  // parallel to the option list

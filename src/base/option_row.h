@@ -11,6 +11,9 @@ namespace vivace::base {
 /// kObject: JSON; each of its keys is a row of its own, NAME.KEY, and the row itself has no value.
 enum class OptionType { kFlag, kInteger, kNumber, kString, kChoice, kList, kIntegers, kObject };
 
+/// The unit of a kString that must be a JSON (or YAML) object or list.
+inline constexpr std::string_view kJsonUnit = "JSON";
+
 /// Which programs take the option (bits).
 enum OptionScope : unsigned {
   kModelOption = 1,
@@ -45,6 +48,7 @@ struct OptionRow {
   bool common = false;   // shown by --help; the others by --help=all
   bool several = false;  // a kList or kIntegers that takes all values up to the next option (--name a b)
   std::string_view short_form = {};  // "tp": -tp is the same
+  bool value_optional = false;       // of a kString: --name alone is --name ""
 };
 
 }  // namespace vivace::base

@@ -8,8 +8,8 @@
 #include "base/status_macros.h"
 #include "cli/bench_option_rows.h"
 #include "cli/command_table.h"
-#include "engine/compilation_keys.h"
 #include "engine/option_list.h"
+#include "engine/vllm_flags.h"
 
 namespace vivace::cli {
 namespace {
@@ -57,6 +57,7 @@ class Reader {
       out_.arguments.assign(arguments_.begin() + static_cast<std::ptrdiff_t>(next_), arguments_.end());
       out_.bench = RowValues(BenchOptionRows(), row.scope);
       rows_ = RowsOf(row.command);
+      takes_vllm_flags_ = (row.scope & base::kModelOption) != 0;
       return Status::Ok();
     }
     const std::string shown = word.substr(0, kShownBytes);
@@ -92,21 +93,28 @@ class Reader {
       return Status::Ok();
     }
     if (argument.starts_with("-O") && !argument.starts_with("-O.")) return ReadLevel(argument);
+    if (argument.starts_with("-O.")) NoteOldLevel("-O.KEY=VALUE", "-cc.KEY=VALUE");
     return ReadNamed(argument.starts_with("--") ? argument : LongForm(argument));
+  }
+
+  /// -O as a compilation config, as it was until vLLM 0.12.
+  void NoteOldLevel(const std::string& old_form, const std::string& form) {
+    out_.options.AddNote("The -O flag for --compilation-config is deprecated, " + old_form +
+                         " with it: give " + form);
   }
 
   /// "--name", "--name=value", "--no-name".
   Status ReadNamed(const std::string& argument) {
     if (!argument.starts_with("--")) {
       const std::string shown = argument.substr(1, std::min(argument.find('='), kShownBytes) - 1);
-      if (engine::FindVllmOption(shown)) return engine::UnknownOption(shown);
       return InvalidArgument("unknown option -" + shown +
                              ": the short forms are -O0 to -O3, -cc, -tp, -h and -v");
     }
     const std::size_t equals = argument.find('=');
     const std::string name = base::WithDashes(std::string_view(argument).substr(2, equals - 2));
-    if (name.starts_with(engine::kCompilationKeyPrefix) && Find("compilation-config") != nullptr)
-      return ReadCompilationKey(name, argument, equals);
+    const std::size_t dot = name.find('.');
+    if (dot != std::string::npos && Find(std::string_view(name).substr(0, dot)) != nullptr)
+      return ReadKey(name, argument, equals);
     if (const OptionRow* row = Find(name)) return ReadValue(*row, argument, equals);
     if (name.starts_with("no-") && equals == std::string::npos) {
       const OptionRow* row = Find(name.substr(3));
@@ -121,13 +129,19 @@ class Reader {
     const std::size_t end = std::min(argument.find_first_of("=."), argument.size());
     std::string_view name = std::string_view(argument).substr(1, end - 1);
     if (name == "O") name = "cc";
-    const auto row = engine::FindShortForm(name);
-    if (!row) return argument;
-    return "--" + std::string(engine::AllOptions()[*row].name) + argument.substr(end);
+    std::string_view full;
+    if (const auto row = engine::FindShortForm(name)) {
+      full = engine::AllOptions()[*row].name;
+    } else if (const auto* flag = engine::FindVllmShortForm(name)) {
+      full = flag->row.name;
+    } else {
+      return argument;
+    }
+    return "--" + std::string(full) + argument.substr(end);
   }
 
-  /// A key of the compilation config; KEY+ adds to a list.
-  Status ReadCompilationKey(std::string name, const std::string& argument, std::size_t equals) {
+  /// A key of an object, "compilation-config.mode"; KEY+ adds to a list.
+  Status ReadKey(std::string name, const std::string& argument, std::size_t equals) {
     std::string text;
     if (equals != std::string::npos) {
       text = argument.substr(equals + 1);
@@ -138,8 +152,7 @@ class Reader {
     }
     if (name.ends_with('+')) {
       name.pop_back();
-      if (const auto row = engine::FindOption(name); row && out_.options.IsSet(name))
-        text = out_.options.Text(name) + "," + text;
+      return out_.options.Append(name, text);
     }
     return out_.options.Set(name, text);
   }
@@ -148,17 +161,25 @@ class Reader {
   Status ReadLevel(const std::string& argument) {
     const OptionRow* row = Find("optimization-level");
     if (row == nullptr) return Unknown("optimization-level");
-    const OptionRow* config = Find("compilation-config");
-    if (argument.size() == 2 && next_ < arguments_.size() && arguments_[next_].starts_with('{'))
-      return ReadValue(*config, argument, std::string::npos);
-    if (argument.size() > 2) return Apply(*row, argument.substr(argument[2] == '=' ? 3 : 2));
-    return ReadValue(*row, argument, std::string::npos);
+    std::string text;
+    if (argument.size() > 2) {
+      text = argument.substr(argument[2] == '=' ? 3 : 2);
+    } else if (next_ < arguments_.size()) {
+      text = arguments_[next_++];
+    } else {
+      return ReadValue(*row, argument, std::string::npos);
+    }
+    if (!text.starts_with('{')) return Apply(*row, text);
+    NoteOldLevel("-O '{...}'", "-cc '{...}'");
+    return Apply(*Find("compilation-config"), text);
   }
 
   Status ReadValue(const OptionRow& row, const std::string& argument, std::size_t equals) {
     if (equals != std::string::npos) return Apply(row, argument.substr(equals + 1));
     if (row.type == OptionType::kFlag) return Apply(row, "true");
-    if (next_ == arguments_.size() || arguments_[next_].starts_with("--")) {
+    const bool is_last = next_ == arguments_.size() || arguments_[next_].starts_with("--");
+    if (is_last && row.value_optional) return Apply(row, "");
+    if (is_last) {
       return InvalidArgument("--" + std::string(row.name) + " needs a value: " + std::string(row.help));
     }
     if (row.type == OptionType::kIntegers && row.several) return Apply(row, JoinValues());
@@ -230,26 +251,38 @@ class Reader {
     return nullptr;
   }
 
+  /// The row of an option of this command, or of a flag of vLLM where the command runs a model.
   const OptionRow* Find(std::string_view name) const {
     const auto row = std::find_if(rows_.begin(), rows_.end(), [&](const auto& r) { return r.name == name; });
-    return row == rows_.end() ? nullptr : &*row;
+    if (row != rows_.end()) return &*row;
+    if (!takes_vllm_flags_) return nullptr;
+    const engine::VllmFlag* const flag = engine::FindVllmFlag(name);
+    return flag != nullptr && flag->row.name == name ? &flag->row : nullptr;
   }
 
   Status Unknown(const std::string& name) const {
     const std::string shown = name.substr(0, kShownBytes);
     if (rows_.empty()) return InvalidArgument("--" + shown + " is not an option here");
-    if (engine::FindVllmOption(name)) return engine::UnknownOption(name);
-    if (engine::FindOption(name)) {
+    if (engine::FindOption(name.substr(0, name.find('.')))) {
       return InvalidArgument("--" + shown + " is not an option of this command; see --help=all");
     }
+    struct Known {
+      std::string_view name;
+    };
+    std::vector<Known> known;
+    for (const OptionRow& row : rows_) known.push_back({row.name});
+    for (const engine::VllmFlag& flag : engine::VllmFlags()) {
+      if (Find(flag.row.name) != nullptr) known.push_back({flag.row.name});
+    }
     return InvalidArgument("unknown option --" + shown + ": did you mean --" +
-                           std::string(base::NearestName(shown, rows_)) + "?");
+                           std::string(base::NearestName(shown, known)) + "?");
   }
 
   std::span<const std::string> arguments_;
   std::size_t next_ = 0;
   bool model_given_ = false;
-  std::vector<OptionRow> rows_;  // what the command takes
+  std::vector<OptionRow> rows_;    // what the command takes
+  bool takes_vllm_flags_ = false;  // those without a row, too
   Invocation out_;
 };
 

@@ -93,11 +93,13 @@ std::string OptionsPage() {
       "in names, `-O2` is\n"
       "`--optimization-level 2`, a flag that is on is turned off with `--no-` in front. Numbers may have a "
       "suffix: `4k` is 4000,\n"
-      "`4K` 4096, `25.6k` 25600, `1.5GiB` and `512MB` as one reads them. The command line wins over "
-      "`--config` (YAML, one\n"
-      "`option: value` a line), that over the environment, that over the defaults of the machine and of the "
-      "level.\n"
-      "`-cc` is `--compilation-config`; its keys have vLLM's names.\n";
+      "`4K` 4096, `25.6k` 25600, `1.5GiB` and `512MB` as one reads them. The command line wins over the "
+      "environment, that over\n"
+      "`--config` (YAML, one `option: value` a line), that over the defaults of the level and of the "
+      "machine.\n"
+      "`-cc` is `--compilation-config`; its keys have vLLM's names. What becomes of other flags of vLLM is "
+      "in "
+      "[vllm-flags](vllm-flags.md).\n";
   AppendPart("Model and engine", engine::ModelOptionRows(), out);
   AppendPart("Compiler", engine::CompileOptionRows(), out);
   AppendPart("Keys of the compilation config", engine::CompilationKeyRows(), out);

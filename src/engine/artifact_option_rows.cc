@@ -41,6 +41,7 @@ constexpr std::array kRows = {
     OptionRow{.name = "require-artifact",
               .type = OptionType::kFlag,
               .default_text = "false",
+              .environment = "VLLM_FORCE_AOT_LOAD",
               .help = "fail when there is no artifact of this model with these options, rather than pack the "
                       "weights"},
     OptionRow{.name = "cache-max-bytes",

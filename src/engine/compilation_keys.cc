@@ -161,7 +161,8 @@ Result<std::vector<CompilationSetting>> ReadCompilationKey(std::string_view key,
   if (auto settings = ReadOldFlag(key, text, notes)) return std::move(*settings);
   if (key == "cache-dir") return std::vector<CompilationSetting>{{"cache-dir", std::string(text)}};
   for (const ForeignKey& foreign : kForeignKeys) {
-    if (foreign.name != key) continue;
+    const bool is_within = key.size() > foreign.name.size() && key[foreign.name.size()] == '.';
+    if (!key.starts_with(foreign.name) || (foreign.name != key && !is_within)) continue;
     VIVACE_RETURN_IF_ERROR(CheckForeign(foreign, text, notes));
     return std::vector<CompilationSetting>();
   }

@@ -98,9 +98,12 @@ TEST(CompilationKeys, WrongKeysAndValuesAreNamedWithTheRemedyAndChangeNothing) {
       ErrorOf(R"({"compile_sizes": [1, 0]})"),
       "--compilation-config.compile-sizes is '1,0': it must be whole numbers from 1 to 65536 (tokens) with "
       "commas between, or cudagraph_capture_sizes");
-  EXPECT_EQ(ErrorOf("3"),
-            "--compilation-config is '3': it must be a JSON object, as '{\"mode\": 3}', or write "
-            "--compilation-config.mode=3");
+  EXPECT_EQ(ErrorOf("fast"),
+            "--compilation-config is 'fast': it must be a JSON object, as '{\"KEY\": 3}', or write "
+            "--compilation-config.KEY=3");
+  EXPECT_TRUE(ErrorOf("4").starts_with("--compilation-config.mode is '4': it must be one of "));
+  EXPECT_TRUE(
+      ErrorOf(R"({"inductor_passes": {"a": "b"}})").starts_with("compilation_config.inductor_passes is 'b'"));
   for (const std::string text :
        {"{", "[1]", "{\"mode\": {\"a\": 1}}", "{\"compile_sizes\": [[1]]}", "{? {a: b}: c}"}) {
     EXPECT_NE(ErrorOf(text), "") << text;

@@ -170,6 +170,12 @@ constexpr std::array kRows = {
               .type = OptionType::kFlag,
               .default_text = "false",
               .help = "no statistics line while requests run"},
+    OptionRow{
+        .name = "fail-on-environ-validation",
+        .type = OptionType::kFlag,
+        .default_text = "false",
+        .help =
+            "a VLLM_ variable in the environment that vLLM does not know is an error, not a line in the log"},
     OptionRow{.name = "log-stats-interval",
               .type = OptionType::kNumber,
               .default_text = "10",

@@ -6,9 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "base/nearest_name.h"
 #include "base/status_macros.h"
-#include "engine/compilation_keys.h"
 #include "engine/option_list.h"
 #include "vivace/options.h"
 
@@ -45,12 +43,12 @@ std::string FlowText(const YAML::Node& value) {
 
 /// Sets one key; a sequence sets each of its values, for options that may be given several times.
 Status SetKey(Options& options, const std::string& name, const YAML::Node& value) {
-  const bool is_key = base::WithDashes(name).starts_with(engine::kCompilationKeyPrefix);
   const auto index = engine::FindOption(name);
-  if (!index && !is_key) return engine::UnknownOption(name);
-  const auto type = index ? engine::AllOptions()[*index].type : base::OptionType::kString;
+  const auto type = index ? engine::AllOptions()[*index].type : base::OptionType::kObject;
   const bool is_list = type == base::OptionType::kList;
-  const bool is_compound = is_key || type == base::OptionType::kObject || type == base::OptionType::kIntegers;
+  const bool is_json = index && engine::AllOptions()[*index].unit == base::kJsonUnit;
+  const bool is_compound =
+      is_json || type == base::OptionType::kObject || type == base::OptionType::kIntegers;
   if (is_compound && (value.IsSequence() || value.IsMap()))
     return options.Set(name, FlowText(value), OptionOrigin::kConfigFile);
   if (value.IsSequence() && is_list) {

@@ -61,7 +61,9 @@ TEST_F(ConfigFile, BadContentNamesFileLineAndRemedy) {
       {"- port", "config file 'F' must be a list of 'option: value' lines"},
       {"? [a]\n: b", "config file 'F', line 1: an option's name must be plain text"},
       {"enable-lora: true",
-       "config file 'F', line 1: --enable-lora is an option of vLLM that Vivace does not have: leave it out"},
+       "config file 'F', line 1: --enable-lora is 'true': it must be false, or left out: adapters are not "
+       "built "
+       "yet: merge the adapter into the weights"},
   };
   for (const auto& [text, message] : cases) EXPECT_EQ(Message(text), message);
   EXPECT_NE(Message("port: 'x").find("config file 'F', line 1: "), std::string::npos);

@@ -6,20 +6,9 @@
 #include <vector>
 
 #include "base/nearest_name.h"
+#include "engine/vllm_flags.h"
 
 namespace vivace::engine {
-namespace {
-
-struct VllmOption {
-  std::string_view name, short_form;
-};
-constexpr VllmOption kVllmOptions[] = {
-#define VLLM_OPTION(name, short_form) {name, short_form},
-#include "engine/vllm_options.def"
-#undef VLLM_OPTION
-};
-
-}  // namespace
 
 std::span<const base::OptionRow> AllOptions() {
   static const std::vector<base::OptionRow> rows = [] {
@@ -50,26 +39,16 @@ std::optional<std::size_t> FindShortForm(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<std::string_view> FindVllmOption(std::string_view name) {
-  const std::string wanted = base::WithDashes(name);
-  for (const VllmOption& option : kVllmOptions) {
-    const bool negated = wanted.starts_with("no-") && std::string_view(wanted).substr(3) == option.name;
-    if (option.name == wanted || negated || (!option.short_form.empty() && option.short_form == wanted)) {
-      return option.name;
-    }
-  }
-  return std::nullopt;
-}
-
 Status UnknownOption(std::string_view name) {
   const std::string wanted = base::WithDashes(name).substr(0, 64);
-  const auto rows = AllOptions();
-  if (const auto known = FindVllmOption(wanted)) {
-    return InvalidArgument(
-        fmt::format("--{} is an option of vLLM that Vivace does not have: leave it out", *known));
-  }
+  struct Known {
+    std::string_view name;
+  };
+  std::vector<Known> known;
+  for (const base::OptionRow& row : AllOptions()) known.push_back({row.name});
+  for (const VllmFlag& flag : VllmFlags()) known.push_back({flag.row.name});
   return InvalidArgument(
-      fmt::format("unknown option --{}: did you mean --{}?", wanted, base::NearestName(wanted, rows)));
+      fmt::format("unknown option --{}: did you mean --{}?", wanted, base::NearestName(wanted, known)));
 }
 
 }  // namespace vivace::engine

@@ -19,8 +19,6 @@ std::span<const base::OptionRow> AllOptions();
 std::optional<std::size_t> FindOption(std::string_view name);
 /// Index into AllOptions by the short form, as "tp" or "cc".
 std::optional<std::size_t> FindShortForm(std::string_view name);
-/// The full name when `name` (or its short form, "tp") is an option of vLLM that is refused here.
-std::optional<std::string_view> FindVllmOption(std::string_view name);
 /// kInvalidArgument for a name that no option has; names the nearest one.
 Status UnknownOption(std::string_view name);
 

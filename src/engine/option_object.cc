@@ -29,7 +29,8 @@ Result<std::string> ListText(const std::string& name, const YAML::Node& list) {
 }
 
 Status Flatten(const std::string& name, const YAML::Node& node, int depth, std::vector<ObjectKey>& out) {
-  if (node.IsNull()) return Status::Ok();
+  // None is how Python writes null; in quotes it is a text.
+  if (node.IsNull() || (node.IsScalar() && node.Tag() == "?" && node.Scalar() == "None")) return Status::Ok();
   if (node.IsScalar()) {
     out.emplace_back(name, node.Scalar());
     return Status::Ok();
@@ -52,18 +53,29 @@ Status Flatten(const std::string& name, const YAML::Node& node, int depth, std::
 }  // namespace
 
 Result<std::vector<ObjectKey>> FlattenObject(std::string_view name, std::string_view text) {
-  constexpr std::string_view kWanted =
-      R"(a JSON object, as '{"mode": 3}', or write --compilation-config.mode=3)";
+  const std::string wanted = fmt::format(R"(a JSON object, as '{{"KEY": 3}}', or write --{}.KEY=3)", name);
   std::vector<ObjectKey> keys;
-  if (text.size() > kMaxObjectBytes) return WrongObject(name, text, kWanted);
+  if (text.size() > kMaxObjectBytes) return WrongObject(name, text, wanted);
   try {
     const YAML::Node root = YAML::Load(std::string(text));
-    if (!root.IsMap()) return WrongObject(name, text, kWanted);
+    if (!root.IsMap()) return WrongObject(name, text, wanted);
     VIVACE_RETURN_IF_ERROR(Flatten(std::string(name), root, 0, keys));
+  } catch (const YAML::Exception& error) {
+    return WrongObject(name, text, fmt::format("{} ({})", wanted, error.msg));
+  }
+  return keys;
+}
+
+Status CheckJson(std::string_view name, std::string_view text) {
+  constexpr std::string_view kWanted = "a JSON object or list";
+  if (text.size() > kMaxObjectBytes) return WrongObject(name, text, "shorter");
+  try {
+    const YAML::Node root = YAML::Load(std::string(text));
+    if (root.IsMap() || root.IsSequence() || root.IsNull() || root.Scalar() == "None") return Status::Ok();
   } catch (const YAML::Exception& error) {
     return WrongObject(name, text, fmt::format("{} ({})", kWanted, error.msg));
   }
-  return keys;
+  return WrongObject(name, text, kWanted);
 }
 
 Result<std::string> FlattenValue(std::string_view name, std::string_view text) {

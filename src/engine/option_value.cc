@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/nearest_name.h"
 #include "base/status_macros.h"
 #include "engine/option_list.h"
+#include "engine/option_object.h"
 
 namespace vivace::engine {
 namespace {
@@ -102,6 +104,7 @@ Result<std::string> NormaliseInteger(const OptionRow& row, std::string_view text
 }
 
 Result<std::string> NormaliseNumber(const OptionRow& row, std::string_view text) {
+  if (!row.choices.empty() && Lower(text) == row.choices) return std::string(row.choices);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = error == std::errc() && end == text.data() + text.size();
@@ -112,11 +115,12 @@ Result<std::string> NormaliseNumber(const OptionRow& row, std::string_view text)
 }
 
 Result<std::string> NormaliseChoice(const OptionRow& row, std::string_view text) {
-  const std::string lower = Lower(text);
+  // Some of vLLM's choices are written with dashes and with underscores.
+  const std::string lower = base::WithDashes(Lower(text));
   std::string listed;
   for (std::string_view rest = row.choices; !rest.empty();) {
     const std::string_view choice = rest.substr(0, rest.find('|'));
-    if (Lower(choice) == lower) return std::string(choice);
+    if (base::WithDashes(Lower(choice)) == lower) return std::string(choice);
     listed += fmt::format("{}{}", listed.empty() ? "" : ", ", choice);
     rest.remove_prefix(std::min(choice.size() + 1, rest.size()));
   }
@@ -161,6 +165,8 @@ Result<std::string> NormaliseOption(const OptionRow& row, std::string_view text)
     case OptionType::kIntegers:
       return NormaliseIntegers(row, text);
     case OptionType::kString:
+      if (row.unit == base::kJsonUnit) VIVACE_RETURN_IF_ERROR(CheckJson(row.name, text));
+      break;
     case OptionType::kList:
     case OptionType::kObject:
       break;

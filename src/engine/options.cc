@@ -1,6 +1,8 @@
 // vivace::Options: the values of the option list. The only place that reads the environment for them.
 #include "vivace/options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -12,6 +14,7 @@
 #include "engine/compilation_keys.h"
 #include "engine/option_list.h"
 #include "engine/option_object.h"
+#include "engine/vllm_flags.h"
 
 namespace vivace {
 namespace {
@@ -45,11 +48,30 @@ std::string_view AtLevel(std::string_view by_level, std::int64_t level) {
   return by_level.substr(0, by_level.find('|'));
 }
 
+// What vLLM says of a key that is given twice, and which value counts.
+std::string DuplicateNote(std::string_view name, const std::string& first, const std::string& last) {
+  std::string key(name);
+  std::replace(key.begin(), key.end(), '-', '_');
+  const std::string found = "Found duplicate keys: " + key + " is '" + first + "' ";
+  return found + (first == last ? "twice" : "and then '" + last + "': the last one counts");
+}
+
+// What is set in the environment of this process.
+std::vector<std::pair<std::string, std::string>> AllVariables() {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = std::min(text.find('='), text.size());
+    all.emplace_back(text.substr(0, equals), text.substr(std::min(equals + 1, text.size())));
+  }
+  return all;
+}
+
 }  // namespace
 
 std::string_view Name(OptionOrigin origin) {
-  constexpr std::string_view kNames[] = {"default",     "level",       "platform",
-                                         "environment", "config file", "user"};
+  constexpr std::string_view kNames[] = {"default",     "platform",    "level",
+                                         "config file", "environment", "user"};
   return kNames[static_cast<std::size_t>(origin)];
 }
 
@@ -83,13 +105,52 @@ Status Options::Set(std::string_view name, std::string_view text, OptionOrigin o
     return Status::Ok();
   }
   const auto index = engine::FindOption(dashed);
-  if (index && engine::AllOptions()[*index].type == base::OptionType::kObject)
-    return SetObject(dashed, text, origin);
+  if (!index) return SetVllmFlag(dashed, text, origin);
+  if (engine::AllOptions()[*index].type == base::OptionType::kObject) return SetObject(dashed, text, origin);
   return SetRow(dashed, text, origin);
+}
+
+Status Options::Append(std::string_view name, std::string_view text, OptionOrigin origin) {
+  const auto index = engine::FindOption(name);
+  const bool grows = index && engine::AllOptions()[*index].type == base::OptionType::kIntegers &&
+                     values_[*index].origin == origin && !values_[*index].text.empty();
+  if (!grows) return Set(name, text, origin);
+  VIVACE_ASSIGN_OR_RETURN(std::string value, engine::NormaliseOption(engine::AllOptions()[*index], text));
+  values_[*index].text += "," + value;
+  return Status::Ok();
+}
+
+// A flag or key of vLLM that is no row: another name of one, or nothing that is kept.
+Status Options::SetVllmFlag(std::string_view name, std::string_view text, OptionOrigin origin) {
+  const engine::VllmFlag* const found = engine::FindVllmFlag(name);
+  if (found == nullptr) {
+    const std::string_view object = name.substr(0, name.find('.'));
+    const auto row = engine::FindOption(object);
+    const bool is_object = row && engine::AllOptions()[*row].type == base::OptionType::kObject;
+    const bool is_key = object.size() < name.size() && (is_object || engine::FindVllmFlag(object) != nullptr);
+    return is_key ? engine::UnknownConfigKey(name) : engine::UnknownOption(name);
+  }
+  engine::VllmFlag flag = *found;
+  const std::string_view inner = name.substr(flag.row.name.size());  // ".x" within an object taken as a whole
+  if (flag.disposition == engine::Disposition::kByKey) return SetObject(name, text, origin);
+  if (flag.disposition == engine::Disposition::kMapped) {
+    const std::string target = std::string(flag.target) + std::string(inner);
+    const Status status = Set(target, text, origin);
+    const bool named = !status.ok() && status.message().starts_with("--" + target);
+    if (!named) return status;
+    return {status.code(), "--" + std::string(name) + status.message().substr(2 + target.size())};
+  }
+  if (!inner.empty())
+    flag.row.type = base::OptionType::kList;  // of a part nobody knows the type
+  return engine::CheckVllmValue(flag, "--" + std::string(name), text, notes_);
 }
 
 // All keys are tried on a copy, so that a wrong one leaves everything as it was.
 Status Options::SetObject(std::string_view name, std::string_view text, OptionOrigin origin) {
+  // A number alone is the mode, as for vLLM's LLM(compilation_config=3).
+  const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  if (is_number && engine::kCompilationKeyPrefix == std::string(name) + ".")
+    return Set(std::string(name) + ".mode", text, origin);
   VIVACE_ASSIGN_OR_RETURN(const auto keys, engine::FlattenObject(name, text));
   Options changed = *this;
   for (const auto& [key, value] : keys) VIVACE_RETURN_IF_ERROR(changed.Set(key, value, origin));
@@ -103,6 +164,9 @@ Status Options::SetRow(std::string_view name, std::string_view text, OptionOrigi
   VIVACE_ASSIGN_OR_RETURN(std::string value, engine::NormaliseOption(engine::AllOptions()[*index], text));
   Value& held = values_[*index];
   if (origin < held.origin) return Status::Ok();
+  if (origin == held.origin && origin >= OptionOrigin::kConfigFile &&
+      name.find('.') != std::string_view::npos)
+    AddNote(DuplicateNote(name, held.text, value));
   if (engine::AllOptions()[*index].type == base::OptionType::kList) {
     if (origin > held.origin) held.list.clear();
     held.list.push_back(std::move(value));
@@ -121,7 +185,17 @@ Status Options::SetFromEnvironment() {
     const Status status = Set(row.name, value.text, OptionOrigin::kEnvironment);
     if (!status.ok()) return {status.code(), "environment variable " + value.name + ": " + status.message()};
   }
+  const std::size_t before = notes_.size();
+  VIVACE_RETURN_IF_ERROR(engine::CheckVllmVariables(AllVariables(), notes_));
+  for (std::size_t i = before; i < notes_.size() && Flag("fail-on-environ-validation"); ++i) {
+    if (notes_[i].starts_with(engine::kUnknownVariable))
+      return InvalidArgument(notes_[i] + " (--fail-on-environ-validation)");
+  }
   return Status::Ok();
+}
+
+void Options::AddNote(std::string note) {
+  if (std::find(notes_.begin(), notes_.end(), note) == notes_.end()) notes_.push_back(std::move(note));
 }
 
 Status Options::SetFromLevel() {

@@ -49,15 +49,12 @@ TEST(Options, AnUnknownNameIsAnsweredWithTheNearestOne) {
 
 TEST(Options, AnOptionOfVllmThatIsNotHereIsRefusedByName) {
   EXPECT_EQ(Message("pipeline_parallel_size", "2"),
-            "--pipeline-parallel-size is an option of vLLM that Vivace does not have: leave it out");
+            "--pipeline-parallel-size is '2': it must be 1, or left out: all cores of one machine work on "
+            "one model: "
+            "more cores are more --threads, more machines are more servers behind a proxy");
   EXPECT_EQ(Message("tensor_parallel_size", "2"),
             "--tensor-parallel-size is '2': it must be 1: all cores work on one model; more cores are more "
             "--threads");
-  EXPECT_EQ(engine::FindVllmOption("pp"), "pipeline-parallel-size");
-  EXPECT_EQ(engine::FindVllmOption("no-enable-lora"), "enable-lora");
-  for (const base::OptionRow& row : engine::AllOptions()) {
-    EXPECT_FALSE(engine::FindVllmOption(row.name)) << "remove it from vllm_options.def: " << row.name;
-  }
 }
 
 TEST(Options, SizesAreWrittenAsPeopleWriteThem) {
