@@ -25,7 +25,7 @@ constexpr std::string_view kCudagraphMode = "compilation-config.cudagraph-mode";
 constexpr std::string_view kDumpPath = "compilation-config.debug-dump-path";
 
 bool IsExplicit(const Options& options, std::string_view name) {
-  return options.Origin(name) > OptionOrigin::kPlatform;
+  return options.Origin(name) > OptionOrigin::kLevel;
 }
 
 std::vector<std::string_view> Words(std::string_view text) {
