@@ -15,6 +15,12 @@ std::optional<std::int64_t> IfSet(const Options& options, std::string_view name)
   return options.IsSet(name) ? std::optional(options.Integer(name)) : std::nullopt;
 }
 
+// A second bound of the same thing; -1 is "none".
+void LowerTo(const Options& options, std::string_view name, int& value) {
+  const auto bound = IfSet(options, name);
+  if (bound && *bound > 0) value = std::min(value, static_cast<int>(*bound));
+}
+
 // -1 is "auto".
 void ResolveLength(const Options& options, EngineConfig& config) {
   const auto length = IfSet(options, "max-model-len");
@@ -58,6 +64,8 @@ Result<EngineConfig> ResolveConfig(const Options& given) {
   ResolveLength(options, config);
   config.max_num_seqs = static_cast<int>(options.Integer("max-num-seqs"));
   config.max_batched_tokens = static_cast<int>(options.Integer("max-num-batched-tokens"));
+  LowerTo(options, "max-num-scheduled-tokens", config.max_batched_tokens);
+  LowerTo(options, "max-num-active-seqs", config.max_num_seqs);
   config.max_num_seqs = std::min(config.max_num_seqs, config.max_batched_tokens);
   config.max_chunk_tokens = static_cast<int>(options.Integer("long-prefill-token-threshold"));
   config.max_queued = static_cast<int>(options.Integer("max-num-queued-reqs"));
@@ -75,6 +83,7 @@ Result<EngineConfig> ResolveConfig(const Options& given) {
   config.log.json = options.Text("log-format") == "json";
   config.log_stats_s = options.Flag("disable-log-stats") ? 0 : options.Number("log-stats-interval");
   config.generation_config = options.Text("generation-config");
+  config.generation_overrides = options.Text("override-generation-config");
   return config;
 }
 

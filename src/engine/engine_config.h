@@ -36,6 +36,7 @@ struct EngineConfig {
   base::LogConfig log;
   double log_stats_s = 10;                 // seconds between statistics lines; 0: none
   std::string generation_config = "auto";  // "auto", "vllm" or a folder
+  std::string generation_overrides;        // JSON in the form of generation_config.json, over it; or empty
   std::vector<std::string> notes;          // one line each, for the log: what runs differently than asked
   Options options;                         // the same, option by option, each with its origin
 };

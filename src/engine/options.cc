@@ -140,8 +140,7 @@ Status Options::SetVllmFlag(std::string_view name, std::string_view text, Option
     if (!named) return status;
     return {status.code(), "--" + std::string(name) + status.message().substr(2 + target.size())};
   }
-  if (!inner.empty())
-    flag.row.type = base::OptionType::kList;  // of a part nobody knows the type
+  if (!inner.empty()) flag.row.type = base::OptionType::kList;  // of a part nobody knows the type
   return engine::CheckVllmValue(flag, "--" + std::string(name), text, notes_);
 }
 
@@ -185,11 +184,12 @@ Status Options::SetFromEnvironment() {
     const Status status = Set(row.name, value.text, OptionOrigin::kEnvironment);
     if (!status.ok()) return {status.code(), "environment variable " + value.name + ": " + status.message()};
   }
-  const std::size_t before = notes_.size();
-  VIVACE_RETURN_IF_ERROR(engine::CheckVllmVariables(AllVariables(), notes_));
-  for (std::size_t i = before; i < notes_.size() && Flag("fail-on-environ-validation"); ++i) {
-    if (notes_[i].starts_with(engine::kUnknownVariable))
-      return InvalidArgument(notes_[i] + " (--fail-on-environ-validation)");
+  std::vector<std::string> found;
+  VIVACE_RETURN_IF_ERROR(engine::CheckVllmVariables(AllVariables(), found));
+  for (std::string& note : found) {
+    if (Flag("fail-on-environ-validation") && note.starts_with(engine::kUnknownVariable))
+      return InvalidArgument(note + " (--fail-on-environ-validation)");
+    AddNote(std::move(note));
   }
   return Status::Ok();
 }

@@ -200,6 +200,11 @@ ChoicePart CompletionCall::MakePart(std::size_t index, RequestOutput& output) {
     part.finish_reason = FinishReason::kLength;
   }
   choice.text_characters += CountCharacters(part.text);
+  if (frame_.keeps_text) {
+    choice.whole_text += part.text;
+    const bool last = part.finish_reason != FinishReason::kNone;
+    observer_.OnText(frame_, part, last ? std::string_view(choice.whole_text) : std::string_view());
+  }
   return part;
 }
 

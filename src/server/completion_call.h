@@ -47,6 +47,7 @@ class CompletionCall : public Call, public std::enable_shared_from_this<Completi
     std::int64_t unsent_tokens = 0;
     std::int64_t generated_tokens = 0;
     std::int64_t text_characters = 0;                   // of the pieces before
+    std::string whole_text;                             // where the frame keeps_text
     std::chrono::steady_clock::time_point last_output;  // once there is one
     bool first = true;                                  // no piece has come yet
     bool sent = false;                                  // a chunk of it is streamed

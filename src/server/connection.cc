@@ -1,6 +1,7 @@
 #include "server/connection.h"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
@@ -9,9 +10,10 @@
 
 namespace vivace::server {
 
-Connection::Connection(boost::asio::ip::tcp::socket socket, Service& service, const ConnectionLimits& limits,
+Connection::Connection(Socket socket, std::string client, Service& service, const ConnectionLimits& limits,
                        ClosedCallback on_closed)
     : socket_(std::move(socket)),
+      client_(std::move(client)),
       service_(service),
       limits_(limits),
       on_closed_(std::move(on_closed)),
@@ -23,7 +25,7 @@ Connection::~Connection() {
 
 void Connection::Start() {
   boost::system::error_code ignored;
-  socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);  // a Unix socket has no delay
   request_start_ = last_write_ = Clock::now();
   Read();
 }
@@ -104,6 +106,8 @@ void Connection::StartRequest() {
   chunked_ = request.chunked_allowed;
   head_only_ = request.method == "HEAD";
   route_ = service_.FindRoute(request);
+  request_line_ = request.method + " " + request.target + (chunked_ ? " HTTP/1.1" : " HTTP/1.0");
+  extra_headers_ = service_.ExtraHeaders(request);
   last_write_ = Clock::now();
   auto call = service_.Handle(route_, request, *this);
   if (!answer_complete_ && state_ == State::kAnswering) call_ = std::move(call);
@@ -129,7 +133,8 @@ void Connection::OnTick(Clock::time_point now) {
         {.status = 408, .message = "the request did not arrive in time", .code = "request_timeout"}));
   }
   if (state_ == State::kClosing && now > request_start_ + limits_.header_timeout) return Close();
-  if (state_ == State::kAnswering && streaming_ && now > last_write_ + limits_.ping_interval) {
+  const bool pings = limits_.ping_interval.count() > 0;
+  if (pings && state_ == State::kAnswering && streaming_ && now > last_write_ + limits_.ping_interval) {
     StreamWrite(kSsePing);
   }
 }
@@ -137,17 +142,18 @@ void Connection::OnTick(Clock::time_point now) {
 // ---- answering ----
 
 void Connection::Reply(HttpReply reply) {
-  service_.CountAnswer(route_, reply.status);
+  service_.CountAnswer(route_, reply.status, client_, request_line_);
+  reply.headers.insert(reply.headers.end(), extra_headers_.begin(), extra_headers_.end());
   answer_complete_ = true;
   keep_alive_ = keep_alive_ && !draining_;
   Write(SerializeReply(reply, keep_alive_, head_only_));
 }
 
 void Connection::BeginStream() {
-  service_.CountAnswer(route_, 200);
+  service_.CountAnswer(route_, 200, client_, request_line_);
   streaming_ = true;
   keep_alive_ = keep_alive_ && !draining_ && chunked_;
-  Write(StreamHeader(keep_alive_, chunked_));
+  Write(StreamHeader(keep_alive_, chunked_, extra_headers_));
 }
 
 void Connection::StreamWrite(std::string_view data) {

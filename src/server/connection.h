@@ -6,7 +6,7 @@
 #pragma once
 
 #include <array>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -26,7 +26,7 @@ struct ConnectionLimits {
   std::size_t body_bytes_per_second = 1024;
   std::chrono::milliseconds idle_timeout{60'000};   // between two requests
   std::chrono::milliseconds write_timeout{30'000};  // a write that makes no progress
-  std::chrono::milliseconds ping_interval{15'000};  // a comment in a silent stream
+  std::chrono::milliseconds ping_interval{15'000};  // a comment in a silent stream; 0: none
   std::size_t unread_bytes = 16 << 20;              // written but not taken by the client
   std::size_t pipelined_bytes = 64 << 10;           // read ahead while an answer is under way
   HttpLimits http;
@@ -35,7 +35,9 @@ struct ConnectionLimits {
 class Connection : public std::enable_shared_from_this<Connection>, private ReplySink {
  public:
   using ClosedCallback = std::function<void(Connection&)>;
-  Connection(boost::asio::ip::tcp::socket socket, Service& service, const ConnectionLimits& limits,
+  using Socket = boost::asio::generic::stream_protocol::socket;  // of TCP or of a Unix socket
+  /// `client` is how the log calls the other side.
+  Connection(Socket socket, std::string client, Service& service, const ConnectionLimits& limits,
              ClosedCallback on_closed);
   ~Connection() override;
 
@@ -66,7 +68,8 @@ class Connection : public std::enable_shared_from_this<Connection>, private Repl
   void RefuseAndClose(const HttpReply& reply);
   Clock::time_point ReadDeadline() const;
 
-  boost::asio::ip::tcp::socket socket_;
+  Socket socket_;
+  const std::string client_;
   Service& service_;
   const ConnectionLimits& limits_;
   ClosedCallback on_closed_;
@@ -77,6 +80,8 @@ class Connection : public std::enable_shared_from_this<Connection>, private Repl
   State state_ = State::kReading;
   std::shared_ptr<Call> call_;    // the answer under way, when it is not given at once
   Route route_;                   // of the request under way
+  std::string request_line_;      // of it, as sent
+  HeaderList extra_headers_;      // of its answer
   bool reading_ = false;          // a read is under way
   bool answer_complete_ = false;  // all of it is in writes_
   bool draining_ = false;

@@ -54,10 +54,12 @@ std::string SerializeReply(const HttpReply& reply, bool keep_alive, bool head_on
   return out;
 }
 
-std::string StreamHeader(bool keep_alive, bool chunked) {
+std::string StreamHeader(bool keep_alive, bool chunked,
+                         const std::vector<std::pair<std::string, std::string>>& headers) {
   std::string out = StatusLine(200);
   out += "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n";
   if (chunked) out += "Transfer-Encoding: chunked\r\n";
+  for (const auto& [name, value] : headers) out += name + ": " + value + "\r\n";
   out += ConnectionHeader(keep_alive && chunked);
   out += "\r\n";
   return out;

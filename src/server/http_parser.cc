@@ -95,6 +95,9 @@ HttpRequest HttpParser::Take() {
   request.content_encoding = std::string(message[http::field::content_encoding]);
   request.authorization = std::string(message[http::field::authorization]);
   request.request_id = std::string(message["X-Request-Id"]);
+  request.origin = std::string(message[http::field::origin]);
+  request.preflight_method = std::string(message[http::field::access_control_request_method]);
+  request.preflight_headers = std::string(message[http::field::access_control_request_headers]);
   request.body = std::move(message.body());
   request.keep_alive = message.keep_alive();
   request.chunked_allowed = message.version() >= 11;

@@ -1,8 +1,12 @@
 #include "server/http_server.h"
 
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -29,14 +33,20 @@ struct HttpServer::Impl {
   Impl(HttpServer& server, const ServerConfig& server_config)
       : config(server_config),
         acceptor(loop),
+        unix_acceptor(loop),
         tick_timer(loop),
         drain_timer(loop),
         pause_timer(loop),
         service(server, config.service) {}
 
+  ~Impl() { StopListening(); }
+
   Status Listen();
+  Status ListenOnUnixSocket();
+  void StopListening();
+  bool listening() const { return acceptor.is_open() || unix_acceptor.is_open(); }
   void Accept();
-  void OnAccepted(boost::system::error_code error, tcp::socket socket);
+  void OnAccepted(boost::system::error_code error, Connection::Socket socket, std::string client);
   void ScheduleTick();
   void WaitForSignal();
   void Drain();
@@ -46,6 +56,7 @@ struct HttpServer::Impl {
   const ServerConfig config;
   asio::io_context loop{1};
   tcp::acceptor acceptor;
+  asio::local::stream_protocol::acceptor unix_acceptor;  // one of the two is open
   asio::steady_timer tick_timer, drain_timer, pause_timer;
   std::optional<asio::signal_set> signals;
   Service service;
@@ -56,7 +67,34 @@ struct HttpServer::Impl {
   std::optional<BackgroundThread> background{std::in_place};
 };
 
+Status HttpServer::Impl::ListenOnUnixSocket() {
+  const std::string& path = config.unix_socket;
+  sockaddr_un address{};
+  if (path.size() >= sizeof address.sun_path) {
+    return InvalidArgument("--uds is '" + path + "': it must be shorter than " +
+                           std::to_string(sizeof address.sun_path) + " bytes");
+  }
+  // A socket that another process left; anything else with that name stays.
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) ::unlink(path.c_str());
+  boost::system::error_code error;
+  unix_acceptor.open(asio::local::stream_protocol(), error);
+  if (!error) unix_acceptor.bind(path, error);
+  if (!error) unix_acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) return Status::Ok();
+  unix_acceptor.close();
+  return Unavailable("cannot listen on --uds '" + path + "': " + error.message());
+}
+
+void HttpServer::Impl::StopListening() {
+  boost::system::error_code ignored;
+  acceptor.close(ignored);
+  if (unix_acceptor.is_open()) ::unlink(config.unix_socket.c_str());
+  unix_acceptor.close(ignored);
+}
+
 Status HttpServer::Impl::Listen() {
+  if (!config.unix_socket.empty()) return ListenOnUnixSocket();
   const std::string where = config.host + ":" + std::to_string(config.port);
   boost::system::error_code error;
   tcp::resolver resolver(loop);
@@ -80,23 +118,37 @@ Status HttpServer::Impl::Listen() {
 }
 
 void HttpServer::Impl::Accept() {
-  acceptor.async_accept(
-      [this](boost::system::error_code error, tcp::socket socket) { OnAccepted(error, std::move(socket)); });
+  if (unix_acceptor.is_open()) {
+    unix_acceptor.async_accept(
+        [this](boost::system::error_code error, asio::local::stream_protocol::socket socket) {
+          OnAccepted(error, std::move(socket), "unix");
+        });
+    return;
+  }
+  acceptor.async_accept([this](boost::system::error_code error, tcp::socket socket) {
+    boost::system::error_code unknown;
+    const tcp::endpoint client = socket.remote_endpoint(unknown);
+    const std::string address = client.address().to_string();
+    OnAccepted(
+        error, std::move(socket),
+        (client.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(client.port()));
+  });
 }
 
-void HttpServer::Impl::OnAccepted(boost::system::error_code error, tcp::socket socket) {
-  if (!acceptor.is_open()) return;
+void HttpServer::Impl::OnAccepted(boost::system::error_code error, Connection::Socket socket,
+                                  std::string client) {
+  if (!listening()) return;
   if (error) {
     // Out of file descriptors, say: try again when some may be free, without spinning.
     pause_timer.expires_after(kAcceptPause);
     pause_timer.async_wait([this](boost::system::error_code cancelled) {
-      if (!cancelled && acceptor.is_open()) Accept();
+      if (!cancelled && listening()) Accept();
     });
     return;
   }
   if (connections.size() < config.max_connections) {
-    auto connection = std::make_shared<Connection>(std::move(socket), service, config.connection,
-                                                   [this](Connection& closed) {
+    auto connection = std::make_shared<Connection>(std::move(socket), std::move(client), service,
+                                                   config.connection, [this](Connection& closed) {
                                                      connections.erase(&closed);
                                                      StopWhenIdle();
                                                    });
@@ -138,8 +190,7 @@ void HttpServer::Impl::Drain() {
   if (draining) return;
   draining = true;
   service.BeginDrain();
-  boost::system::error_code ignored;
-  acceptor.close(ignored);
+  StopListening();
   std::vector<std::shared_ptr<Connection>> all;
   for (const auto& [key, connection] : connections) all.push_back(connection);
   for (const auto& connection : all) connection->BeginDrain();

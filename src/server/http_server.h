@@ -16,7 +16,8 @@ namespace vivace::server {
 
 struct ServerConfig {
   std::string host = "127.0.0.1";
-  int port = 8000;  // 0: any free one
+  int port = 8000;               // 0: any free one
+  std::string unix_socket = {};  // path of a Unix socket to listen on instead; empty: host and port
   std::chrono::milliseconds shutdown_timeout{30'000};
   std::size_t max_connections = 4096;
   ServiceConfig service;
@@ -30,7 +31,7 @@ class HttpServer : public Executor {
 
   /// Binds and listens; clients may connect from now on. kUnavailable names the port and the remedy.
   Status Listen();
-  int port() const;
+  int port() const;  // 0 for a Unix socket
   /// Whether it listens on all interfaces.
   bool everywhere() const;
   /// The backend answers from now on; until then clients are told that the model loads. Any thread.

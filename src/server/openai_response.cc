@@ -24,6 +24,10 @@ void AppendFrame(const ReplyFrame& frame, bool chunk, std::string& out) {
   AppendJsonInteger(frame.created, out);
   out += R"(,"model":)";
   AppendJsonString(frame.model, out);
+  if (!frame.fingerprint.empty()) {
+    out += R"(,"system_fingerprint":)";
+    AppendJsonString(frame.fingerprint, out);
+  }
   out += R"(,"choices":[)";
 }
 

@@ -24,8 +24,10 @@ struct ReplyFrame {
   std::string id;
   std::int64_t created = 0;  // seconds since 1970
   std::string model;
+  std::string fingerprint = {};      // system_fingerprint; empty: none
   std::string role = "assistant";    // of a chat answer
   bool with_prompt_details = false;  // usage says how many prompt tokens were cached
+  bool keeps_text = false;           // the observer is told what is generated
 };
 
 /// A choice, or what is new of it in one chunk.

@@ -89,6 +89,16 @@ std::string DescribeRequest(const ApiRequest& request) {
   return out.Take();
 }
 
+void LogText(const base::Log& log, std::string_view id, const ChoicePart& part, std::string_view what,
+             std::string_view text, int max_characters) {
+  std::string line = "Generated response " + std::string(id) + ": choice " + std::to_string(part.index) +
+                     ", " + std::string(what) + " ";
+  base::AppendJsonString(Cut(std::string(text), max_characters), line);
+  if (part.finish_reason != FinishReason::kNone)
+    line += ", finish_reason " + std::string(FinishReasonText(part.finish_reason));
+  log.Info(line);
+}
+
 void LogRequest(const base::Log& log, std::string_view id, const ApiRequest& request, int max_characters) {
   log.Info("Received request " + std::string(id) + ": " + DescribeRequest(request));
   if (!log.Logs(base::LogLevel::kDebug)) return;

@@ -16,10 +16,11 @@ namespace {
 void PrintReady(const ModelInfo& model, const ServerConfig& config, int port, double start_ms) {
   const bool is_ipv6 = config.host.find(':') != std::string::npos;
   const std::string host = is_ipv6 ? "[" + config.host + "]" : config.host;
+  const std::string where = config.unix_socket.empty() ? "http://" + host + ":" + std::to_string(port)
+                                                       : "unix:" + config.unix_socket;
   const auto& names = config.service.names;
-  std::fprintf(stderr,
-               "vivace: serving %s on http://%s:%d (-O%d, %d tokens of context, ready after %.0f ms)\n",
-               names.empty() ? model.name.c_str() : names.front().c_str(), host.c_str(), port, model.level,
+  std::fprintf(stderr, "vivace: serving %s on %s (-O%d, %d tokens of context, ready after %.0f ms)\n",
+               names.empty() ? model.name.c_str() : names.front().c_str(), where.c_str(), model.level,
                model.max_model_len, start_ms);
   std::fflush(stderr);
 }

@@ -1,5 +1,6 @@
 #include "server/serve_config.h"
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
@@ -59,6 +60,74 @@ Status CheckRootPath(const std::string& path) {
   return InvalidArgument("--root-path is '" + path + "': it must begin with / and not end with it, as /api");
 }
 
+/// The texts of a JSON list.
+Result<std::vector<std::string>> TextsOf(const Options& options, const std::string& name) {
+  std::vector<std::string> texts;
+  if (!options.IsSet(name)) return texts;
+  const Status wrong = InvalidArgument("--" + name + " is '" + options.Text(name).substr(0, 100) +
+                                       R"(': it must be a JSON list of texts, as ["*"])");
+  boost::system::error_code error;
+  const auto value = boost::json::parse(options.Text(name), error);
+  if (error || !value.is_array()) return wrong;
+  for (const auto& entry : value.get_array()) {
+    if (!entry.is_string()) return wrong;
+    texts.emplace_back(entry.get_string());
+  }
+  return texts;
+}
+
+Status ReadCors(const Options& options, CorsRules& rules) {
+  VIVACE_ASSIGN_OR_RETURN(rules.origins, TextsOf(options, "allowed-origins"));
+  VIVACE_ASSIGN_OR_RETURN(rules.methods, TextsOf(options, "allowed-methods"));
+  VIVACE_ASSIGN_OR_RETURN(rules.headers, TextsOf(options, "allowed-headers"));
+  rules.credentials = options.Flag("allow-credentials");
+  for (const auto* list : {&rules.origins, &rules.methods, &rules.headers}) {
+    for (const std::string& entry : *list) {
+      // They become parts of a header.
+      if (entry.find_first_of("\r\n") == std::string::npos) continue;
+      return InvalidArgument("--allowed-origins, --allowed-methods and --allowed-headers take no line ends");
+    }
+  }
+  return Status::Ok();
+}
+
+Status ReadFingerprint(const Options& options, ServiceConfig& service) {
+  const std::string& mode = options.Text("fingerprint-mode");
+  service.fingerprint_value = options.Text("fingerprint-value");
+  service.fingerprint_mode = mode == "full"   ? FingerprintMode::kFull
+                             : mode == "hash" ? FingerprintMode::kHash
+                             : mode == "none" ? FingerprintMode::kNone
+                                              : FingerprintMode::kCustom;
+  if (service.fingerprint_mode != FingerprintMode::kCustom || options.IsSet("fingerprint-value"))
+    return Status::Ok();
+  return InvalidArgument("--fingerprint-mode is 'custom': give the text with --fingerprint-value");
+}
+
+/// What the log says of requests and answers.
+void ReadLogging(const Options& options, ServiceConfig& service) {
+  service.log_requests = options.Flag("enable-log-requests");
+  service.log_outputs = options.Flag("enable-log-outputs");
+  service.log_deltas = options.Flag("enable-log-deltas");
+  if (options.IsSet("max-log-len")) service.max_log_len = static_cast<int>(options.Integer("max-log-len"));
+  const std::string& level = options.Text("uvicorn-log-level");
+  const bool shows_info = level == "info" || level == "debug" || level == "trace";
+  service.log_access = shows_info && !options.Flag("disable-uvicorn-access-log");
+  for (std::string_view rest = options.Text("disable-access-log-for-endpoints"); !rest.empty();) {
+    const std::string_view path = rest.substr(0, rest.find(','));
+    service.quiet_paths.emplace_back(path);
+    rest.remove_prefix(std::min(path.size() + 1, rest.size()));
+  }
+  service.log = base::Log({base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo),
+                           options.Text("log-format") == "json"});
+}
+
+void ReadLimits(const Options& options, ConnectionLimits& limits) {
+  limits.ping_interval = std::chrono::seconds(options.Integer("sse-keep-alive-interval"));
+  limits.idle_timeout = std::chrono::seconds(options.Integer("http-keep-alive-timeout"));
+  limits.http.header_bytes = static_cast<std::size_t>(options.Integer("h11-max-incomplete-event-size"));
+  limits.http.header_count = static_cast<std::size_t>(options.Integer("h11-max-header-count"));
+}
+
 Result<RequestRules> RulesFrom(const Options& options) {
   RequestRules rules;
   rules.max_logprobs = static_cast<int>(options.Integer("max-logprobs"));
@@ -78,6 +147,7 @@ Result<ServerConfig> ServerConfigFrom(const Options& options) {
   ServerConfig config;
   config.host = options.Text("host");
   config.port = static_cast<int>(options.Integer("port"));
+  config.unix_socket = options.Text("uds");
   config.shutdown_timeout =
       std::chrono::milliseconds(static_cast<std::int64_t>(options.Number("shutdown-timeout") * 1000));
   ServiceConfig& service = config.service;
@@ -93,10 +163,11 @@ Result<ServerConfig> ServerConfigFrom(const Options& options) {
   service.response_role = options.Text("response-role");
   VIVACE_RETURN_IF_ERROR(CheckNotEmpty("response-role", {service.response_role}));
   service.prompt_tokens_details = options.Flag("enable-prompt-tokens-details");
-  service.log_requests = options.Flag("enable-log-requests");
-  if (options.IsSet("max-log-len")) service.max_log_len = static_cast<int>(options.Integer("max-log-len"));
-  service.log = base::Log({base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo),
-                           options.Text("log-format") == "json"});
+  service.request_id_headers = options.Flag("enable-request-id-headers");
+  VIVACE_RETURN_IF_ERROR(ReadCors(options, service.cors));
+  VIVACE_RETURN_IF_ERROR(ReadFingerprint(options, service));
+  ReadLogging(options, service);
+  ReadLimits(options, config.connection);
   return config;
 }
 

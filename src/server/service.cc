@@ -24,6 +24,19 @@ std::string Hex(std::uint64_t value) {
   return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr};
 }
 
+/// FNV-1a over what decides about an answer apart from the request.
+std::string Fingerprint(const ServiceConfig& config, const ModelInfo& model) {
+  if (config.fingerprint_mode == FingerprintMode::kNone) return "";
+  if (config.fingerprint_mode == FingerprintMode::kCustom) return config.fingerprint_value;
+  std::uint32_t hash = 2166136261u;
+  const std::string facts = std::string(base::kVersion) + "|" + model.path + "|" + model.architecture + "|" +
+                            std::to_string(model.level) + "|" + std::to_string(model.max_model_len);
+  for (const char c : facts) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  const std::string digits = Hex(hash);
+  if (config.fingerprint_mode == FingerprintMode::kHash) return digits;
+  return "vivace-" + std::string(base::kVersion) + "-O" + std::to_string(model.level) + "-" + digits;
+}
+
 /// Only JSON bodies; a missing type is taken as JSON.
 std::optional<ApiError> CheckContent(const HttpRequest& request) {
   if (!request.content_encoding.empty() && request.content_encoding != "identity") {
@@ -60,6 +73,7 @@ void Service::SetBackend(Backend& backend) {
   config_.rules.defaults = backend.default_sampling();
   if (config_.names.empty()) config_.names.push_back(model.name);
   metrics_ = std::make_unique<Metrics>(config_.names.front());
+  fingerprint_ = Fingerprint(config_, model);
 }
 
 std::optional<ApiError> Service::CheckKey(const Route& route, const HttpRequest& request) const {
@@ -114,6 +128,10 @@ HttpReply Service::Answer(const Route& route) {
 }
 
 std::shared_ptr<Call> Service::Handle(const Route& route, const HttpRequest& request, ReplySink& sink) {
+  if (auto preflight = AnswerPreflight(config_.cors, request)) {
+    sink.Reply(std::move(*preflight));
+    return nullptr;
+  }
   if (route.row == nullptr) {
     sink.Reply(route.error);
     return nullptr;
@@ -139,7 +157,25 @@ std::shared_ptr<Call> Service::Handle(const Route& route, const HttpRequest& req
   }
 }
 
-void Service::CountAnswer(const Route& route, int status) {
+HeaderList Service::ExtraHeaders(const HttpRequest& request) const {
+  HeaderList headers = CorsHeaders(config_.cors, request);
+  if (config_.request_id_headers) {
+    const bool given = IsRequestId(request.request_id);
+    headers.emplace_back("X-Request-Id",
+                         given ? request.request_id : Hex(id_prefix_) + "-h" + Hex(next_header_id_++));
+  }
+  return headers;
+}
+
+void Service::CountAnswer(const Route& route, int status, std::string_view client,
+                          std::string_view request_line) {
+  const auto& quiet = config_.quiet_paths;
+  const bool is_quiet =
+      route.row != nullptr && std::find(quiet.begin(), quiet.end(), route.row->path) != quiet.end();
+  if (config_.log_access && !is_quiet) {
+    config_.log.Info(std::string(client) + " - \"" + std::string(request_line) + "\" " +
+                     std::to_string(status) + " " + std::string(ReasonPhrase(status)));
+  }
   if (metrics_ == nullptr) return;
   // A method or path that the client made up does not become a label.
   metrics_->HttpRequestDone(std::string(route.row != nullptr ? route.row->path : "none"),
@@ -152,8 +188,10 @@ ReplyFrame Service::NextFrame(const ApiRequest& request) {
                    .id = is_chat ? "chatcmpl-" : "cmpl-",
                    .created = UnixSeconds(),
                    .model = request.model.empty() ? config_.names.front() : request.model,
+                   .fingerprint = fingerprint_,
                    .role = config_.response_role,
-                   .with_prompt_details = config_.prompt_tokens_details};
+                   .with_prompt_details = config_.prompt_tokens_details,
+                   .keeps_text = config_.log_outputs};
   frame.id += request.request_id.empty() ? Hex(id_prefix_) + "-" + Hex(next_id_++) : request.request_id;
   if (is_chat && !request.chat.add_generation_prompt) frame.role = request.chat.messages.back().role;
   return frame;
@@ -215,6 +253,13 @@ void Service::OnTokenGap(double seconds) {
 void Service::OnSequenceFinished(const RequestOutput& last, std::int64_t prompt_tokens,
                                  std::int64_t generated_tokens) {
   metrics_->SequenceFinished(last, prompt_tokens, generated_tokens);
+}
+
+void Service::OnText(const ReplyFrame& frame, const ChoicePart& part, std::string_view whole) {
+  const bool last = part.finish_reason != FinishReason::kNone;
+  if (config_.log_deltas && !part.text.empty() && !last)
+    LogText(config_.log, frame.id, part, "delta", part.text, config_.max_log_len);
+  if (last) LogText(config_.log, frame.id, part, "output", whole, config_.max_log_len);
 }
 
 void Service::OnAnswered(std::int64_t most_generated_tokens) {

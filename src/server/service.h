@@ -14,10 +14,15 @@
 #include "base/log.h"
 #include "server/api_key.h"
 #include "server/completion_call.h"
+#include "server/cors.h"
 #include "server/metrics.h"
 #include "server/router.h"
 
 namespace vivace::server {
+
+/// What system_fingerprint says: nothing, version and hash of the model and its options, the hash, or a given
+/// text.
+enum class FingerprintMode { kNone, kFull, kHash, kCustom };
 
 struct ServiceConfig {
   int max_sequences_in_flight = 2048;   // choices under way or waiting, over all requests
@@ -28,7 +33,15 @@ struct ServiceConfig {
   std::string response_role = "assistant";
   bool prompt_tokens_details = false;  // in the usage
   bool log_requests = false;
-  int max_log_len = -1;  // characters of a prompt in the log; -1: all
+  bool log_outputs = false;              // each whole answer
+  bool log_deltas = true;                // of streams as well each piece, with log_outputs
+  int max_log_len = -1;                  // characters of a prompt or an answer in the log; -1: all
+  bool log_access = false;               // one line each answer
+  std::vector<std::string> quiet_paths;  // whose answers have no such line
+  bool request_id_headers = false;       // answers carry X-Request-Id
+  CorsRules cors = {};
+  FingerprintMode fingerprint_mode = FingerprintMode::kNone;
+  std::string fingerprint_value = {};  // of kCustom
   base::Log log = base::Log();
 };
 
@@ -54,8 +67,11 @@ class Service : private CallObserver {
   /// when the client leaves and holds it until its answer is given.
   std::shared_ptr<Call> Handle(const Route& route, const HttpRequest& request, ReplySink& sink);
 
-  /// An answer with this status has begun; for /metrics.
-  void CountAnswer(const Route& route, int status);
+  /// Headers that any answer to this request has: its id, what CORS wants.
+  HeaderList ExtraHeaders(const HttpRequest& request) const;
+  /// An answer with this status has begun; for /metrics, and for the log, which names the client and the
+  /// request.
+  void CountAnswer(const Route& route, int status, std::string_view client, std::string_view request_line);
 
  private:
   std::shared_ptr<Call> StartCall(ApiKind kind, const HttpRequest& request, ReplySink& sink);
@@ -70,6 +86,7 @@ class Service : private CallObserver {
   void OnTokenGap(double seconds) override;
   void OnSequenceFinished(const RequestOutput& last, std::int64_t prompt_tokens,
                           std::int64_t generated_tokens) override;
+  void OnText(const ReplyFrame& frame, const ChoicePart& part, std::string_view whole) override;
   void OnAnswered(std::int64_t most_generated_tokens) override;
   void OnEnded(Call& call) override;
 
@@ -80,8 +97,10 @@ class Service : private CallObserver {
   std::unique_ptr<Metrics> metrics_;  // with the backend
   bool draining_ = false;
   std::int64_t created_ = 0;
+  std::string fingerprint_;      // of every answer
   std::uint64_t id_prefix_ = 0;  // differs from process to process
   std::uint64_t next_id_ = 0;
+  mutable std::uint64_t next_header_id_ = 0;
   int sequences_in_flight_ = 0;
   std::unordered_set<Call*> calls_;
 };
