@@ -72,6 +72,21 @@ TEST_F(ConfigFile, BadContentNamesFileLineAndRemedy) {
   EXPECT_FALSE(Read(std::string((1 << 20) + 1, ' ')).ok());
 }
 
+TEST_F(ConfigFile, ObjectsAndFlagsOfVllmMayStandInTheFile) {
+  ASSERT_TRUE(Read("compilation_config: 3\nattention_config:\n  flash_attn_version: 2\n"
+                   "limit_mm_per_prompt: {image: 1}\nallowed_origins: [\"*\", https://a]\n"
+                   "override-generation-config:\n  temperature: 0.5\n")
+                  .ok());
+  EXPECT_EQ(options_.Text("compilation-config.mode"), "VLLM_COMPILE");
+  EXPECT_EQ(options_.Text("allowed-origins"), R"(["*","https://a"])");
+  EXPECT_EQ(options_.Text("override-generation-config"), R"({"temperature":0.5})");
+  ASSERT_EQ(options_.notes().size(), 2u);
+  EXPECT_TRUE(options_.notes()[0].starts_with("--attention-config.flash-attn-version has no effect here: "));
+  EXPECT_TRUE(
+      Message("attention_config:\n  flash: 2")
+          .starts_with("config file 'F', line 1: attention_config has no key 'flash': did you mean '"));
+}
+
 TEST_F(ConfigFile, AMissingFileIsNamed) {
   EXPECT_EQ(options_.SetFromConfigFile("/nowhere/x.yaml").message(),
             "there is no config file '/nowhere/x.yaml' (--config)");

@@ -5,6 +5,11 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "base/json_text.h"
 #include "base/status_macros.h"
 
 namespace vivace::engine {
@@ -12,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxObjectBytes = 1 << 16;
 constexpr int kMaxObjectDepth = 4;
+constexpr int kMaxJsonDepth = 32;
 
 Status WrongObject(std::string_view name, std::string_view text, std::string_view wanted) {
   return InvalidArgument(fmt::format("--{} is '{}': it must be {}", name, text.substr(0, 100), wanted));
@@ -50,6 +56,54 @@ Status Flatten(const std::string& name, const YAML::Node& node, int depth, std::
   return Status::Ok();
 }
 
+/// A plain word as JSON: numbers and true, false and null, which Python writes True, False and None; else a
+/// text.
+void AppendWord(const std::string& word, std::string& out) {
+  constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+      {"true", "true"}, {"True", "true"}, {"false", "false"}, {"False", "false"}, {"None", "null"}};
+  for (const auto& [from, to] : kWords) {
+    if (word == from) {
+      out += to;
+      return;
+    }
+  }
+  double number = 0;
+  const char* const end = word.data() + word.size();
+  const auto read = std::from_chars(word.data(), end, number);
+  const std::string_view digits = std::string_view(word).substr(word.starts_with('-') ? 1 : 0);
+  const bool has_json_form = digits.size() < 2 || (digits.front() != '.' && digits.back() != '.' &&
+                                                   (digits.front() != '0' || digits[1] == '.'));
+  const bool is_number = read.ec == std::errc() && read.ptr == end && std::isfinite(number) && has_json_form;
+  if (is_number) {
+    out += word;
+  } else {
+    base::AppendJsonString(word, out);
+  }
+}
+
+// Deeper than `depth` levels is null: what reads the text refuses it.
+void AppendJson(const YAML::Node& node, int depth, std::string& out) {
+  if (node.IsScalar()) {
+    const bool is_plain = node.Tag() == "?";
+    return is_plain ? AppendWord(node.Scalar(), out) : base::AppendJsonString(node.Scalar(), out);
+  }
+  if (depth == 0 || (!node.IsMap() && !node.IsSequence())) {
+    out += "null";
+    return;
+  }
+  out += node.IsMap() ? '{' : '[';
+  bool first = true;
+  for (const auto& entry : node) {
+    if (!std::exchange(first, false)) out += ',';
+    if (node.IsMap()) {
+      base::AppendJsonString(entry.first.IsScalar() ? entry.first.Scalar() : "", out);
+      out += ':';
+    }
+    AppendJson(node.IsMap() ? entry.second : YAML::Node(entry), depth - 1, out);
+  }
+  out += node.IsMap() ? '}' : ']';
+}
+
 }  // namespace
 
 Result<std::vector<ObjectKey>> FlattenObject(std::string_view name, std::string_view text) {
@@ -66,12 +120,15 @@ Result<std::vector<ObjectKey>> FlattenObject(std::string_view name, std::string_
   return keys;
 }
 
-Status CheckJson(std::string_view name, std::string_view text) {
+Result<std::string> JsonText(std::string_view name, std::string_view text) {
   constexpr std::string_view kWanted = "a JSON object or list";
   if (text.size() > kMaxObjectBytes) return WrongObject(name, text, "shorter");
   try {
     const YAML::Node root = YAML::Load(std::string(text));
-    if (root.IsMap() || root.IsSequence() || root.IsNull() || root.Scalar() == "None") return Status::Ok();
+    std::string out;
+    AppendJson(root, kMaxJsonDepth, out);
+    if (out == "null") return std::string();
+    if (root.IsMap() || root.IsSequence()) return out;
   } catch (const YAML::Exception& error) {
     return WrongObject(name, text, fmt::format("{} ({})", kWanted, error.msg));
   }

@@ -18,8 +18,8 @@ using ObjectKey = std::pair<std::string, std::string>;
 /// kInvalidArgument names the option, its text and what would be right.
 Result<std::vector<ObjectKey>> FlattenObject(std::string_view name, std::string_view text);
 
-/// kInvalidArgument unless the text is an object or a list; null is fine, too.
-Status CheckJson(std::string_view name, std::string_view text);
+/// An object or a list, written as JSON, YAML or in Python's notation, as JSON; empty where it is null.
+Result<std::string> JsonText(std::string_view name, std::string_view text);
 
 /// As one value: a list written as JSON becomes its items with commas between; other text stays as it is.
 Result<std::string> FlattenValue(std::string_view name, std::string_view text);

@@ -165,7 +165,7 @@ Result<std::string> NormaliseOption(const OptionRow& row, std::string_view text)
     case OptionType::kIntegers:
       return NormaliseIntegers(row, text);
     case OptionType::kString:
-      if (row.unit == base::kJsonUnit) VIVACE_RETURN_IF_ERROR(CheckJson(row.name, text));
+      if (row.unit == base::kJsonUnit && !text.empty()) return JsonText(row.name, text);
       break;
     case OptionType::kList:
     case OptionType::kObject:

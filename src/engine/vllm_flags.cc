@@ -241,7 +241,7 @@ Status CheckVllmValue(const VllmFlag& flag, std::string_view shown, std::string_
     auto value = NormaliseOption(flag.row, text);
     if (!value.ok()) return WithName(value.status(), flag.row.name, shown);
     if (IsOneOf(flag.target, *value)) return Status::Ok();
-    return InvalidArgument(fmt::format("{} is '{}': it must be {}: {}", shown, value->substr(0, 100),
+    return InvalidArgument(fmt::format("{} is '{}': it must be {}: {}", shown, text.substr(0, 100),
                                        FineText(flag.target), flag.row.help));
   }
   if (flag.disposition != Disposition::kWithoutEffect) return Status::Ok();

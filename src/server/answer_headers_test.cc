@@ -103,13 +103,16 @@ TEST_F(AnswerHeaders, TheLogNamesEachAnswerButThoseOfQuietPaths) {
   Client client(port_);
   client.Post("/v1/completions", R"({"prompt":"abc","max_tokens":5})");
   client.ReadReply();
+  client.Post("/v1/completions", R"({"prompt":"xyz","max_tokens":3,"stream":true})");
+  client.ReadUntil("data: [DONE]");
   StopServer();
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_TRUE(Has(log, " - \"GET /health HTTP/1.1\" 200 OK")) << log;
   EXPECT_TRUE(Has(log, "127.0.0.1:")) << log;
   EXPECT_FALSE(Has(log, "/ping")) << log;
   EXPECT_TRUE(Has(log, "output \"abc\", finish_reason length")) << log;
-  EXPECT_TRUE(Has(log, "delta \"")) << log;
+  EXPECT_FALSE(Has(log, "delta \"a")) << log;
+  EXPECT_TRUE(Has(log, "delta \"x\"")) << log;
 }
 
 TEST_F(AnswerHeaders, AUnixSocketServesAsAPortDoesAndGoesWithTheServer) {

@@ -52,7 +52,7 @@ class CallObserver {
   virtual void OnTokenGap(double seconds) = 0;
   virtual void OnSequenceFinished(const RequestOutput& last, std::int64_t prompt_tokens,
                                   std::int64_t generated_tokens) = 0;
-  /// A piece of an answer whose frame keeps_text; `whole` is all of its text, with the last piece.
+  /// The last piece of an answer whose frame keeps_text, with the `whole` text; of a stream each piece.
   virtual void OnText(const ReplyFrame& frame, const ChoicePart& part, std::string_view whole) = 0;
   /// The whole answer is given; the longest of its choices.
   virtual void OnAnswered(std::int64_t most_generated_tokens) = 0;

@@ -203,7 +203,11 @@ ChoicePart CompletionCall::MakePart(std::size_t index, RequestOutput& output) {
   if (frame_.keeps_text) {
     choice.whole_text += part.text;
     const bool last = part.finish_reason != FinishReason::kNone;
-    observer_.OnText(frame_, part, last ? std::string_view(choice.whole_text) : std::string_view());
+    if (last) {
+      observer_.OnText(frame_, part, choice.whole_text);
+    } else if (streaming_) {
+      observer_.OnText(frame_, part, {});
+    }
   }
   return part;
 }

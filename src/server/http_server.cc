@@ -79,10 +79,11 @@ Status HttpServer::Impl::ListenOnUnixSocket() {
   if (::lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) ::unlink(path.c_str());
   boost::system::error_code error;
   unix_acceptor.open(asio::local::stream_protocol(), error);
-  if (!error) unix_acceptor.bind(path, error);
+  if (!error) unix_acceptor.bind(asio::local::stream_protocol::endpoint(path), error);
   if (!error) unix_acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (!error) return Status::Ok();
-  unix_acceptor.close();
+  boost::system::error_code ignored;
+  unix_acceptor.close(ignored);
   return Unavailable("cannot listen on --uds '" + path + "': " + error.message());
 }
 
@@ -243,7 +244,7 @@ int HttpServer::port() const {
 
 bool HttpServer::everywhere() const {
   boost::system::error_code error;
-  return impl_->acceptor.local_endpoint(error).address().is_unspecified();
+  return impl_->acceptor.is_open() && impl_->acceptor.local_endpoint(error).address().is_unspecified();
 }
 
 void HttpServer::SetBackend(Backend& backend) {

@@ -71,7 +71,7 @@ Result<std::vector<std::string>> TextsOf(const Options& options, const std::stri
   if (error || !value.is_array()) return wrong;
   for (const auto& entry : value.get_array()) {
     if (!entry.is_string()) return wrong;
-    texts.emplace_back(entry.get_string());
+    texts.emplace_back(entry.get_string().data(), entry.get_string().size());
   }
   return texts;
 }
