@@ -34,7 +34,9 @@ TEST(CompilationKeys, JsonSetsEachKeyAndKeysMerge) {
   EXPECT_FALSE(options.Flag("compilation-config.pass-config.fuse-qkv"));
   EXPECT_EQ(options.Origin("compilation-config.backend"), OptionOrigin::kDefault);
   EXPECT_EQ(Name(options.Origin("compilation-config.mode")), "user");
-  EXPECT_TRUE(options.notes().empty());
+  EXPECT_EQ(options.notes(), std::vector<std::string>{
+                                 "Found duplicate keys: compilation_config.cudagraph_mode is 'FULL' and then "
+                                 "'NONE': the last one counts"});
 }
 
 TEST(CompilationKeys, EveryPassIsAKeyWithItsLevel) {

@@ -160,7 +160,7 @@ std::shared_ptr<Call> Service::Handle(const Route& route, const HttpRequest& req
 HeaderList Service::ExtraHeaders(const HttpRequest& request) const {
   HeaderList headers = CorsHeaders(config_.cors, request);
   if (config_.request_id_headers) {
-    const bool given = IsRequestId(request.request_id);
+    const bool given = !request.request_id.empty() && IsRequestId(request.request_id);
     headers.emplace_back("X-Request-Id",
                          given ? request.request_id : Hex(id_prefix_) + "-h" + Hex(next_header_id_++));
   }

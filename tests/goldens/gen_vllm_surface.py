@@ -39,7 +39,7 @@ VALUES = {"<model_tag>": "m.gguf", "model": "m.gguf", "load-format": "gguf", "dt
           "compile-ranges-endpoints": "[64]", "splitting-ops": "[]", "custom-ops": '["all"]',
           "cache-dtype": "auto", "formatter": "json", "model-weights": "x", "VLLM_DP_SIZE": "2", "VLLM_DISABLE_COMPILE_CACHE": "1",
           "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "auto",
-          "VLLM_LOGGING_LEVEL": "INFO", "VLLM_LOG_BATCHSIZE_INTERVAL": "-1", "max-logprobs": "5", "sleep-mode-backend": "cumem",
+          "VLLM_LOGGING_LEVEL": "INFO", "VLLM_LOG_BATCHSIZE_INTERVAL": "-1", "max-logprobs": "5", "h11-max-incomplete-event-size": "4096", "sleep-mode-backend": "cumem",
           "watermark": "0.1", "seed": "1", "response-role": "assistant", "served-model-name": "a b"}
 
 
