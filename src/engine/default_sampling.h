@@ -12,7 +12,8 @@
 namespace vivace::engine {
 
 /// "auto": of the checkpoint's generation_config.json, where it has one; "vllm": nothing is changed; another
-/// text: of the file in that folder. Over it the values of --override-generation-config. Errors name the file and the value that is out of range.
+/// text: of the file in that folder. Over it the values of --override-generation-config. Errors name the file
+/// and the value that is out of range.
 Status ReadDefaults(const checkpoint::Checkpoint& checkpoint, const EngineConfig& config,
                     SamplingParams& sampling, std::optional<int>& max_tokens);
 
