@@ -61,6 +61,7 @@ void ReadFamily(std::uint32_t signature, CpuFeatures& out) {
     return static_cast<int>(signature >> shift & mask);
   };
   out.family = field(8, 15) == 15 ? 15 + field(20, 255) : field(8, 15);
+  out.stepping = field(0, 15);
   out.model_number = field(4, 15) | field(16, 15) << 4;
 }
 

@@ -46,6 +46,7 @@ struct CpuFeatures {
   std::string model;   // the brand string, or empty
   int family = 0;
   int model_number = 0;
+  int stepping = 0;
 
   /// The baseline this program is built for.
   bool IsX86_64V2() const {

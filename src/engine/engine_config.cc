@@ -77,6 +77,7 @@ Result<EngineConfig> ResolveConfig(const Options& given) {
   config.compile.options.kv_type =
       options.Text("kv-cache-dtype") == "float32" ? tensor::DType::kF32 : tensor::DType::kF16;
   config.compile.options.threads = config.workers.workers;
+  config.tuner = ResolveTuner(options, config.notes);
   config.seed = IfSet(options, "seed");
   config.perf_map = options.Flag("perf-map");
   config.log.level = base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo);

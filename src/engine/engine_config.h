@@ -10,6 +10,7 @@
 #include "base/cpu_placement.h"
 #include "base/log.h"
 #include "engine/compile_config.h"
+#include "engine/tuner.h"
 #include "tensor/dtype.h"
 #include "vivace/options.h"
 #include "vivace/status.h"
@@ -30,7 +31,8 @@ struct EngineConfig {
   bool prefix_caching = true;
   base::WorkerPlacement workers;  // threads, and their CPUs
   CompileConfig compile;          // the level, types of activations and KV cache, captured plans
-  std::string dtype = "auto";     // of the weights, "auto" or one that they must have
+  TunerConfig tuner;
+  std::string dtype = "auto";  // of the weights, "auto" or one that they must have
   std::optional<std::int64_t> seed;
   bool perf_map = false;  // write addresses and names of the kernels for perf
   base::LogConfig log;

@@ -76,6 +76,9 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
                                                                        runner->team_, executor));
   start.MadeCache(runner->executor_->captured_plans(), runner->executor_->capture_seconds(),
                   config.compile.capture_sizes);
+  const std::string tuned = runner->tuner_->Tune(*runner->executor_, runner->program_, runner->team_.size(),
+                                                 {config.max_batched_tokens, config.max_num_seqs});
+  if (!tuned.empty()) start.Tuned(tuned);
   start.log().Info(fmt::format("Runs at -O{}: activations {}, captured plans {}", runner->level(),
                                config.options.Text("activation-dtype"), config.compile.capture_name));
   return runner;
@@ -98,9 +101,14 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   VIVACE_ASSIGN_OR_RETURN(graph::Graph graph, models::BuildGraph(model_, weights));
   start.BuiltGraph(graph.layers.size());
   compiler::CompileReport report;
-  VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), config.compile.options, &report));
-  for (const std::string& note : model_.notes) start.log().Warning(note);
-  for (const std::string& note : report.notes) start.log().Warning(note);
+  compiler::CompileOptions options = config.compile.options;
+  tuner_ = std::make_unique<Tuner>(config.tuner, options.target.value_or(codegen::HostTarget()));
+  std::string note;
+  options.tuning = tuner_->Stored(note);
+  if (!note.empty()) start.log().Warning(note);
+  VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), options, &report));
+  for (const std::string& line : model_.notes) start.log().Warning(line);
+  for (const std::string& line : report.notes) start.log().Warning(line);
   fingerprint_ = fmt::format("{} -O{} kv {} {}", file.name(), program_.level,
                              tensor::Row(config.compile.options.kv_type).name, fmt::ptr(this));
   if (config.perf_map && program_.library) VIVACE_RETURN_IF_ERROR(AppendPerfMap(program_.library->PerfMap()));

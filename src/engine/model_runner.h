@@ -13,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "engine/engine_config.h"
 #include "engine/start_log.h"
+#include "engine/tuner.h"
 #include "models/model_config.h"
 #include "program/program.h"
 #include "runtime/executor.h"
@@ -37,6 +38,7 @@ class ModelRunner {
   // What `explain` measures on: the same program, executor and team that steps run on.
   const program::Program& program() const { return program_; }
   runtime::Executor& executor() { return *executor_; }
+  Tuner& tuner() { return *tuner_; }
   base::WorkerTeam& team() { return team_; }
 
   /// The maxima of the same row, where the program makes them.
@@ -65,6 +67,7 @@ class ModelRunner {
   base::WorkerTeam team_;
   std::unique_ptr<runtime::WeightStore> weights_;
   std::unique_ptr<runtime::Executor> executor_;
+  std::unique_ptr<Tuner> tuner_;
   int max_model_len_ = 0;
   std::int64_t kv_bytes_ = 0;
   std::string fingerprint_;

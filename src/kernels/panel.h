@@ -17,6 +17,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "codegen/kernel_library.h"
 #include "codegen/target.h"
@@ -122,6 +123,13 @@ struct TilePlan {
 };
 /// The plan for exactly `rows` rows (for a range: its last) on so many threads.
 TilePlan PlanTiles(const PanelGemmSpec& spec, int rows, int threads, const codegen::Target& target);
+
+/// The plans that are worth measuring for the same, each once, PlanTiles' first: other numbers of columns of
+/// a task, and with `all` every height of tiles that splits the rows otherwise, direct and expanded.
+std::vector<TilePlan> TileCandidates(const PanelGemmSpec& spec, int rows, int threads,
+                                     const codegen::Target& target, bool all);
+/// Numbers of columns of a task alone, for rows that are not known: the default plan, then some that differ.
+std::vector<TilePlan> TaskCandidates(const PanelGemmSpec& spec, int threads);
 
 /// Bound arguments of a panel GEMM phase.
 struct PanelGemmArgs {

@@ -12,6 +12,7 @@
 #include "kernels/panel.h"
 #include "kernels/panel_finish.h"
 #include "kernels/panel_functions.h"
+#include "kernels/tile_rules.h"
 
 namespace vivace::kernels {
 
@@ -22,18 +23,8 @@ using tensor::StepView;
 namespace {
 
 constexpr int kUnit = PanelLayout::kUnitColumns;
-// Up to so many direct tiles read packed weights; with more rows a unit is expanded first. Codes of one plane
-// take few instructions to read, which large tiles hide behind their products.
-constexpr int kDirectTiles = 2;
-constexpr int kDirectTilesOfOnePlane = 8;
-constexpr int kLargeTile = 6;  // rows
 // Rows of one task at most: they should stay in the second cache level.
 constexpr int kRowBlock = 258;
-// With many columns a task takes several units.
-constexpr int kManyColumns = 8192;
-constexpr int kUnitsPerTask = 8;
-// Of a plan, so that threads that run at different speeds end together.
-constexpr int kTasksPerThread = 16;
 // k of a slice of an expanded unit (kSliceK) where there are few rows: while they are multiplied with it, the
 // prefetch of its expansion brings the next one. A multiple of every class's block.
 constexpr int kShortSliceK = 256;
@@ -61,24 +52,6 @@ int TaskUnits(const PanelGemmArgs& args) {
 
 int ColumnTasks(const PanelGemmArgs& args) {
   return (UnitCount(args.spec.epilogue) + TaskUnits(args) - 1) / TaskUnits(args);
-}
-
-// Float weights are used as they lie packed, in slices all the same.
-bool UsesPacked(const PanelGemmSpec& spec) {
-  return HasFloatTiles(spec.type, spec.activation);
-}
-
-// Codes with float rows are dequantised, whatever the number of rows.
-bool ExpandsToFloat(const PanelGemmSpec& spec) {
-  return ContractionOf(spec.type, spec.activation) == ContractionKind::kExpandedFloat;
-}
-
-// Rows up to which direct tiles of so many rows are used.
-int MostDirectRows(const PanelGemmSpec& spec, int direct_rows) {
-  const tensor::WeightCoding coding = tensor::Row(spec.type).coding;
-  const bool one_plane =
-      coding == tensor::WeightCoding::kNibble || coding == tensor::WeightCoding::kSignedByte;
-  return direct_rows * (one_plane && direct_rows >= kLargeTile ? kDirectTilesOfOnePlane : kDirectTiles);
 }
 
 int SliceK(const PanelGemmSpec& spec, int rows) {
@@ -373,25 +346,6 @@ void Run(const void* arguments, int index, const TaskContext& context) {
 }
 
 }  // namespace
-
-TilePlan PlanTiles(const PanelGemmSpec& spec, int rows, int threads, const codegen::Target& target) {
-  const bool is_float = UsesPacked(spec), is_expanded = ExpandsToFloat(spec);
-  const int direct = is_expanded ? 0
-                     : is_float  ? FloatTileRows(target)
-                                 : DirectRows(spec.type, spec.activation, target);
-  const int expanded =
-      is_expanded || is_float ? FloatTileRows(target) : ExpandedRows(spec.type, spec.activation, target);
-  TilePlan plan;
-  plan.expand = expanded > 0 && rows > MostDirectRows(spec, direct);
-  const int largest = plan.expand ? expanded : direct;
-  const int tiles = std::max(1, (rows + largest - 1) / largest);
-  plan.direct_rows = std::max(1, (rows + tiles - 1) / tiles);
-  // Several tasks for every thread, each of as many units as still leave so many.
-  const int units = UnitCount(spec.epilogue), shared = units / (std::max(1, threads) * kTasksPerThread);
-  plan.task_units = std::clamp(shared, spec.epilogue.units, std::max(spec.epilogue.units, kUnitsPerTask)) /
-                    spec.epilogue.units * spec.epilogue.units;
-  return plan;
-}
 
 TaskKernel PanelGemmKernel() {
   return {Grid, Run};

@@ -46,7 +46,12 @@ int CapturedPlan::IntervalOf(int phase) const {
 }
 
 void PlanTable::Add(int rows, CapturedPlan plan) {
-  index_.at(static_cast<std::size_t>(rows)) = static_cast<int>(plans_.size());
+  int& index = index_.at(static_cast<std::size_t>(rows));
+  if (index >= 0) {
+    plans_[static_cast<std::size_t>(index)] = std::move(plan);
+    return;
+  }
+  index = static_cast<int>(plans_.size());
   plans_.push_back(std::move(plan));
 }
 

@@ -82,7 +82,9 @@ class PlanTable {
  public:
   /// Plans for steps of up to max_rows rows.
   explicit PlanTable(int max_rows) : index_(static_cast<std::size_t>(max_rows) + 1, -1) {}
+  /// Takes the place of the plan of these rows, if there is one.
   void Add(int rows, CapturedPlan plan);
+  int size() const { return static_cast<int>(plans_.size()); }
   /// Null: that size is not captured.
   CapturedPlan* Find(int rows);
 

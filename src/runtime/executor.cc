@@ -103,27 +103,40 @@ void Executor::Capture() {
   if (sizes.empty()) {
     for (int rows = 1; rows <= config_.max_sequences; ++rows) sizes.push_back(rows);
   }
+  for (const int rows : sizes) {
+    if (rows >= 1 && rows <= config_.max_rows) CaptureRows(rows);
+  }
+}
+
+// The plans of one size, those that the mode has.
+void Executor::CaptureRows(int rows) {
   const CaptureMode mode = config_.capture;
   const bool pieces = mode != CaptureMode::kNone && mode != CaptureMode::kFullDecodeOnly;
   const bool whole = mode != CaptureMode::kNone && mode != CaptureMode::kPiecewise;
   const int largest_decode = std::min({config_.max_sequences, config_.max_rows, config_.max_logit_rows});
-  for (const int rows : sizes) {
-    if (rows < 1 || rows > config_.max_rows) continue;
-    tensor::StepView step;
-    step.rows = step.sequence_count = step.attention_tile_count = step.logit_count = rows;
-    const CapturedPlan& uncaptured = counted_[static_cast<std::size_t>(sets_.SetOf(rows))];
-    if (pieces) {
-      CapturedPlan plan = uncaptured;
-      plan.Capture(PlanKind::kPiecewise, sets_.facts(), step);
-      piecewise_plans_.Add(rows, std::move(plan));
-      ++captured_plans_;
-    }
-    if (whole && rows <= largest_decode) {
-      CapturedPlan plan = uncaptured;
-      plan.Capture(PlanKind::kFull, sets_.facts(), step);
-      decode_plans_.Add(rows, std::move(plan));
-      ++captured_plans_;
-    }
+  tensor::StepView step;
+  step.rows = step.sequence_count = step.attention_tile_count = step.logit_count = rows;
+  const CapturedPlan& uncaptured = counted_[static_cast<std::size_t>(sets_.SetOf(rows))];
+  if (pieces) {
+    CapturedPlan plan = uncaptured;
+    plan.Capture(PlanKind::kPiecewise, sets_.facts(), step);
+    piecewise_plans_.Add(rows, std::move(plan));
+  }
+  if (whole && rows <= largest_decode) {
+    CapturedPlan plan = uncaptured;
+    plan.Capture(PlanKind::kFull, sets_.facts(), step);
+    decode_plans_.Add(rows, std::move(plan));
+  }
+}
+
+void Executor::Retile(const program::Specialisation& specialisation) {
+  const int set = sets_.Retile(program_, specialisation);
+  if (set < 0) return;
+  counted_[static_cast<std::size_t>(set)] = CapturedPlan(sets_.phases(set), sets_.facts());
+  for (int rows = specialisation.first_rows; rows <= std::min(specialisation.last_rows, config_.max_rows);
+       ++rows) {
+    const bool captured = piecewise_plans_.Find(rows) != nullptr || decode_plans_.Find(rows) != nullptr;
+    if (captured && sets_.SetOf(rows) == set) CaptureRows(rows);
   }
 }
 

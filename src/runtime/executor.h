@@ -44,6 +44,9 @@ class Executor {
   /// Run, and the seconds that each phase took until its barrier, by phase of all layers in execution order
   /// (phase_count of them); 0 for those that did not run. Joined phases count with the one that ends them.
   void RunTimed(const tensor::StepView& step, std::span<double> seconds);
+  /// Tiles steps of the specialisation's rows by its plans from now on, where the program has a
+  /// specialisation of the same rows. Changes no bit.
+  void Retile(const program::Specialisation& specialisation);
   /// Logits [vocabulary] of the last Run's row step.logit_rows[index]. Valid until the next call. Rows beyond
   /// max_logit_rows run the last layer again, a slice at a time: ask in ascending order.
   std::span<const float> Logits(int index);
@@ -60,7 +63,7 @@ class Executor {
   std::size_t phase_count() const { return sets_.facts().size(); }
   std::size_t workspace_bytes() const { return workspace_.size(); }
   /// Plans of steps that were captured in Create, and the seconds that this took.
-  int captured_plans() const { return captured_plans_; }
+  int captured_plans() const { return piecewise_plans_.size() + decode_plans_.size(); }
   double capture_seconds() const { return capture_seconds_; }
 
  private:
@@ -69,6 +72,7 @@ class Executor {
   std::size_t SplitBytes() const;
   Status Bind(const WeightStore& weights);
   void Capture();
+  void CaptureRows(int rows);
   void FillTiles(const tensor::StepView& step);
   CapturedPlan& PlanFor(const tensor::StepView& step);
   std::span<const std::byte> LogitRow(program::BufferId id, int index);
@@ -93,7 +97,6 @@ class Executor {
   PlanTable decode_plans_;             // of uniform decode steps
   PlanTable piecewise_plans_;          // of all steps
   PlanKind last_plan_ = PlanKind::kCounted;
-  int captured_plans_ = 0;
   double capture_seconds_ = 0;
   std::vector<tensor::AttentionTile> tiles_;
   base::TaskRanges ranges_[2];  // taken in turn, so that one barrier per phase is enough

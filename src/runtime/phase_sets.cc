@@ -26,6 +26,7 @@ Result<PhaseSets> PhaseSets::Bind(const BindContext& context, int max_rows) {
     if (first > std::min(last, max_rows)) continue;
     const int set = out.size();
     VIVACE_RETURN_IF_ERROR(out.BindSpecialised(context, specialisation));
+    out.set_rows_.emplace_back(specialisation.first_rows, specialisation.last_rows);
     for (int rows = first; rows <= std::min(last, max_rows); ++rows) {
       const auto index = static_cast<std::size_t>(rows);
       if (last - first >= width[index]) continue;
@@ -37,7 +38,7 @@ Result<PhaseSets> PhaseSets::Bind(const BindContext& context, int max_rows) {
 }
 
 Status PhaseSets::BindGeneral(const BindContext& context) {
-  std::vector<const BoundPhase*> phases;
+  std::vector<BoundPhase*> phases;
   for (const program::Layer& layer : context.program.layers) {
     last_layer_ = static_cast<int>(phases.size());
     for (const program::Phase& phase :
@@ -55,7 +56,7 @@ Status PhaseSets::BindGeneral(const BindContext& context) {
 }
 
 Status PhaseSets::BindSpecialised(const BindContext& context, const program::Specialisation& specialisation) {
-  std::vector<const BoundPhase*> phases = sets_.front();
+  std::vector<BoundPhase*> phases = sets_.front();
   std::size_t index = 0;
   for (const program::Layer& layer : context.program.layers) {
     const auto body_index = static_cast<std::size_t>(layer.body);
@@ -72,6 +73,27 @@ Status PhaseSets::BindSpecialised(const BindContext& context, const program::Spe
   }
   sets_.push_back(std::move(phases));
   return Status::Ok();
+}
+
+int PhaseSets::Retile(const program::Program& program, const program::Specialisation& specialisation) {
+  const auto found = std::find(set_rows_.begin(), set_rows_.end(),
+                               std::pair(specialisation.first_rows, specialisation.last_rows));
+  if (found == set_rows_.end()) return -1;
+  const auto set = static_cast<std::size_t>(found - set_rows_.begin()) + 1;
+  std::size_t index = 0;
+  for (const program::Layer& layer : program.layers) {
+    const auto body = static_cast<std::size_t>(layer.body);
+    const std::vector<kernels::TilePlan>& plans = specialisation.plans.at(body);
+    for (std::size_t i = 0; i < plans.size(); ++i, ++index) {
+      const bool follows_rules = program.bodies[body].phases[i].logit_rows && plans[i].direct_rows > 0;
+      BoundPhase*& phase = sets_[set][index];
+      const auto* now = std::get_if<kernels::PanelGemmArgs>(&phase->storage);
+      if (now == nullptr || follows_rules || now->plan == plans[i]) continue;
+      if (phase == sets_[0][index]) phase = &bound_.emplace_back(*phase);
+      std::get<kernels::PanelGemmArgs>(phase->storage).plan = plans[i];
+    }
+  }
+  return static_cast<int>(set);
 }
 
 }  // namespace vivace::runtime

@@ -1,10 +1,11 @@
 // All phases of a program bound to addresses, in execution order: once for steps of any size, and again,
-// where they are tiled otherwise, for each specialisation. Immutable once made; read from any thread.
-// Ownership: owns the bound phases, whose addresses stay.
+// where they are tiled otherwise, for each specialisation. Immutable once made but for Retile; read from any
+// thread. Ownership: owns the bound phases, whose addresses stay.
 #pragma once
 
 #include <deque>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "runtime/bind_phase.h"
@@ -17,6 +18,10 @@ class PhaseSets {
  public:
   /// Sets for steps of 1 to max_rows rows. Errors are those of BindPhase.
   static Result<PhaseSets> Bind(const BindContext& context, int max_rows);
+
+  /// Gives the set of the specialisation with these rows other plans. Steps that run now must not use it. The
+  /// set's number, or -1 when there is none: such steps do not come.
+  int Retile(const program::Program& program, const program::Specialisation& specialisation);
 
   PhaseSets() = default;
   PhaseSets(PhaseSets&&) = default;
@@ -40,8 +45,9 @@ class PhaseSets {
   Status BindSpecialised(const BindContext& context, const program::Specialisation& specialisation);
 
   std::deque<BoundPhase> bound_;
-  std::vector<std::vector<const BoundPhase*>> sets_;
-  std::vector<int> set_of_rows_;  // [max_rows + 1]
+  std::vector<std::vector<BoundPhase*>> sets_;
+  std::vector<std::pair<int, int>> set_rows_;  // [sets - 1], first and last rows of each specialised set
+  std::vector<int> set_of_rows_;               // [max_rows + 1]
   std::vector<PhaseFacts> facts_;
   int last_layer_ = 0;
 };

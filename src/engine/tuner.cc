@@ -1,0 +1,87 @@
+#include "engine/tuner.h"
+
+#include <fmt/format.h>
+
+#include "base/cpu_features.h"
+#include "engine/option_list.h"
+#include "engine/shipped_tuning.h"
+
+namespace vivace::engine {
+namespace {
+
+constexpr std::string_view kSwitch = "kernel-config.enable-flashinfer-autotune";
+constexpr double kSearchSeconds = 0.9;  // of a second: the last step that began may end behind it
+constexpr int kRounds = 4;
+
+bool IsExplicit(const Options& options, std::string_view name) {
+  return options.Origin(name) > OptionOrigin::kPlatform;
+}
+
+std::string FolderOf(const Options& options) {
+  if (options.Flag("no-cache")) return "";
+  const std::string root = options.Text("cache-root");
+  if (!root.empty()) return root + "/tuning";
+  const std::string home = CacheHome();
+  return home.empty() ? "" : home + "/vivace/tuning";
+}
+
+SearchLimits LimitsOf(TuningMode mode) {
+  if (mode == TuningMode::kExhaustive) return {.seconds = 0, .rounds = kRounds, .all = true};
+  // What one start had no time for the next does not look for again: a warm start is a fast one.
+  return {.seconds = kSearchSeconds, .rounds = kRounds, .all = false, .least_rounds = 0};
+}
+
+}  // namespace
+
+TunerConfig ResolveTuner(const Options& options, std::vector<std::string>& notes) {
+  TunerConfig config;
+  config.folder = FolderOf(options);
+  const auto level = options.Integer("optimization-level");
+  const bool is_explicit = IsExplicit(options, kSwitch);
+  if (!options.Flag(kSwitch)) return config;
+  if (level == 0 || options.Flag("enforce-eager")) {
+    if (is_explicit) notes.push_back("enable_flashinfer_autotune has no effect: nothing is compiled");
+    return config;
+  }
+  config.mode = level >= 3                  ? TuningMode::kExhaustive
+                : level == 2 || is_explicit ? TuningMode::kSearch
+                                            : TuningMode::kStored;
+  return config;
+}
+
+Tuner::Tuner(const TunerConfig& config, const codegen::Target& target)
+    : config_(config), store_(config.folder, HostClass(base::DetectCpuFeatures(), target)) {}
+
+const program::TuningTable& Tuner::Stored(std::string& note) {
+  if (config_.mode == TuningMode::kOff) return table_;
+  table_ = ShippedTuning(store_.host());
+  const auto stored = store_.Load();
+  if (!stored.ok()) {
+    note = stored.status().message();
+    return table_;
+  }
+  for (const program::TuningResult& result : stored->results()) table_.Set(result);
+  return table_;
+}
+
+std::string Tuner::Tune(runtime::Executor& executor, program::Program& program, int threads,
+                        const StepLimits& steps) {
+  if (config_.mode == TuningMode::kOff || config_.mode == TuningMode::kStored) return "";
+  return Tune(executor, program, threads, steps, LimitsOf(config_.mode));
+}
+
+std::string Tuner::Tune(runtime::Executor& executor, program::Program& program, int threads,
+                        const StepLimits& steps, const SearchLimits& limits) {
+  if (program.library == nullptr || program.specialisations.empty()) return "";
+  outcome_ = SearchTiles(executor, program, threads, steps, limits, table_);
+  if (outcome_.shapes + outcome_.left == 0) return "all shapes were tuned before";
+  std::string line = fmt::format("{} shapes measured, {} with another plan than the default", outcome_.shapes,
+                                 outcome_.better);
+  if (outcome_.left > 0)
+    line += fmt::format(", {} left out for want of time (-O3 measures all)", outcome_.left);
+  const Status saved = store_.Save(table_);
+  if (!saved.ok()) return line + "; " + saved.message();
+  return line + (store_.path().empty() ? "; not kept: there is no cache" : "; kept in " + store_.path());
+}
+
+}  // namespace vivace::engine
