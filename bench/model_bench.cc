@@ -167,7 +167,8 @@ class Bench {
     threads_ = config->workers.workers;
     auto file = engine::OpenModel(options, checkpoint::Contents::kAll);
     if (!file.ok()) return file.status();
-    auto runner = engine::ModelRunner::Create(**file, *config, base::Log(config->log));
+    engine::StartLog start{base::Log(config->log)};
+    auto runner = engine::ModelRunner::Create(**file, *config, start);
     if (!runner.ok()) return runner.status();
     variants_.emplace(*name, Variant(std::move(runner).value(), config->max_batched_tokens));
     files_.push_back(std::move(file).value());

@@ -26,6 +26,8 @@ ROWS = {  # name: (what, rows or sequences, context)
     "prefill512": ("prefill", 512, 0), "prefill4096": ("prefill", 4096, 0), "decode": ("decode", 1, 5),
     "depth4096": ("decode", 1, 4096), "batch8": ("decode", 8, 128), "batch32": ("decode", 32, 128),
 }
+# Of a workload that is skewed, for compile sizes from a profile; measured where --rows names them.
+MORE_ROWS = {f"batch{n}": ("decode", n, 16) for n in (2, 4, 9, 16, 23)}
 UBATCH = 512
 
 
@@ -148,7 +150,7 @@ def interval(ratios):
 
 
 def measure(row, args, vivace, llama, names):
-    what, size, context = ROWS[row]
+    what, size, context = (ROWS | MORE_ROWS)[row]
     steps = args.tokens if size == 1 else max(4, args.tokens // 4)
     questions = {}
     if llama:

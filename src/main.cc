@@ -45,6 +45,8 @@ Status Run(const std::vector<std::string>& arguments) {
       return vivace::cli::RunInspect(invocation);
     case Command::kExplain:
       return vivace::cli::RunExplain(invocation);
+    case Command::kTune:
+      return vivace::cli::RunTune(invocation);
     case Command::kBenchLatency:
     case Command::kBenchThroughput:
       return vivace::cli::RunBench(invocation);

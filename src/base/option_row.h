@@ -25,6 +25,7 @@ enum OptionScope : unsigned {
   kInspectOption = 64,
   kExplainOption = 128,
   kCacheOption = 256,
+  kTuneOption = 512,
   kBenchLatencyOption = 1 << 16,
   kBenchThroughputOption = 1 << 17,
   kBenchStartupOption = 1 << 18,

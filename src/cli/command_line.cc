@@ -243,8 +243,11 @@ class Reader {
 
   /// The flag of the invocation that a row of the program sets; null for other rows.
   bool* ProgramFlag(std::string_view name) {
-    const std::pair<std::string_view, bool*> flags[] = {
-        {"json", &out_.json}, {"decode", &out_.decode}, {"special", &out_.special}, {"bos", &out_.bos}};
+    const std::pair<std::string_view, bool*> flags[] = {{"json", &out_.json},
+                                                        {"show", &out_.show},
+                                                        {"decode", &out_.decode},
+                                                        {"special", &out_.special},
+                                                        {"bos", &out_.bos}};
     for (const auto& [flag, target] : flags) {
       if (flag == name) return target;
     }

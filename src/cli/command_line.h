@@ -28,6 +28,7 @@ enum class Command {
   kTokenize,
   kInspect,
   kExplain,
+  kTune,
   kBench,  // without the name of one: the list of them
   kBenchLatency,
   kBenchThroughput
@@ -52,6 +53,7 @@ struct Invocation {
   std::vector<std::string> prompt_files;
   std::optional<std::string> system;
   bool json = false;
+  bool show = false;                                 // of tune
   bool decode = false, special = false, bos = true;  // of tokenize
   ExplainArguments explain;
   RowValues bench;                     // of a benchmark: its own options

@@ -35,6 +35,10 @@ constexpr std::array kCommands = {
     CommandRow{"explain", Command::kExplain, base::kModelOption | base::kExplainOption,
                "vivace explain MODEL [-O2] [--tokens N] [--context N] [OPTIONS]",
                "where the time of a step goes, phase by phase, against what this machine could do"},
+    CommandRow{
+        "tune", Command::kTune, base::kModelOption | base::kTuneOption,
+        "vivace tune MODEL [-O3] [--show] [OPTIONS]",
+        "measure which tile plans run a model's compile sizes fastest, and keep them for later starts"},
     CommandRow{"bench", Command::kBench, 0, "vivace bench latency|throughput [MODEL] [OPTIONS]",
                "measure speed and start; each has a list of options of its own"},
     CommandRow{"bench latency", Command::kBenchLatency, base::kModelOption | base::kBenchLatencyOption,

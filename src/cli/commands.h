@@ -13,6 +13,7 @@ Status RunCompile(const Invocation& invocation);
 Status RunTokenize(const Invocation& invocation);
 Status RunInspect(const Invocation& invocation);
 Status RunExplain(const Invocation& invocation);
+Status RunTune(const Invocation& invocation);
 /// Version, build and CPU features, for --version.
 std::string VersionText();
 

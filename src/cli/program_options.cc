@@ -12,6 +12,7 @@ using base::kInspectOption;
 using base::kModelOption;
 using base::kRunOption;
 using base::kTokenizeOption;
+using base::kTuneOption;
 using base::OptionRow;
 using base::OptionType;
 
@@ -72,6 +73,12 @@ constexpr std::array kRows = {
               .default_text = "true",
               .scope = kTokenizeOption,
               .help = "put the model's beginning-of-sequence token in front where the model wants one",
+              .common = true},
+    OptionRow{.name = "show",
+              .type = OptionType::kFlag,
+              .default_text = "false",
+              .scope = kTuneOption,
+              .help = "print what is known, measure nothing",
               .common = true},
     OptionRow{.name = "tokens",
               .type = OptionType::kInteger,

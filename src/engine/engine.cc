@@ -51,6 +51,7 @@ engine::LoopConfig MakeLoopConfig(const engine::EngineConfig& config, const engi
   loop.scheduler.prefix_caching = config.prefix_caching;
   loop.scheduler.program_fingerprint = runner.fingerprint();
   loop.max_queued = config.max_queued;
+  loop.recorder = config.recorder;
   loop.log_stats_s = config.log_stats_s;
   loop.seed = config.seed ? static_cast<std::uint64_t>(*config.seed) : DrawSeed();
   return loop;

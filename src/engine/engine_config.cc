@@ -47,7 +47,33 @@ Status ResolveWorkers(Options& options, EngineConfig& config) {
   return options.Set("threads", std::to_string(config.workers.workers), OptionOrigin::kPlatform);
 }
 
+// -O3 compiles for the sizes that a profile says are worth it, unless they are given.
+Status SizesFromProfile(const Options& options, EngineConfig& config) {
+  const std::string path = options.Text("profile-in");
+  if (path.empty()) return Status::Ok();
+  auto profile = ReadProfile(path);
+  if (!profile.ok()) return {profile.status().code(), "--profile-in: " + profile.status().message()};
+  const bool is_given = options.Origin("compilation-config.compile-sizes") > OptionOrigin::kLevel;
+  if (options.Integer("optimization-level") < 3 || config.compile.options.level == 0 || is_given) {
+    config.notes.push_back(is_given ? "--profile-in has no effect: -cc.compile_sizes is given"
+                                    : "--profile-in has no effect below -O3");
+    return Status::Ok();
+  }
+  UseProfile(*profile, path, config);
+  return Status::Ok();
+}
+
 }  // namespace
+
+void UseProfile(const WorkloadProfile& profile, std::string_view source, EngineConfig& config) {
+  std::vector<int>& sizes = config.compile.options.compile_sizes.emplace(
+      config.compile.options.compile_sizes.value_or(std::vector<int>()));
+  const int count = std::max(1, static_cast<int>(sizes.size()));
+  ChosenSizes chosen = ChooseSizes(profile, count, config.max_batched_tokens);
+  if (chosen.rows.empty()) return;
+  sizes = std::move(chosen.rows);
+  config.compile_sizes_why = fmt::format("Compile sizes from the profile of {}: {}", source, chosen.why);
+}
 
 Result<EngineConfig> ResolveConfig(const Options& given) {
   EngineConfig config;
@@ -77,7 +103,9 @@ Result<EngineConfig> ResolveConfig(const Options& given) {
   config.compile.options.kv_type =
       options.Text("kv-cache-dtype") == "float32" ? tensor::DType::kF32 : tensor::DType::kF16;
   config.compile.options.threads = config.workers.workers;
-  config.tuner = ResolveTuner(options, config.notes);
+  config.tuner = ResolveTuner(options, config.compile.options.level > 0, config.notes);
+  config.recorder = ResolveRecorder(options);
+  VIVACE_RETURN_IF_ERROR(SizesFromProfile(options, config));
   config.seed = IfSet(options, "seed");
   config.perf_map = options.Flag("perf-map");
   config.log.level = base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo);

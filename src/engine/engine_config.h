@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cpu_placement.h"
 #include "base/log.h"
 #include "engine/compile_config.h"
 #include "engine/tuner.h"
+#include "engine/workload_recorder.h"
 #include "tensor/dtype.h"
 #include "vivace/options.h"
 #include "vivace/status.h"
@@ -32,7 +34,9 @@ struct EngineConfig {
   base::WorkerPlacement workers;  // threads, and their CPUs
   CompileConfig compile;          // the level, types of activations and KV cache, captured plans
   TunerConfig tuner;
-  std::string dtype = "auto";  // of the weights, "auto" or one that they must have
+  RecorderConfig recorder;
+  std::string compile_sizes_why;  // where a profile chose them; a line for the log
+  std::string dtype = "auto";     // of the weights, "auto" or one that they must have
   std::optional<std::int64_t> seed;
   bool perf_map = false;  // write addresses and names of the kernels for perf
   base::LogConfig log;
@@ -42,6 +46,10 @@ struct EngineConfig {
   std::vector<std::string> notes;          // one line each, for the log: what runs differently than asked
   Options options;                         // the same, option by option, each with its origin
 };
+
+/// Replaces the compile sizes by as many that the profile says are worth it; a profile without steps changes
+/// nothing. `source` names it in the line for the log.
+void UseProfile(const WorkloadProfile& profile, std::string_view source, EngineConfig& config);
 
 /// kInvalidArgument: no model, or options that do not go together; the message names them.
 Result<EngineConfig> ResolveConfig(const Options& options);

@@ -27,6 +27,7 @@ EngineLoop::EngineLoop(ModelRunner& runner, const ModelText& text, const LoopCon
       log_(std::move(log)),
       scheduler_(config.scheduler),
       batch_(config.scheduler.max_batched_tokens, config.scheduler.max_num_seqs),
+      recorder_(config.recorder, config.scheduler.max_batched_tokens),
       sampler_(text.tokenizer().size()) {
   const auto sequences = static_cast<std::size_t>(config.scheduler.max_num_seqs);
   results_.reserve(sequences);
@@ -116,7 +117,9 @@ void EngineLoop::ThreadMain() {
     cancelled_.clear();
     Step();
     if (StatsAreDue()) LogStats();
+    if (recorder_.IsDue()) recorder_.Report(log_);
   }
+  recorder_.Finish(log_);
   for (auto& live : arrived_) Begin(std::move(live));
   std::vector<RequestId> ids;
   for (const auto& [id, sequence] : sequence_of_) ids.push_back(id);

@@ -16,6 +16,7 @@
 #include "engine/model_runner.h"
 #include "engine/model_text.h"
 #include "engine/step_batch.h"
+#include "engine/workload_recorder.h"
 #include "sampling/sampler.h"
 #include "scheduler/scheduler.h"
 #include "vivace/engine.h"
@@ -26,6 +27,7 @@ struct LoopConfig {
   scheduler::SchedulerConfig scheduler;
   int max_queued = 1024;   // requests beyond those that may run
   std::uint64_t seed = 0;  // from which requests without a seed get theirs
+  RecorderConfig recorder;
   double log_stats_s = 0;  // seconds between statistics lines while there is traffic; 0: none
 };
 
@@ -73,6 +75,7 @@ class EngineLoop {
   // The loop's thread only.
   scheduler::Scheduler scheduler_;
   StepBatch batch_;
+  WorkloadRecorder recorder_;
   sampling::Sampler sampler_;
   sampling::SampleResult sampled_;                  // scratch
   std::vector<std::unique_ptr<LiveRequest>> live_;  // by SequenceId

@@ -17,7 +17,10 @@ void EngineLoop::Step() {
   BeginStats();
   MarkStarted(plan);
   try {
-    runner_.Run(batch_.Fill(plan));
+    const tensor::StepView& step = batch_.Fill(plan);
+    const Stopwatch watch;
+    runner_.Run(step);
+    recorder_.Add(step.rows, watch.Seconds());
     SampleAll(plan);
   } catch (const std::bad_alloc&) {
     FailStep(plan);

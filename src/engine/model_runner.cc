@@ -76,8 +76,9 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
                                                                        runner->team_, executor));
   start.MadeCache(runner->executor_->captured_plans(), runner->executor_->capture_seconds(),
                   config.compile.capture_sizes);
-  const std::string tuned = runner->tuner_->Tune(*runner->executor_, runner->program_, runner->team_.size(),
-                                                 {config.max_batched_tokens, config.max_num_seqs});
+  const std::string tuned =
+      runner->tuner_->Tune(*runner->executor_, runner->program_, runner->team_.size(),
+                           {config.max_batched_tokens, config.max_num_seqs, runner->max_model_len_});
   if (!tuned.empty()) start.Tuned(tuned);
   start.log().Info(fmt::format("Runs at -O{}: activations {}, captured plans {}", runner->level(),
                                config.options.Text("activation-dtype"), config.compile.capture_name));
@@ -106,6 +107,7 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   std::string note;
   options.tuning = tuner_->Stored(note);
   if (!note.empty()) start.log().Warning(note);
+  if (!config.compile_sizes_why.empty()) start.log().Info(config.compile_sizes_why);
   VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), options, &report));
   for (const std::string& line : model_.notes) start.log().Warning(line);
   for (const std::string& line : report.notes) start.log().Warning(line);

@@ -38,7 +38,11 @@ class ModelRunner {
   // What `explain` measures on: the same program, executor and team that steps run on.
   const program::Program& program() const { return program_; }
   runtime::Executor& executor() { return *executor_; }
-  Tuner& tuner() { return *tuner_; }
+  const Tuner& tuner() const { return *tuner_; }
+  /// Measures tile plans as `limits` say and runs by those that are best; Tuner::Tune's line.
+  std::string Retune(const StepLimits& steps, const SearchLimits& limits) {
+    return tuner_->Tune(*executor_, program_, team_.size(), steps, limits);
+  }
   base::WorkerTeam& team() { return team_; }
 
   /// The maxima of the same row, where the program makes them.

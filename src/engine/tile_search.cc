@@ -23,23 +23,30 @@ constexpr double kBetter = 0.97;  // of the default's time, in every round
 constexpr double kSecondsOfAMeasurement = 0.006;
 constexpr int kMostSteps = 5;  // of a measurement
 
+constexpr int kBlock = tensor::KvLayout::kBlockTokens;
+
 /// A step of `rows` sequences of a token each, or, where the cache or the engine has no room for so many, of
-/// one sequence.
+/// as few sequences as can be.
 class MeasuredStep {
  public:
   MeasuredStep(int rows, const StepLimits& limits, int blocks) {
-    constexpr int kBlock = tensor::KvLayout::kBlockTokens;
     const bool apart = rows <= limits.max_sequences && rows <= blocks;
-    blocks_.resize(static_cast<std::size_t>(apart ? rows : (rows + kBlock - 1) / kBlock));
+    const int length = apart ? 1 : std::min(rows, limits.max_positions);
+    fits_ = (rows + length - 1) / length <= limits.max_sequences &&
+            (rows + length - 1) / length * ((length + kBlock - 1) / kBlock) <= blocks;
+    blocks_.resize(static_cast<std::size_t>(rows));  // enough, whatever the lengths
     std::iota(blocks_.begin(), blocks_.end(), 0);
-    for (int row = 0; row < rows; ++row) {
-      tokens_.push_back(row % 100 + 1);
-      positions_.push_back(apart ? 0 : row);
-      slots_.push_back(apart ? row * kBlock : row);
-      if (apart || row == rows - 1) logit_rows_.push_back(row);
-      if (apart) sequences_.push_back({row, 1, 0, &blocks_[static_cast<std::size_t>(row)]});
+    for (int first = 0, block = 0; first < rows; first += length) {
+      const int count = std::min(length, rows - first);
+      sequences_.push_back({first, count, 0, blocks_.data() + block});
+      for (int i = 0; i < count; ++i) {
+        tokens_.push_back((first + i) % 100 + 1);
+        positions_.push_back(i);
+        slots_.push_back(block * kBlock + i);
+      }
+      logit_rows_.push_back(first + count - 1);
+      block += (count + kBlock - 1) / kBlock;
     }
-    if (!apart) sequences_.push_back({0, rows, 0, blocks_.data()});
     view_.rows = rows;
     view_.token_ids = tokens_.data();
     view_.positions = positions_.data();
@@ -52,9 +59,12 @@ class MeasuredStep {
   MeasuredStep(const MeasuredStep&) = delete;
   MeasuredStep& operator=(const MeasuredStep&) = delete;
 
+  /// False: this engine can have no step of so many rows.
+  bool fits() const { return fits_; }
   const tensor::StepView& view() const { return view_; }
 
  private:
+  bool fits_ = false;
   std::vector<std::int32_t> tokens_, positions_, slots_, logit_rows_, blocks_;
   std::vector<tensor::SequenceView> sequences_;
   tensor::StepView view_;
@@ -210,6 +220,7 @@ class Search {
   /// Measures what is undecided once. False: there was no time for all of it.
   bool Round(const Specialisation& one, std::vector<Shape>& shapes, int rows) {
     const MeasuredStep step(rows, steps_, executor_.kv().blocks);
+    if (!step.fits()) return false;
     std::size_t count = 0;
     for (const Shape& shape : shapes) count = std::max(count, shape.candidates.size());
     std::vector<double> before = Measure(one, shapes, 0, step);

@@ -22,6 +22,7 @@ struct SearchLimits {
 struct StepLimits {
   int max_rows = 1;
   int max_sequences = 1;
+  int max_positions = 1;  // of a sequence
 };
 
 struct SearchOutcome {

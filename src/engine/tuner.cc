@@ -14,7 +14,7 @@ constexpr double kSearchSeconds = 0.9;  // of a second: the last step that began
 constexpr int kRounds = 4;
 
 bool IsExplicit(const Options& options, std::string_view name) {
-  return options.Origin(name) > OptionOrigin::kPlatform;
+  return options.Origin(name) > OptionOrigin::kLevel;
 }
 
 std::string FolderOf(const Options& options) {
@@ -33,13 +33,13 @@ SearchLimits LimitsOf(TuningMode mode) {
 
 }  // namespace
 
-TunerConfig ResolveTuner(const Options& options, std::vector<std::string>& notes) {
+TunerConfig ResolveTuner(const Options& options, bool compiles, std::vector<std::string>& notes) {
   TunerConfig config;
   config.folder = FolderOf(options);
   const auto level = options.Integer("optimization-level");
   const bool is_explicit = IsExplicit(options, kSwitch);
   if (!options.Flag(kSwitch)) return config;
-  if (level == 0 || options.Flag("enforce-eager")) {
+  if (!compiles) {
     if (is_explicit) notes.push_back("enable_flashinfer_autotune has no effect: nothing is compiled");
     return config;
   }
@@ -62,6 +62,35 @@ const program::TuningTable& Tuner::Stored(std::string& note) {
   }
   for (const program::TuningResult& result : stored->results()) table_.Set(result);
   return table_;
+}
+
+void Tuner::Add(std::string_view text, std::string& note) {
+  if (config_.mode == TuningMode::kOff) return;
+  const auto parsed = program::ParseTuning(text);
+  if (!parsed.ok()) {
+    note = "tuning results of the artifact are not used: " + parsed.status().message();
+    return;
+  }
+  if (parsed->host != store_.host()) return;  // an artifact may be carried to machines that tune differently
+  for (const program::TuningResult& result : parsed->results()) {
+    const program::TuningResult* const known = table_.Find(result.key);
+    if (known == nullptr || known->rounds < result.rounds) table_.Set(result);
+  }
+}
+
+std::string Tuner::TextFor(const program::Program& program, int threads) const {
+  program::TuningTable table;
+  table.host = store_.host();
+  for (const program::Specialisation& one : program.specialisations) {
+    for (const program::Body& body : program.bodies) {
+      for (const program::Phase& phase : body.phases) {
+        if (!program::IsTunable(phase)) continue;
+        const auto* known = table_.Find(program::KeyOf(phase, one.first_rows, one.last_rows, threads));
+        if (known != nullptr) table.Set(*known);
+      }
+    }
+  }
+  return table.empty() ? "" : program::Print(table);
 }
 
 std::string Tuner::Tune(runtime::Executor& executor, program::Program& program, int threads,

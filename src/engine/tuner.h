@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/tile_search.h"
@@ -24,9 +25,9 @@ struct TunerConfig {
 };
 
 /// What the options say: --kernel-config.enable-flashinfer-autotune is the switch at every level, and set
-/// explicitly it also searches at -O1. `options` has the defaults of its level. `notes` gets a line for what
-/// has no effect.
-TunerConfig ResolveTuner(const Options& options, std::vector<std::string>& notes);
+/// explicitly it also searches below -O2, where something is compiled. `options` has the defaults of its
+/// level. `notes` gets a line for what has no effect.
+TunerConfig ResolveTuner(const Options& options, bool compiles, std::vector<std::string>& notes);
 
 class Tuner {
  public:
@@ -34,6 +35,12 @@ class Tuner {
 
   /// What is known before anything is measured. `note` says why a file was not used, if it was not.
   const program::TuningTable& Stored(std::string& note);
+  /// Results in the text form that came with an artifact: they count where nothing else is known. Those of
+  /// another class of machines are left out, and so is a text that is none, with a note.
+  void Add(std::string_view text, std::string& note);
+  /// What is known of a program's phases, in the text form: what an artifact carries to other folders.
+  std::string TextFor(const program::Program& program, int threads) const;
+
   /// Searches as the mode says (or, with `limits`, as they say), keeps what was found, and gives the program
   /// and the executor their plans. A line for the log; empty: there was nothing to do.
   std::string Tune(runtime::Executor& executor, program::Program& program, int threads,

@@ -20,7 +20,25 @@ constexpr std::array kRows = {
               .default_text = "true",
               .by_level = "false|true|true",
               .environment = "VIVACE_AUTOTUNE",
-              .help = "tuned tile sizes: stored results at -O1, a search as well from -O2 on"},
+              .help = "tuned tile plans: stored results at -O1, from -O2 on a search of a second at most for "
+                      "what is missing, at -O3 of every legal plan; set explicitly, -O1 searches, too"},
+    OptionRow{.name = "log-batchsize-interval",
+              .type = OptionType::kNumber,
+              .default_text = "-1",
+              .minimum = -1,
+              .maximum = 86400,
+              .unit = "s",
+              .environment = "VIVACE_LOG_BATCHSIZE_INTERVAL|VLLM_LOG_BATCHSIZE_INTERVAL",
+              .help = "time between lines in the log that say how large the steps were; -1: none"},
+    OptionRow{.name = "profile-out",
+              .type = OptionType::kString,
+              .default_text = "",
+              .help = "file that gets the sizes of steps, at intervals and at the end: a profile for "
+                      "--profile-in"},
+    OptionRow{.name = "profile-in",
+              .type = OptionType::kString,
+              .default_text = "",
+              .help = "a profile of the workload, from which -O3 takes its compile sizes"},
 };
 // clang-format on
 

@@ -49,7 +49,8 @@ Result<std::unique_ptr<ScoredModel>> ScoredModel::Create(const checkpoint::Check
   config.max_model_len = kMaxTokens;
   config.max_num_seqs = 4;
   config.workers.workers = engine::AvailableCores();
-  auto runner = engine::ModelRunner::Create(file, config, base::Log());
+  engine::StartLog start{base::Log()};
+  auto runner = engine::ModelRunner::Create(file, config, start);
   if (!runner.ok()) return runner.status();
   return std::unique_ptr<ScoredModel>(new ScoredModel(std::move(runner).value()));
 }
