@@ -1,5 +1,5 @@
 // The text side of a model: its tokenizer, its end tokens and its chat templates. Immutable after Create; all
-// members from any thread. A GGUF file or an image that it was made from must outlive it.
+// members from any thread. An image that it was made from must outlive it.
 #pragma once
 
 #include <cstddef>

@@ -18,6 +18,10 @@ struct Header {
 };
 static_assert(sizeof(Header) == kArrayAlignment);
 
+std::size_t AlignedSize(std::size_t bytes) {
+  return (bytes + kArrayAlignment - 1) / kArrayAlignment * kArrayAlignment;
+}
+
 }  // namespace
 
 void ImageWriter::Number(std::uint64_t value) {
@@ -31,23 +35,30 @@ void ImageWriter::Field(const std::string& text) {
 }
 
 void ImageWriter::Array(std::span<const std::byte> bytes, std::size_t count) {
-  arrays_.append((kArrayAlignment - arrays_.size() % kArrayAlignment) % kArrayAlignment, '\0');
-  Number(arrays_.size());
+  Number(array_bytes_);
   Number(count);
-  if (!bytes.empty()) arrays_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  arrays_.push_back(bytes);
+  array_bytes_ += AlignedSize(bytes.size());
+}
+
+void ImageWriter::Copy(std::span<const std::byte> bytes, std::size_t count) {
+  Array(copies_.emplace_back(bytes.begin(), bytes.end()), count);
 }
 
 std::string ImageWriter::Finish() && {
-  arrays_.append((kArrayAlignment - arrays_.size() % kArrayAlignment) % kArrayAlignment, '\0');
   Header header{};
   std::memcpy(header.magic, kind_.magic.data(), kMagicBytes);
   header.version = kind_.version;
-  header.bytes = sizeof(header) + arrays_.size() + fields_.size();
+  header.bytes = sizeof(header) + array_bytes_ + fields_.size();
   header.field_bytes = fields_.size();
   std::string image;
   image.reserve(header.bytes);
   image.append(reinterpret_cast<const char*>(&header), sizeof(header));
-  return image.append(arrays_).append(fields_);
+  for (const std::span<const std::byte> array : arrays_) {
+    if (!array.empty()) image.append(reinterpret_cast<const char*>(array.data()), array.size());
+    image.append(AlignedSize(array.size()) - array.size(), '\0');
+  }
+  return image.append(fields_);
 }
 
 Status CheckImageIds(std::span<const std::int32_t> ids, std::int32_t least, std::size_t tokens) {

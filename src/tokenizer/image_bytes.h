@@ -10,6 +10,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <optional>
 #include <span>
@@ -39,6 +40,7 @@ struct ImageKind {
 /// The least alignment of an image's first byte.
 inline constexpr std::size_t kImageAlignment = 8;
 
+/// Tables that are written, and bytes given as views, must live until Finish.
 class ImageWriter {
  public:
   explicit ImageWriter(const ImageKind& kind) : kind_(kind) {}
@@ -59,11 +61,11 @@ class ImageWriter {
   }
   template <class T>
   void Field(const std::vector<T>& values) {
-    Array(std::as_bytes(std::span(values)), values.size());
+    Copy(std::as_bytes(std::span(values)), values.size());
   }
   template <class T, std::size_t kCount>
   void Field(const std::array<T, kCount>& values) {
-    Array(std::as_bytes(std::span(values)), kCount);
+    Copy(std::as_bytes(std::span(values)), kCount);
   }
   /// A value of an enum whose values are 0 to `last`.
   template <class T>
@@ -76,16 +78,20 @@ class ImageWriter {
     Number(values.size());
     for (const T& value : values) fields(*this, value);
   }
-  /// Bytes that begin on a boundary of 64.
+  /// Bytes that begin on a boundary of 64, as an array of `count` elements.
   void Array(std::span<const std::byte> bytes, std::size_t count);
 
   std::string Finish() &&;
 
  private:
   void Number(std::uint64_t value);
+  void Copy(std::span<const std::byte> bytes, std::size_t count);
 
   ImageKind kind_;
-  std::string arrays_, fields_;
+  std::vector<std::span<const std::byte>> arrays_;  // megabytes: copied once, by Finish
+  std::size_t array_bytes_ = 0;                     // with what aligns them
+  std::deque<std::vector<std::byte>> copies_;
+  std::string fields_;
 };
 
 /// kDataLoss unless all ids are at least `least` (-1: none) and below `tokens`.
