@@ -60,7 +60,7 @@ TEST(BadValues, EachErrorNamesFlagValueAndWhatIsAllowed) {
       {"--max-cudagraph-capture-size", "-1", "from 0 to 65536"},
       {"--artifact-verify", "no", "one of full, manifest"},
       {"--compilation-config", "[1]", "a JSON object"},
-      {"--compilation-config.mode", "5", "one of NONE, VLLM_COMPILE"},
+      {"--compilation-config.max-cudagraph-capture-size", "-1", "from 0 to 65536"},
       {"--compilation-config.cudagraph-mode", "SOME", "one of NONE, PIECEWISE"},
       {"--compilation-config.compile-sizes", "a", "or cudagraph_capture_sizes"},
       {"--compilation-config.pass-config.fuse-act-quant", "perhaps", "true or false"},

@@ -40,7 +40,8 @@ Status ResolveWorkers(Options& options, EngineConfig& config) {
   const base::CpuPlacement& wish = *parsed;
   int threads = static_cast<int>(options.Integer("threads"));
   // A quota of CPU time counts, too, where the CPUs are not named.
-  if (threads == 0 && wish.kind != base::CpuPlacement::Kind::kListed) threads = AvailableCores();
+  if (threads == 0 && wish.kind != base::CpuPlacement::Kind::kListed)
+    threads = std::max(1, AvailableCores() - static_cast<int>(options.Integer("reserved-cpus")));
   auto placed = base::PlaceWorkers(wish, threads);
   if (!placed.ok()) return named(placed.status());
   config.workers = std::move(placed).value();

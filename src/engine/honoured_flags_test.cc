@@ -2,6 +2,7 @@
 // says. The flags of the server have the same test in src/server.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 
@@ -94,6 +95,12 @@ TEST(HonouredFlags, EachOfTheEngineChangesItsConfiguration) {
     EXPECT_NE(effect.reading(plain), effect.expected) << effect.flag << ": the default shows no effect";
   }
   EXPECT_GE(Effects().size(), 31u);
+}
+
+TEST(HonouredFlags, ReservedCoresAreNotWorkersButOneIsAlwaysLeft) {
+  const int all = Resolve({{"model", "m"}}).workers.workers;
+  EXPECT_EQ(Resolve({{"model", "m"}, {"reserved-cpus", "1"}}).workers.workers, std::max(1, all - 1));
+  EXPECT_EQ(Resolve({{"model", "m"}, {"reserved-cpus", "1024"}}).workers.workers, 1);
 }
 
 TEST(HonouredFlags, AnUnknownVariableIsAnErrorOnRequest) {

@@ -155,7 +155,7 @@ TEST(VllmFlags, EveryCompilationKeyWithALegalValueIsKnown) {
     std::string name = row.name;
     std::replace(name.begin(), name.end(), '-', '_');
     const Outcome outcome = SetOne(row.name, row.value);
-    EXPECT_TRUE(outcome.status.ok() || outcome.status.message().starts_with(name + " is '"))
+    EXPECT_TRUE(outcome.status.ok() || outcome.status.message().starts_with(name))
         << outcome.status.message();
     for (const std::string& note : outcome.notes) EXPECT_TRUE(note.starts_with(name)) << note;
   }

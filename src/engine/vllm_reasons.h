@@ -55,13 +55,11 @@ inline constexpr std::string_view kRequestIds = "ids are taken from X-Request-Id
 inline constexpr std::string_view kNames = "models are found by their files";
 inline constexpr std::string_view kActivations =
     "packing is always on; --activation-dtype says what contractions read";
-inline constexpr std::string_view kThreads = "--threads and --cpu-threads-bind say which cores work";
 inline constexpr std::string_view kTransferQuiet = "the KV cache stays in one process";
 inline constexpr std::string_view kNoGptOss = "it is for models that are not here yet";
 inline constexpr std::string_view kNoMla = "models here have no latent attention";
 inline constexpr std::string_view kNans = "a logit that is not finite always ends its request with an error";
 inline constexpr std::string_view kStructured = "answers are not constrained to a format yet";
-inline constexpr std::string_view kNotYet = "it is not built yet";
 inline constexpr std::string_view kTls = "the server speaks plain HTTP: put a proxy with TLS before it";
 inline constexpr std::string_view kNoLora = "adapters are not built yet: merge the adapter into the weights";
 inline constexpr std::string_view kWeights =

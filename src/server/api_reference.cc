@@ -67,7 +67,12 @@ std::string ApiReference() {
       "16 MiB, 415 another content type than JSON, 429 a full queue, 503 a model that loads or a server that "
       "shuts\n"
       "down; the last two come with Retry-After. In a stream that has begun an error is an event named "
-      "`error`.\n\n"
+      "`error`.\n"
+      "Answers name what made them in `system_fingerprint` (--fingerprint-mode). With "
+      "--enable-request-id-headers each\n"
+      "answer carries X-Request-Id, that of the request or a new one; with --allowed-origins browsers let "
+      "pages of\n"
+      "those origins use the server.\n\n"
       "## Endpoints\n\n";
   AppendRow({"method", "path", "what it answers"}, out);
   AppendRow({"---", "---", "---"}, out);
