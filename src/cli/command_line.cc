@@ -99,8 +99,8 @@ class Reader {
 
   /// -O as a compilation config, as it was until vLLM 0.12.
   void NoteOldLevel(const std::string& old_form, const std::string& form) {
-    out_.options.AddNote("The -O flag for --compilation-config is deprecated, " + old_form +
-                         " with it: give " + form);
+    out_.options.AddNote("The -O flag for --compilation-config is deprecated (" + old_form + "): give " +
+                         form + " instead");
   }
 
   /// "--name", "--name=value", "--no-name".

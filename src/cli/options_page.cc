@@ -32,7 +32,7 @@ std::string Values(const OptionRow& row) {
     case OptionType::kChoice:
       return Escaped(row.choices);
     case OptionType::kString:
-      return "text";
+      return row.unit == base::kJsonUnit ? "JSON" : "text";
     case OptionType::kList:
       return "text, may be repeated";
     case OptionType::kObject:
