@@ -29,6 +29,7 @@ Status Run(const std::vector<std::string>& arguments) {
     std::fputs(vivace::cli::VersionText().c_str(), stdout);
     return Status::Ok();
   }
+  if (invocation.command == Command::kBenchServe) return vivace::cli::RunBench(invocation);  // no model here
   VIVACE_RETURN_IF_ERROR(invocation.options.SetFromEnvironment());
   if (!invocation.config.empty()) {
     VIVACE_RETURN_IF_ERROR(invocation.options.SetFromConfigFile(invocation.config));
@@ -49,6 +50,8 @@ Status Run(const std::vector<std::string>& arguments) {
       return vivace::cli::RunTune(invocation);
     case Command::kBenchLatency:
     case Command::kBenchThroughput:
+    case Command::kBenchStartup:
+    case Command::kBenchLevels:
       return vivace::cli::RunBench(invocation);
     case Command::kTokenize:
       return vivace::cli::RunTokenize(invocation);

@@ -11,6 +11,12 @@ Status RunBench(const Invocation& invocation) {
       return RunBenchLatency(invocation);
     case Command::kBenchThroughput:
       return RunBenchThroughput(invocation);
+    case Command::kBenchStartup:
+      return RunBenchStartup(invocation);
+    case Command::kBenchServe:
+      return RunBenchServe(invocation);
+    case Command::kBenchLevels:
+      return RunBenchLevels(invocation);
     default:
       return Internal("no benchmark of that name");
   }

@@ -11,5 +11,8 @@ Status RunBench(const Invocation& invocation);
 
 Status RunBenchLatency(const Invocation& invocation);
 Status RunBenchThroughput(const Invocation& invocation);
+Status RunBenchStartup(const Invocation& invocation);
+Status RunBenchServe(const Invocation& invocation);
+Status RunBenchLevels(const Invocation& invocation);
 
 }  // namespace vivace::cli

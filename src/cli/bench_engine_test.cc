@@ -5,9 +5,11 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include "cli/bench.h"
 #include "cli/bench_dataset.h"
+#include "cli/engine_child.h"
 #include "runtime/tiny_model.h"
 
 namespace vivace::cli {
@@ -101,6 +103,29 @@ TEST_F(BenchTest, ThroughputSaysWhatIsWrongWithItsDataset) {
   EXPECT_TRUE(Has(Run({"throughput", "--dataset-path", dataset_}), "must be a JSON list of conversations"));
   WriteDataset("[1, {\"conversations\": 2}]");
   EXPECT_TRUE(Has(Run({"throughput", "--dataset-path", dataset_}), "has no conversation of two turns"));
+}
+
+TEST_F(BenchTest, AChildAnswersQuestionsAboutItsSpeed) {
+  Options options;
+  for (const auto& [name, value] :
+       {std::pair<const char*, std::string>{"model", model_}, {"threads", "1"}, {"log-level", "off"}})
+    ASSERT_TRUE(options.Set(name, value).ok());
+  const auto engine = Engine::Create(options);
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  std::istringstream questions("prefill 16\ndecode 1 8\ndecode 16 3\nmemory\ndecode 1 1000\n");
+  std::ostringstream answers;
+  const Status status = AnswerQuestions(**engine, questions, answers);
+  EXPECT_EQ(status.message(), "cannot answer 'decode 1 1000' with 256 tokens a request");
+  std::istringstream numbers(answers.str());
+  double prefill = 0, one = 0, many = 0, memory = 0;
+  numbers >> prefill >> one >> many >> memory;
+  EXPECT_GT(prefill, 10);
+  EXPECT_GT(one, 10);
+  EXPECT_GT(many, one) << "sixteen that run together make more tokens than one";
+  EXPECT_GT(memory, 1 << 20);
+  const auto ready = ParseReadyLine(ReadyLine(**engine));
+  EXPECT_EQ(ready.at("level"), (*engine)->model().level);
+  EXPECT_GT(ready.at("load"), 0);
 }
 
 TEST(BenchDataset, RandomRequestsAreTheSameForTheSameSeedAndShareTheirPrefix) {

@@ -31,7 +31,10 @@ enum class Command {
   kTune,
   kBench,  // without the name of one: the list of them
   kBenchLatency,
-  kBenchThroughput
+  kBenchThroughput,
+  kBenchStartup,
+  kBenchServe,
+  kBenchLevels
 };
 
 using Prompt = std::variant<std::string, std::vector<std::int32_t>>;  // text or token ids
