@@ -17,7 +17,7 @@
 namespace vivace::engine {
 namespace {
 
-constexpr int kKernelVersion = 1;  // a plan means the same speed as long as kernels and their rules stay
+constexpr int kKernelVersion = 2;  // a plan means the same speed as long as kernels and their rules stay
 constexpr off_t kMostBytes = off_t{1} << 20;
 
 /// Closes a descriptor that is open.

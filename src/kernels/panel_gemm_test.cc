@@ -418,10 +418,11 @@ TEST(PanelGemm, APlanCutsRowsEvenlyAndGivesEveryThreadSeveralTasks) {
       EXPECT_EQ(plan.expand, rows > many && functions.expanded_rows > 0) << rows;
     }
   }
-  EXPECT_EQ(PlanTiles(spec, 1, 2, target).task_units, 1);
+  EXPECT_EQ(PlanTiles(spec, 1, 2, target).task_units, 3) << "few rows: three tasks a thread";
+  EXPECT_EQ(PlanTiles(spec, 9, 2, target).task_units, 1);
   spec.epilogue = {.n = 49152, .steps = LogitsSteps(), .hidden = 576};
   EXPECT_GT(PlanTiles(spec, 1, 2, target).task_units, 1);
-  EXPECT_EQ(PlanTiles(spec, 1, 200, target).task_units, 1);
+  EXPECT_EQ(PlanTiles(spec, 1, 600, target).task_units, 1);
 }
 
 TEST(PanelGemm, WhatCannotBePackedIsRefused) {

@@ -16,8 +16,11 @@ namespace {
 constexpr int kDirectTiles = 2;
 constexpr int kDirectTilesOfOnePlane = 8;
 constexpr int kLargeTile = 6;  // rows
-// So that threads that run at different speeds end together.
+// So that threads that run at different speeds end together. With few rows a unit is less than a microsecond
+// of work, and taking a task costs more than waiting for the slower thread: measured with 1 and 4 rows.
 constexpr int kTasksPerThread = 16;
+constexpr int kTasksPerThreadOfFewRows = 3;
+constexpr int kFewRows = 4;
 constexpr int kMostUnits = 32;  // of a task that is worth measuring
 
 // Rows of the largest tiles of both kinds; 0: there are none.
@@ -89,7 +92,8 @@ TilePlan PlanTiles(const PanelGemmSpec& spec, int rows, int threads, const codeg
   plan.expand = expanded > 0 && rows > MostDirectRows(spec, direct);
   plan.direct_rows = BalancedHeight(rows, plan.expand ? expanded : direct);
   // Several tasks for every thread, each of as many units as still leave so many.
-  const int units = UnitCount(spec.epilogue), shared = units / (std::max(1, threads) * kTasksPerThread);
+  const int tasks = rows <= kFewRows ? kTasksPerThreadOfFewRows : kTasksPerThread;
+  const int units = UnitCount(spec.epilogue), shared = units / (std::max(1, threads) * tasks);
   plan.task_units = std::clamp(shared, spec.epilogue.units, std::max(spec.epilogue.units, kUnitsPerTask)) /
                     spec.epilogue.units * spec.epilogue.units;
   return plan;
