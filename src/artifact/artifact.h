@@ -46,6 +46,10 @@ struct StoreConfig {
 /// evicted.
 class Entry {
  public:
+  /// Checks every byte of weights.pack at the speed of memory, on the workers of `team`, if any; only an
+  /// Entry of Store::Peek needs it. kDataLoss names the chunk that is wrong.
+  Status CheckWeights(base::WorkerTeam* team) const;
+
   Entry(Entry&&) noexcept;
   Entry& operator=(Entry&&) noexcept;
   ~Entry();
@@ -58,9 +62,10 @@ class Entry {
   /// The folder's name.
   const std::string& name() const;
 
+  struct Parts;  // internal
+
  private:
   friend class Store;
-  struct Parts;
   explicit Entry(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
@@ -81,9 +86,10 @@ class Writer {
   /// evicted first when the store would be too large.
   Status Commit();
 
+  struct Parts;  // internal
+
  private:
   friend class Store;
-  struct Parts;
   explicit Writer(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
@@ -130,6 +136,9 @@ class Store {
   Result<std::optional<Entry>> Find(std::span<const KeyFactor> key, std::string& why_not,
                                     base::WorkerTeam* team = nullptr) const;
 
+  /// The same without a check of weights.pack, which the caller has to do before it reads the weights.
+  Result<std::optional<Entry>> Peek(std::span<const KeyFactor> key, std::string& why_not) const;
+
   /// Starts an entry. kUnavailable: the store is read-only, or the disk says no.
   Result<Writer> Begin(std::span<const KeyFactor> key) const;
 
@@ -150,10 +159,11 @@ class Store {
 
   const StoreConfig& config() const;
 
+  struct Parts;  // internal
+
  private:
-  struct Parts;
-  explicit Store(std::unique_ptr<Parts> parts);
-  std::unique_ptr<Parts> parts_;
+  explicit Store(std::shared_ptr<const Parts> parts);
+  std::shared_ptr<const Parts> parts_;  // its writers have it, too
 };
 
 }  // namespace vivace::artifact
