@@ -42,6 +42,7 @@ struct EngineStats {
   std::int64_t kv_cache_bytes = 0;
   double load_s = 0;  // the start in all, and its phases, in seconds:
   double open_s = 0, compile_s = 0, artifact_s = 0, pack_s = 0, tune_s = 0, cache_s = 0, tokenizer_s = 0;
+  int artifact_hits = 0, artifact_misses = 0;  // of this start: 0 or 1 each
 };
 
 class Engine {
@@ -52,6 +53,9 @@ class Engine {
 
   const ModelInfo& model() const;
   EngineStats stats() const;
+  /// Waits until what this start keeps for the next ones is on the disk; it is written after Create has
+  /// returned. The artifact's folder, or nothing when there is none; an error says why it was not written.
+  Result<std::string> WaitForArtifact();
   /// What a request has that sets nothing: SamplingParams(), and over it the values of the model's
   /// generation_config.json unless --generation-config says otherwise.
   const SamplingParams& default_sampling() const;

@@ -6,6 +6,7 @@
 // does not need the Store.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -80,8 +81,8 @@ class Writer {
   /// A small file. Its name has letters, digits, '.', '-' and '_', 64 at most, and no '.' in front.
   Status Add(std::string_view name, std::span<const std::byte> bytes);
   Status Add(std::string_view name, std::string_view text);
-  /// weights.pack; once.
-  Status AddWeights(std::span<const std::byte> bytes);
+  /// weights.pack; once. kCancelled: `stop` became true before all was written.
+  Status AddWeights(std::span<const std::byte> bytes, const std::atomic<bool>* stop = nullptr);
   /// Makes the entry visible under its key, or drops it when an equal one is there already. Other entries are
   /// evicted first when the store would be too large.
   Status Commit();

@@ -71,7 +71,8 @@ class SizeSignalHeld {
   sigset_t signal_, before_;
 };
 
-Status WriteAll(int file, const std::string& name, std::span<const std::byte> bytes) {
+Status WriteAll(int file, const std::string& name, std::span<const std::byte> bytes,
+                const std::atomic<bool>* stop) {
   const SizeSignalHeld held;
   // Room for all of it, or none of the work; file systems that cannot promise room say so.
   if (bytes.size() > kWriteBytes && ::fallocate(file, 0, 0, static_cast<off_t>(bytes.size())) != 0 &&
@@ -79,6 +80,7 @@ Status WriteAll(int file, const std::string& name, std::span<const std::byte> by
     return SystemError("cannot write", name);
   }
   while (!bytes.empty()) {
+    if (stop != nullptr && *stop) return {StatusCode::kCancelled, "the process ends"};
     const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), kWriteBytes));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return SystemError("cannot write", name);
@@ -155,11 +157,12 @@ Result<std::string> ReadFileIn(const Handle& folder, const std::string& name, st
   return text;
 }
 
-Status WriteFileIn(const Handle& folder, const std::string& name, std::span<const std::byte> bytes) {
+Status WriteFileIn(const Handle& folder, const std::string& name, std::span<const std::byte> bytes,
+                   const std::atomic<bool>* stop) {
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   const Handle file(::openat(folder.get(), name.c_str(), flags, S_IRUSR | S_IWUSR));
   if (!file.ok()) return SystemError("cannot make", name);
-  return WriteAll(file.get(), name, bytes);
+  return WriteAll(file.get(), name, bytes, stop);
 }
 
 Status SyncFolder(const Handle& folder) {

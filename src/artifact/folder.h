@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -43,8 +44,9 @@ Status MakeFolders(const std::string& path);
 /// All of a regular file; kDataLoss when it is larger than `limit`.
 Result<std::string> ReadFileIn(const Handle& folder, const std::string& name, std::int64_t limit);
 /// Makes a new file (0600) and brings it to the disk. kUnavailable: the disk is full, over quota or
-/// read-only.
-Status WriteFileIn(const Handle& folder, const std::string& name, std::span<const std::byte> bytes);
+/// read-only; kCancelled: `stop` became true.
+Status WriteFileIn(const Handle& folder, const std::string& name, std::span<const std::byte> bytes,
+                   const std::atomic<bool>* stop = nullptr);
 /// Brings the folder's names to the disk.
 Status SyncFolder(const Handle& folder);
 

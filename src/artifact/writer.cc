@@ -79,7 +79,7 @@ Status Writer::Add(std::string_view name, std::string_view text) {
   return Add(name, std::as_bytes(std::span(text)));
 }
 
-Status Writer::AddWeights(std::span<const std::byte> bytes) {
+Status Writer::AddWeights(std::span<const std::byte> bytes, const std::atomic<bool>* stop) {
   if (bytes.empty()) return Status::Ok();
   VIVACE_RETURN_IF_ERROR(parts_->store->MakeRoom(static_cast<std::int64_t>(bytes.size())));
   WeightsRecord record;
@@ -90,7 +90,7 @@ Status Writer::AddWeights(std::span<const std::byte> bytes) {
     record.chunks.push_back(
         DigestOf(record.digest, bytes.subspan(begin, std::min(chunk_bytes, bytes.size() - begin))));
   }
-  VIVACE_RETURN_IF_ERROR(WriteFileIn(parts_->folder, std::string(kWeightsFile), bytes));
+  VIVACE_RETURN_IF_ERROR(WriteFileIn(parts_->folder, std::string(kWeightsFile), bytes, stop));
   parts_->manifest.weights = std::move(record);
   return Status::Ok();
 }

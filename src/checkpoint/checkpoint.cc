@@ -41,6 +41,13 @@ std::unique_ptr<Checkpoint> Checkpoint::FromTensors(std::string name, FolderText
 
 Checkpoint::~Checkpoint() = default;
 
+std::vector<std::span<const std::byte>> Checkpoint::headers() const {
+  std::vector<std::span<const std::byte>> headers;
+  for (const GgufFile& file : files_) headers.push_back(file.header());
+  for (const SafetensorsFile& file : safetensors_) headers.push_back(file.header());
+  return headers;
+}
+
 void Checkpoint::AddGguf(GgufFile file) {
   const auto number = static_cast<std::int32_t>(files_.size());
   file_bytes_ += static_cast<std::int64_t>(file.bytes());

@@ -72,6 +72,8 @@ class Checkpoint {
   /// Files that hold the weights, and their bytes together; 0 for weights in memory.
   int file_count() const { return file_count_; }
   std::int64_t file_bytes() const { return file_bytes_; }
+  /// What each file says before its weights; empty for weights in memory.
+  std::vector<std::span<const std::byte>> headers() const;
   /// Null when there is none of that name.
   const TensorView* FindTensor(std::string_view name) const;
   /// Like FindTensor, but a missing tensor is kDataLoss and names it.

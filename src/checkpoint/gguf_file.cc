@@ -172,6 +172,16 @@ Result<const TensorView*> GgufFile::Tensor(std::string_view name) const {
   return tensor;
 }
 
+std::span<const std::byte> GgufFile::header() const {
+  if (!file_) return {};
+  std::span<const std::byte> header = file_->bytes();
+  for (const TensorView& tensor : tensors_) {
+    if (tensor.data.data() < header.data() + header.size())
+      header = header.first(static_cast<std::size_t>(tensor.data.data() - header.data()));
+  }
+  return header;
+}
+
 void GgufFile::Release(std::span<const std::byte> bytes) const {
   if (file_) file_->Release(bytes);
 }

@@ -32,6 +32,8 @@ class GgufFile {
   const std::string& name() const { return name_; }
   std::uint32_t version() const { return version_; }
   std::size_t bytes() const { return bytes_; }
+  /// All that comes before the first tensor's bytes; empty for Parse.
+  std::span<const std::byte> header() const;
 
   // Metadata. A missing key, a wrong type or a value out of range is kDataLoss and names file, key and value.
   // The ...Or forms give the fallback for a missing key only: a present key of a wrong type is still an

@@ -22,6 +22,16 @@ Result<SafetensorsFile> SafetensorsFile::Parse(std::span<const std::byte> bytes,
   return file;
 }
 
+std::span<const std::byte> SafetensorsFile::header() const {
+  if (!file_) return {};
+  std::span<const std::byte> header = file_->bytes();
+  for (const TensorView& tensor : tensors_) {
+    if (tensor.data.data() < header.data() + header.size())
+      header = header.first(static_cast<std::size_t>(tensor.data.data() - header.data()));
+  }
+  return header;
+}
+
 void SafetensorsFile::Release(std::span<const std::byte> bytes) const {
   if (file_) file_->Release(bytes);
 }

@@ -34,6 +34,8 @@ class SafetensorsFile {
 
   const std::string& name() const { return name_; }
   std::size_t bytes() const { return bytes_; }
+  /// All that comes before the first tensor's bytes; empty for Parse.
+  std::span<const std::byte> header() const;
   /// In the order of the header. The file does not promise that data is aligned for its type.
   std::span<const TensorView> tensors() const { return tensors_; }
   std::span<const ForeignTensor> foreign() const { return foreign_; }

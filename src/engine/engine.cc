@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "engine/artifact_use.h"
 #include "engine/default_sampling.h"
 #include "engine/engine_config.h"
 #include "engine/engine_loop.h"
@@ -23,8 +24,12 @@ namespace vivace {
 
 struct Engine::Impl {
   explicit Impl(std::unique_ptr<checkpoint::Checkpoint> opened) : file(std::move(opened)) {}
+  ~Impl() {
+    if (artifact) static_cast<void>(artifact->Finish());  // it reads what goes now
+  }
 
   std::unique_ptr<checkpoint::Checkpoint> file;
+  std::unique_ptr<engine::ArtifactUse> artifact;  // text and runner point into it
   std::unique_ptr<engine::ModelText> text;
   std::unique_ptr<engine::ModelRunner> runner;
   std::unique_ptr<engine::EngineLoop> loop;
@@ -59,13 +64,13 @@ engine::LoopConfig MakeLoopConfig(const engine::EngineConfig& config, const engi
 
 // Builds the tokenizer on a thread of its own while the model compiles and packs.
 Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig& config,
-                 engine::StartLog& start, std::unique_ptr<engine::ModelText>& text,
-                 std::unique_ptr<engine::ModelRunner>& runner) {
+                 engine::StartLog& start, engine::ArtifactUse& artifact,
+                 std::unique_ptr<engine::ModelText>& text, std::unique_ptr<engine::ModelRunner>& runner) {
   Result<std::unique_ptr<engine::ModelText>> made_text = Internal("the tokenizer was not built");
   std::thread thread([&] {
     try {
       const engine::Stopwatch watch;
-      made_text = engine::ModelText::Create(file);
+      made_text = engine::ModelText::Create(file, artifact.TextImage());
       if (made_text.ok()) {
         start.log().Info(fmt::format("Tokenizer of {} tokens took {} seconds, beside the rest",
                                      engine::Grouped((*made_text)->tokenizer().size()),
@@ -77,7 +82,7 @@ Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig&
   });
   auto made_runner = [&]() -> Result<std::unique_ptr<engine::ModelRunner>> {
     try {
-      return engine::ModelRunner::Create(file, config, start);
+      return engine::ModelRunner::Create(file, config, start, &artifact);
     } catch (const std::bad_alloc&) {
       return ResourceExhausted("memory ran out while the model was loaded");
     }
@@ -105,7 +110,8 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   auto impl = std::make_unique<Impl>(std::move(file));
   VIVACE_RETURN_IF_ERROR(
       engine::ReadDefaults(*impl->file, config, impl->default_sampling, impl->default_max_tokens));
-  VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, start, impl->text, impl->runner));
+  VIVACE_ASSIGN_OR_RETURN(impl->artifact, engine::ArtifactUse::Open(*impl->file, config, start));
+  VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, start, *impl->artifact, impl->text, impl->runner));
   const engine::ModelRunner& runner = *impl->runner;
   // Fewer tokens than rows are fine: vocabularies are padded, and a row without a token is never drawn.
   if (impl->text->tokenizer().size() > runner.vocabulary()) {
@@ -119,6 +125,7 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   start.Ready(fmt::format("{} at -O{}, {} threads, {} tokens a request", config.served_name, runner.level(),
                           config.workers.workers, engine::Grouped(runner.max_model_len())));
   impl->times = start.times();
+  impl->artifact->Save(runner.program(), runner.weights().image(), *impl->text, start.log());
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 } catch (const std::bad_alloc&) {
   return ResourceExhausted("memory ran out while the model was loaded");
@@ -142,7 +149,13 @@ EngineStats Engine::stats() const {
   stats.cache_s = times.of(StartPhase::kCache);
   stats.tokenizer_s = times.of(StartPhase::kTokenizer);
   stats.open_s = times.of(StartPhase::kOpen);
+  stats.artifact_hits = impl_->artifact->hits();
+  stats.artifact_misses = impl_->artifact->misses();
   return stats;
+}
+
+Result<std::string> Engine::WaitForArtifact() {
+  return impl_->artifact->Finish();
 }
 
 Result<std::vector<std::int32_t>> Engine::Tokenize(std::string_view text, bool add_bos,
@@ -186,7 +199,9 @@ void Engine::Cancel(RequestId id) {
 }
 
 bool Engine::Drain(double timeout_s) {
-  return impl_->loop->Drain(timeout_s);
+  const bool finished = impl_->loop->Drain(timeout_s);
+  impl_->artifact->RequestStop();  // whoever drains wants to end
+  return finished;
 }
 
 }  // namespace vivace

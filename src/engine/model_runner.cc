@@ -52,16 +52,14 @@ std::int64_t TensorBytes(const checkpoint::Checkpoint& file) {
 }  // namespace
 
 Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Checkpoint& file,
-                                                         const EngineConfig& config, StartLog& start) {
+                                                         const EngineConfig& config, StartLog& start,
+                                                         ArtifactUse* artifact) {
   std::unique_ptr<ModelRunner> runner(new ModelRunner(config.workers));
   VIVACE_RETURN_IF_ERROR(runner->CheckDtype(file, config.dtype));
   VIVACE_RETURN_IF_ERROR(runner->Compile(file, config, start));
   VIVACE_RETURN_IF_ERROR(runner->ResolveLength(config));
 
-  VIVACE_ASSIGN_OR_RETURN(
-      runtime::WeightStore weights,
-      runtime::WeightStore::Create(runner->program_, file, runner->team_, start.PackingLines()));
-  runner->weights_ = std::make_unique<runtime::WeightStore>(std::move(weights));
+  VIVACE_RETURN_IF_ERROR(runner->LoadWeights(file, start, artifact));
   start.LoadedWeights(static_cast<std::int64_t>(runner->weights_->packed_bytes()), TensorBytes(file));
 
   runtime::ExecutorConfig executor;
@@ -116,6 +114,18 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   if (config.perf_map && program_.library) VIVACE_RETURN_IF_ERROR(AppendPerfMap(program_.library->PerfMap()));
   VIVACE_RETURN_IF_ERROR(WriteDumps(config.compile.dump_dir, report));
   start.Compiled(program_, report);
+  return Status::Ok();
+}
+
+Status ModelRunner::LoadWeights(const checkpoint::Checkpoint& file, StartLog& start, ArtifactUse* artifact) {
+  std::optional<std::span<const std::byte>> image;
+  if (artifact != nullptr) {
+    VIVACE_ASSIGN_OR_RETURN(image, artifact->Weights(program_, team_, start));
+  }
+  auto weights = image ? runtime::WeightStore::CreateFrom(program_, file, *image)
+                       : runtime::WeightStore::Create(program_, file, team_, start.PackingLines());
+  if (!weights.ok()) return weights.status();
+  weights_ = std::make_unique<runtime::WeightStore>(std::move(*weights));
   return Status::Ok();
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/worker_team.h"
 #include "checkpoint/checkpoint.h"
+#include "engine/artifact_use.h"
 #include "engine/engine_config.h"
 #include "engine/start_log.h"
 #include "engine/tuner.h"
@@ -28,8 +29,10 @@ class ModelRunner {
  public:
   /// Compiles the model of `file` and makes it ready to run. Writes the dumps that config asks for. Errors
   /// name the tensor, the option or the file. `start` gets the phases graph to cache, and their lines.
+  /// `artifact` may be null; packed weights that it has are used in place, so it must outlive the runner.
   static Result<std::unique_ptr<ModelRunner>> Create(const checkpoint::Checkpoint& file,
-                                                     const EngineConfig& config, StartLog& start);
+                                                     const EngineConfig& config, StartLog& start,
+                                                     ArtifactUse* artifact = nullptr);
 
   /// Computes a step of at most max_rows rows; see runtime::Executor.
   void Run(const tensor::StepView& step) { executor_->Run(step); }
@@ -43,6 +46,7 @@ class ModelRunner {
   std::string Retune(const StepLimits& steps, const SearchLimits& limits) {
     return tuner_->Tune(*executor_, program_, team_.size(), steps, limits);
   }
+  const runtime::WeightStore& weights() const { return *weights_; }
   base::WorkerTeam& team() { return team_; }
 
   /// The maxima of the same row, where the program makes them.
@@ -60,6 +64,8 @@ class ModelRunner {
  private:
   explicit ModelRunner(const base::WorkerPlacement& workers) : team_(workers) {}
   Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start);
+  /// From the artifact where it has them, else packed.
+  Status LoadWeights(const checkpoint::Checkpoint& file, StartLog& start, ArtifactUse* artifact);
   /// --dtype must be what the weights are.
   Status CheckDtype(const checkpoint::Checkpoint& file, const std::string& wanted) const;
   Status ResolveLength(const EngineConfig& config);

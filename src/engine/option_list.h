@@ -28,8 +28,9 @@ Result<std::string> NormaliseOption(const base::OptionRow& row, std::string_view
 
 /// $HOME, or nothing when it is not set.
 std::string HomeFolder();
-/// $XDG_CACHE_HOME or $HOME/.cache, or nothing when neither is set.
-std::string CacheHome();
+/// Vivace's folder in $XDG_CACHE_HOME or $HOME/.cache; nothing when neither is set, or when the environment
+/// says that there is to be no cache (also to those who never read their options from it).
+std::string DefaultCacheRoot();
 
 // The parts of the list.
 std::span<const base::OptionRow> ModelOptionRows();

@@ -80,12 +80,15 @@ std::string engine::HomeFolder() {
   return home == nullptr ? "" : home;
 }
 
-std::string engine::CacheHome() {
+std::string engine::DefaultCacheRoot() {
+  const auto row = FindOption("no-cache");
+  const EnvironmentValue off = ReadEnvironment(AllOptions()[*row].environment);
+  if (!off.text.empty() && off.text != "0" && off.text != "false") return "";
   const char* cache = std::getenv("XDG_CACHE_HOME");
   if (cache != nullptr && *cache == '/')
-    return cache;  // a relative one is to be ignored, says its specification
+    return std::string(cache) + "/vivace";  // a relative one does not count
   const std::string home = HomeFolder();
-  return home.empty() ? "" : home + "/.cache";
+  return home.empty() ? "" : home + "/.cache/vivace";
 }
 
 Options::Options() {

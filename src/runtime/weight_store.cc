@@ -128,37 +128,68 @@ std::size_t BytesOf(const program::Weight& weight) {
   return weight.layout.bytes();
 }
 
+// Where each weight that the store makes begins; one more entry, the last, says where all end.
+Result<std::vector<std::size_t>> Layout(const program::Program& program) {
+  std::vector<std::size_t> offsets;
+  base::SafeSize bytes = 0;
+  for (const program::Weight& weight : program.weights) {
+    offsets.push_back(bytes.value().value_or(0));
+    if (weight.form == program::WeightForm::kPlain) continue;
+    bytes = (bytes + base::SafeSize(BytesOf(weight))).AlignedUp(kCacheLine);
+  }
+  if (!bytes.valid()) return DataLoss("the packed weights would not fit any memory: the file is broken");
+  offsets.push_back(*bytes.value());
+  return offsets;
+}
+
 }  // namespace
 
-Result<WeightStore> WeightStore::Create(const program::Program& program, const checkpoint::Checkpoint& file,
-                                        base::WorkerTeam& team, const PackProgress& progress) {
-  WeightStore store;
-  store.views_.resize(program.weights.size());
-  std::vector<PackItem> panels, vectors;
-  std::vector<std::size_t> offsets(program.weights.size());  // of what the store makes
-  base::SafeSize bytes = 0;
+Status WeightStore::MakeViews(const program::Program& program, const checkpoint::Checkpoint& file,
+                              const std::vector<std::size_t>& offsets, const std::byte* made) {
   for (std::size_t i = 0; i < program.weights.size(); ++i) {
     const program::Weight& weight = program.weights[i];
     if (weight.form == program::WeightForm::kPlain) {
       VIVACE_ASSIGN_OR_RETURN(const TensorView* tensor, file.Tensor(weight.sources.at(0)));
-      store.views_[i] = {tensor->data.data(), tensor->data.size(), tensor->type};
+      views_.push_back({tensor->data.data(), tensor->data.size(), tensor->type});
       continue;
     }
-    VIVACE_ASSIGN_OR_RETURN(PackItem item, FindSources(weight, file));
-    item.offset = offsets[i] = bytes.value().value_or(0);
-    bytes = (bytes + base::SafeSize(BytesOf(weight))).AlignedUp(kCacheLine);
-    (weight.form == program::WeightForm::kPanel ? panels : vectors).push_back(std::move(item));
+    const bool panel = weight.form == program::WeightForm::kPanel;
+    views_.push_back({made + offsets[i], BytesOf(weight),
+                      panel ? *tensor::DTypeOf(weight.layout.type) : tensor::DType::kF32, weight.form});
   }
-  if (!bytes.valid()) return DataLoss("the packed weights would not fit any memory: the file is broken");
-  VIVACE_ASSIGN_OR_RETURN(store.panels_,
-                          AnonymousMemory::Map(*bytes.value(), PageHint::kHuge, "the packed weights"));
+  made_ = made;
+  packed_bytes_ = offsets.back();
+  return Status::Ok();
+}
+
+Result<WeightStore> WeightStore::CreateFrom(const program::Program& program,
+                                            const checkpoint::Checkpoint& file,
+                                            std::span<const std::byte> image) {
+  VIVACE_ASSIGN_OR_RETURN(const std::vector<std::size_t> offsets, Layout(program));
+  if (image.size() != offsets.back()) {
+    return DataLoss(
+        fmt::format("the packed weights have {} bytes, and this program's {}", image.size(), offsets.back()));
+  }
+  WeightStore store;
+  VIVACE_RETURN_IF_ERROR(store.MakeViews(program, file, offsets, image.data()));
+  return store;
+}
+
+Result<WeightStore> WeightStore::Create(const program::Program& program, const checkpoint::Checkpoint& file,
+                                        base::WorkerTeam& team, const PackProgress& progress) {
+  VIVACE_ASSIGN_OR_RETURN(const std::vector<std::size_t> offsets, Layout(program));
+  std::vector<PackItem> panels, vectors;
   for (std::size_t i = 0; i < program.weights.size(); ++i) {
     const program::Weight& weight = program.weights[i];
     if (weight.form == program::WeightForm::kPlain) continue;
-    const bool panel = weight.form == program::WeightForm::kPanel;
-    store.views_[i] = {store.panels_.data() + offsets[i], BytesOf(weight),
-                       panel ? *tensor::DTypeOf(weight.layout.type) : tensor::DType::kF32, weight.form};
+    VIVACE_ASSIGN_OR_RETURN(PackItem item, FindSources(weight, file));
+    item.offset = offsets[i];
+    (weight.form == program::WeightForm::kPanel ? panels : vectors).push_back(std::move(item));
   }
+  WeightStore store;
+  VIVACE_ASSIGN_OR_RETURN(store.panels_,
+                          AnonymousMemory::Map(offsets.back(), PageHint::kHuge, "the packed weights"));
+  VIVACE_RETURN_IF_ERROR(store.MakeViews(program, file, offsets, store.panels_.data()));
   for (const PackItem& item : vectors) {
     PackVector(*item.weight, item.tensors, reinterpret_cast<float*>(store.panels_.data() + item.offset));
     for (const TensorView* tensor : item.tensors) file.Release(*tensor);
