@@ -34,6 +34,7 @@ Status Run(const std::vector<std::string>& arguments) {
   if (!invocation.config.empty()) {
     VIVACE_RETURN_IF_ERROR(invocation.options.SetFromConfigFile(invocation.config));
   }
+  if (invocation.command == Command::kCache) return vivace::cli::RunCache(invocation);
   VIVACE_RETURN_IF_ERROR(vivace::cli::ResolveModelOption(vivace::cli::ModelFolders(), invocation.options));
   switch (invocation.command) {
     case Command::kRun:

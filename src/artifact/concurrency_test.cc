@@ -46,7 +46,8 @@ class ConcurrencyTest : public StoreTest {
   void Live(unsigned seed, int keys, int rounds) const {
     auto store = Store::Open(Config());
     if (!store.ok()) ::_exit(kWrong);
-    std::mt19937 random(seed);
+    std::mt19937 generator(seed);
+    const auto random = [&] { return static_cast<unsigned>(generator()); };
     for (int round = 0; round < rounds; ++round) {
       const int number = static_cast<int>(random() % static_cast<unsigned>(keys));
       const unsigned action = random() % 16;
@@ -72,7 +73,8 @@ TEST_F(ConcurrencyTest, KilledProcessesLeaveNothingThatIsTrusted) {
   const bool is_long = std::getenv("VIVACE_LONG") != nullptr;
   const int processes = is_long ? 16 : 4, keys = is_long ? 200 : 6, kills = is_long ? 1500 : 40;
   static_cast<void>(Open());
-  std::mt19937 random(7);
+  std::mt19937 generator(7);
+  const auto random = [&] { return static_cast<unsigned>(generator()); };
   unsigned seed = 1;
   std::vector<pid_t> children;
   for (int i = 0; i < processes; ++i) children.push_back(Start(seed++, keys, 1 << 20));

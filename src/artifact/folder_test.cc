@@ -41,7 +41,7 @@ TEST_F(StoreTest, FoldersOfOthersAreRefused) {
   EXPECT_NE(WhyNotOpened(folder_ + "/link/"), "");
   WriteText(folder_ + "/file", "x");
   EXPECT_EQ(WhyNotOpened(folder_ + "/file"), "'" + folder_ + "/file' is a link or no folder");
-  EXPECT_THAT(WhyNotOpened(folder_ + "/file/below"), HasSubstr("cannot"));
+  EXPECT_NE(WhyNotOpened(folder_ + "/file/below"), "");
   if (::geteuid() == 0) {
     ASSERT_EQ(::chown(Root().c_str(), 12345, 12345), 0);
     EXPECT_EQ(WhyNotOpened(Root()), "'" + Root() + "' belongs to user 12345, neither this one nor root");

@@ -79,7 +79,8 @@ TEST(Manifest, WrongFieldsAreRefusedThoughTheChecksumIsRight) {
 
 TEST(Manifest, RandomEditsNeverBreakTheReader) {
   const std::string body = BodyOf(WriteManifest(MakeManifest(), ""));
-  std::mt19937 random(3);
+  std::mt19937 generator(3);
+  const auto random = [&] { return static_cast<unsigned>(generator()); };
   for (int round = 0; round < 3000; ++round) {
     std::string bad = body;
     for (unsigned edits = 1 + random() % 4; edits > 0; --edits) {
@@ -90,7 +91,8 @@ TEST(Manifest, RandomEditsNeverBreakTheReader) {
       if (kind == 2) bad.insert(at, bad.substr(random() % bad.size(), random() % 9));
     }
     const auto manifest = ReadManifest(Sealed(bad), "");
-    if (manifest.ok()) EXPECT_TRUE(ReadManifest(WriteManifest(*manifest, ""), "").ok()) << bad;
+    if (!manifest.ok()) continue;
+    EXPECT_TRUE(ReadManifest(WriteManifest(*manifest, ""), "").ok()) << bad;
   }
 }
 

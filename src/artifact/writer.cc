@@ -100,8 +100,10 @@ Status Writer::Commit() {
   VIVACE_RETURN_IF_ERROR(
       WriteFileIn(parts_->folder, std::string(kManifestFile), std::as_bytes(std::span(text))));
   VIVACE_RETURN_IF_ERROR(SyncFolder(parts_->folder));
+  TryLock(parts_->folder, LOCK_SH);  // it is an entry now: others may read it, and nobody removes it yet
   VIVACE_RETURN_IF_ERROR(TakeName(parts_->store->root, parts_->temporary, parts_->name));
   parts_->committed = true;
+  parts_->folder = Handle();
   return SyncFolder(parts_->store->root);
 }
 

@@ -72,6 +72,10 @@ class Reader {
 
   /// The first is the model; the others are prompts, for commands that take some.
   Status ReadModel(const std::string& argument) {
+    if (out_.command == Command::kCache) {
+      out_.words.push_back(argument);
+      return Status::Ok();
+    }
     const bool takes_model = out_.command != Command::kVersion && out_.command != Command::kHelp;
     if (model_given_ && Find("prompt") != nullptr) {
       out_.prompts.emplace_back(argument);
@@ -108,7 +112,7 @@ class Reader {
     if (!argument.starts_with("--")) {
       const std::string shown = argument.substr(1, std::min(argument.find('='), kShownBytes) - 1);
       return InvalidArgument("unknown option -" + shown +
-                             ": the short forms are -O0 to -O3, -cc, -tp, -h and -v");
+                             ": the short forms are -O0 to -O3, -cc, -tp, -o, -h and -v");
     }
     const std::size_t equals = argument.find('=');
     const std::string name = base::WithDashes(std::string_view(argument).substr(2, equals - 2));

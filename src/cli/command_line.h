@@ -29,6 +29,7 @@ enum class Command {
   kInspect,
   kExplain,
   kTune,
+  kCache,
   kBench,  // without the name of one: the list of them
   kBenchLatency,
   kBenchThroughput,
@@ -55,6 +56,7 @@ struct Invocation {
   std::vector<Prompt> prompts;  // of --prompt, --prompt-ids and arguments after the model, in their order
   std::vector<std::string> prompt_files;
   std::optional<std::string> system;
+  std::vector<std::string> words;  // of cache: what to do, and with which artifact
   bool json = false;
   bool show = false;                                 // of tune
   bool decode = false, special = false, bos = true;  // of tokenize

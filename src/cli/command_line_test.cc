@@ -145,7 +145,7 @@ TEST(CommandLine, MistakesAreNamedWithTheNearestRightName) {
   EXPECT_EQ(ErrorOf({"generate", "m", "--port", "1"}),
             "--port is not an option of this command; see --help=all");
   EXPECT_EQ(ErrorOf({"serve", "m", "-x"}),
-            "unknown option -x: the short forms are -O0 to -O3, -cc, -tp, -h and -v");
+            "unknown option -x: the short forms are -O0 to -O3, -cc, -tp, -o, -h and -v");
   EXPECT_EQ(ErrorOf({"serve", "m", "n"}), "'n' is one argument too many: options are written --name value");
   EXPECT_TRUE(
       ErrorOf({"serve", "m", "-pp", "2"}).starts_with("--pipeline-parallel-size is '2': it must be 1, or "));

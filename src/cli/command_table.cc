@@ -26,8 +26,9 @@ constexpr std::array kCommands = {
                "go on from prompts (arguments, standard input, files), all at once"},
     CommandRow{"serve", Command::kServe, base::kModelOption | base::kServeOption,
                "vivace serve MODEL [OPTIONS]", "serve a model over the OpenAI API"},
-    CommandRow{"compile", Command::kCompile, base::kModelOption, "vivace compile MODEL [-O2] [--dump STAGES]",
-               "load and compile a model, write what --dump asks for, print the times"},
+    CommandRow{"compile", Command::kCompile, base::kModelOption,
+               "vivace compile MODEL [-O2] [-o DIR] [--dump STAGES]",
+               "compile a model and keep the artifact (in DIR), write what --dump asks for"},
     CommandRow{"tokenize", Command::kTokenize, kTokenizeOption, "vivace tokenize MODEL [OPTIONS] < TEXT",
                "text on the standard input to a JSON array of token ids, or back with --decode"},
     CommandRow{"inspect", Command::kInspect, kInspectOption, "vivace inspect MODEL [--json] [OPTIONS]",
@@ -55,6 +56,9 @@ constexpr std::array kCommands = {
     CommandRow{"bench levels", Command::kBenchLevels, base::kModelOption | base::kBenchLevelsOption,
                "vivace bench levels MODEL [OPTIONS]",
                "what each level costs and gains, and whether a higher one is never slower"},
+    CommandRow{"cache", Command::kCache, base::kCacheOption,
+               "vivace cache ls|show|verify|clear [ARTIFACT] [--json]",
+               "what starts have kept for later ones: list, show, check or remove it"},
     CommandRow{"version", Command::kVersion, 0, "vivace version", "version, build and CPU features"},
 };
 

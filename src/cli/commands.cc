@@ -58,6 +58,9 @@ Status RunCompile(const Invocation& invocation) {
   const EngineStats stats = engine->stats();
   std::printf("%s: -O%d, load %.1f ms, compile %.1f ms, pack %.1f ms\n", engine->model().name.c_str(),
               engine->model().level, stats.load_s * 1e3, stats.compile_s * 1e3, stats.pack_s * 1e3);
+  VIVACE_ASSIGN_OR_RETURN(const std::string artifact, engine->WaitForArtifact());
+  if (!artifact.empty())
+    std::printf("artifact: %s%s\n", artifact.c_str(), stats.artifact_hits > 0 ? " (was there)" : "");
   return Status::Ok();
 }
 

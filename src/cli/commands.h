@@ -14,6 +14,7 @@ Status RunTokenize(const Invocation& invocation);
 Status RunInspect(const Invocation& invocation);
 Status RunExplain(const Invocation& invocation);
 Status RunTune(const Invocation& invocation);
+Status RunCache(const Invocation& invocation);
 /// Version, build and CPU features, for --version.
 std::string VersionText();
 

@@ -25,7 +25,8 @@ constexpr std::array kRows = {
               .default_text = "",
               .scope = kModelOption | kCacheOption,
               .help = "folder of artifacts, made when it is missing (-cc.cache_dir); unset: 'artifacts' in "
-                      "--cache-root"},
+                      "--cache-root",
+              .short_form = "o"},
     OptionRow{.name = "cache-root",
               .type = OptionType::kString,
               .default_text = "",
