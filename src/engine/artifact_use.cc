@@ -66,7 +66,9 @@ Result<std::unique_ptr<ArtifactUse>> ArtifactUse::Open(const checkpoint::Checkpo
   }
   auto store = OpenArtifactStore(options, use->is_required_);
   if (!store.ok()) {
-    if (use->is_required_ || store.status().code() == StatusCode::kInvalidArgument) return store.status();
+    if (store.status().code() == StatusCode::kInvalidArgument) return store.status();
+    if (use->is_required_)
+      return NotFound(fmt::format("--require-artifact is given, but {}", store.status().message()));
     start.log().Warning(fmt::format("Runs without the artifact cache: {}", store.status().message()));
     return use;
   }

@@ -118,7 +118,7 @@ TEST_F(ArtifactUseTest, AnArtifactIsCarriedToAnotherFolderAndAnotherModelPath) {
 
 TEST_F(ArtifactUseTest, RequireArtifactFailsInsteadOfPacking) {
   const Started none = Start({{"require-artifact", "true"}});
-  EXPECT_THAT(none.error, HasSubstr("--require-artifact is given, but '"));
+  EXPECT_THAT(none.error, HasSubstr("--require-artifact is given, but cannot open '" + Cache()));
   EXPECT_FALSE(fs::exists(Cache()));
   Start();
   EXPECT_THAT(Start({{"require-artifact", "true"}, {"activation-dtype", "int16"}}).error,
