@@ -195,6 +195,7 @@ Result<std::string> ArtifactUse::Finish() {
 }
 
 void ArtifactUse::Keep(std::string_view name, std::string text) {
+  if (text == Text(name).value_or("")) return;
   const std::lock_guard guard(kept_mutex_);
   if (!store_ || is_required_) return;
   if (is_written_ || is_hit_) {

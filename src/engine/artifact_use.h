@@ -24,6 +24,7 @@ namespace vivace::engine {
 
 inline constexpr std::string_view kPlanText = "plan.txt";
 inline constexpr std::string_view kTextImage = "tokenizer.img";
+inline constexpr std::string_view kTuningText = "tuning.txt";
 
 /// Where the options say that artifacts are; empty: there is to be no cache.
 std::string ArtifactFolder(const Options& options);
@@ -58,7 +59,8 @@ class ArtifactUse {
 
   /// A small file of this start's entry ("tuning.txt"), as it was found.
   std::optional<std::string_view> Text(std::string_view name) const;
-  /// Keeps a small file, at once or with what Save writes. Any thread.
+  /// Keeps a small file, at once or with what Save writes; nothing to do when it is as it was found. Any
+  /// thread.
   void Keep(std::string_view name, std::string text);
 
   bool active() const { return store_.has_value(); }

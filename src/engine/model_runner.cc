@@ -56,7 +56,7 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
                                                          ArtifactUse* artifact) {
   std::unique_ptr<ModelRunner> runner(new ModelRunner(config.workers));
   VIVACE_RETURN_IF_ERROR(runner->CheckDtype(file, config.dtype));
-  VIVACE_RETURN_IF_ERROR(runner->Compile(file, config, start));
+  VIVACE_RETURN_IF_ERROR(runner->Compile(file, config, start, artifact));
   VIVACE_RETURN_IF_ERROR(runner->ResolveLength(config));
 
   VIVACE_RETURN_IF_ERROR(runner->LoadWeights(file, start, artifact));
@@ -78,6 +78,8 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
       runner->tuner_->Tune(*runner->executor_, runner->program_, runner->team_.size(),
                            {config.max_batched_tokens, config.max_num_seqs, runner->max_model_len_});
   if (!tuned.empty()) start.Tuned(tuned);
+  if (artifact != nullptr && config.tuner.mode != TuningMode::kOff)
+    artifact->Keep(kTuningText, runner->tuner_->TextFor(runner->program_, runner->team_.size()));
   start.log().Info(fmt::format("Runs at -O{}: activations {}, captured plans {}", runner->level(),
                                config.options.Text("activation-dtype"), config.compile.capture_name));
   return runner;
@@ -94,7 +96,8 @@ std::optional<sampling::UnitMaxima> ModelRunner::Maxima(int index) {
                               {reinterpret_cast<const float*>(part(2)), units}};
 }
 
-Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start) {
+Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start,
+                            const ArtifactUse* artifact) {
   VIVACE_ASSIGN_OR_RETURN(model_, models::ReadConfig(file));
   VIVACE_ASSIGN_OR_RETURN(const auto weights, models::ReadWeights(file));
   VIVACE_ASSIGN_OR_RETURN(graph::Graph graph, models::BuildGraph(model_, weights));
@@ -103,7 +106,10 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   compiler::CompileOptions options = config.compile.options;
   tuner_ = std::make_unique<Tuner>(config.tuner, options.target.value_or(codegen::HostTarget()));
   std::string note;
-  options.tuning = tuner_->Stored(note);
+  tuner_->Stored(note);
+  const auto carried = artifact != nullptr ? artifact->Text(kTuningText) : std::nullopt;
+  if (carried) tuner_->Add(*carried, note);
+  options.tuning = tuner_->table();
   if (!note.empty()) start.log().Warning(note);
   if (!config.compile_sizes_why.empty()) start.log().Info(config.compile_sizes_why);
   VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), options, &report));

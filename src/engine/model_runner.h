@@ -63,7 +63,8 @@ class ModelRunner {
 
  private:
   explicit ModelRunner(const base::WorkerPlacement& workers) : team_(workers) {}
-  Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start);
+  Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start,
+                 const ArtifactUse* artifact);
   /// From the artifact where it has them, else packed.
   Status LoadWeights(const checkpoint::Checkpoint& file, StartLog& start, ArtifactUse* artifact);
   /// --dtype must be what the weights are.
