@@ -224,5 +224,23 @@ TEST(CommandLine, ABenchmarkHasOptionsOfItsOwnBesideTheEngines) {
             "unknown option --num-prompts: did you mean --num-iters?");
 }
 
+TEST(CommandLine, ArtifactsAreNamedByFolderAndByName) {
+  const auto compile = Parse({"compile", "m", "-O2", "-o", "dir"});
+  ASSERT_TRUE(compile.ok()) << compile.status().message();
+  EXPECT_EQ(compile->options.Text("cache-dir"), "dir");
+  const auto cache = Parse({"cache", "show", "b0a5", "--cache-dir", "dir", "--json"});
+  ASSERT_TRUE(cache.ok()) << cache.status().message();
+  EXPECT_EQ(cache->words, (std::vector<std::string>{"show", "b0a5"}));
+  EXPECT_EQ(cache->options.Text("cache-dir"), "dir");
+  EXPECT_TRUE(cache->json);
+  EXPECT_NE(ErrorOf({"cache", "ls", "--port", "1"}), "");
+  EXPECT_EQ(RunCache(*Parse({"cache", "lss"})).message(),
+            "cache has no command 'lss': did you mean 'ls'? (ls, show, verify, clear)");
+  EXPECT_EQ(RunCache(*Parse({"cache", "show"})).message(),
+            "cache show needs the name of an artifact, or how it begins: see vivace cache ls");
+  EXPECT_EQ(RunCache(*Parse({"cache", "ls", "--cache-dir", "/none/there"})).message(),
+            "there is no folder of artifacts at '/none/there' yet");
+}
+
 }  // namespace
 }  // namespace vivace::cli
