@@ -19,10 +19,9 @@ bool IsExplicit(const Options& options, std::string_view name) {
 
 std::string FolderOf(const Options& options) {
   if (options.Flag("no-cache")) return "";
-  const std::string root = options.Text("cache-root");
-  if (!root.empty()) return root + "/tuning";
-  const std::string home = CacheHome();
-  return home.empty() ? "" : home + "/vivace/tuning";
+  std::string root = options.Text("cache-root");
+  if (root.empty()) root = DefaultCacheRoot();
+  return root.empty() ? "" : root + "/tuning";
 }
 
 SearchLimits LimitsOf(TuningMode mode) {
