@@ -14,6 +14,7 @@ import fetch_cases
 import field_cases
 import mistake_cases
 import program_cases
+import seed_cases
 
 
 def main():
@@ -25,8 +26,8 @@ def main():
     known = parser.parse_args()
     arguments = [f"-O{known.level}", "--log-level", "warning"]
     loader = unittest.defaultTestLoader
-    modules = (api_cases, field_cases, endpoint_cases, mistake_cases, program_cases, fetch_cases)
-    for module in (api_client, program_cases, fetch_cases):
+    modules = (api_cases, field_cases, endpoint_cases, mistake_cases, program_cases, fetch_cases, seed_cases)
+    for module in (api_client, program_cases, fetch_cases, seed_cases):
         module.configure(known.vivace, known.model, arguments)
     if known.names:
         suite = loader.loadTestsFromNames(known.names)
