@@ -25,6 +25,7 @@ namespace vivace::engine {
 inline constexpr std::string_view kPlanText = "plan.txt";
 inline constexpr std::string_view kTextImage = "tokenizer.img";
 inline constexpr std::string_view kTuningText = "tuning.txt";
+inline constexpr std::string_view kProfileText = "profile.txt";
 
 /// Where the options say that artifacts are; empty: there is to be no cache.
 std::string ArtifactFolder(const Options& options);

@@ -94,6 +94,19 @@ Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig&
   return Status::Ok();
 }
 
+// The artifact's own profile chooses the compile sizes of -O3 where nobody named one.
+void UseKeptProfile(const engine::ArtifactUse& artifact, engine::EngineConfig& config, const base::Log& log) {
+  const auto text = artifact.Text(engine::kProfileText);
+  if (!text || !engine::WantsProfile(config)) return;
+  const auto profile = engine::ParseProfile(*text);
+  if (!profile.ok()) {
+    log.Warning(
+        fmt::format("the artifact's {} is not used: {}", engine::kProfileText, profile.status().message()));
+    return;
+  }
+  engine::UseProfile(*profile, "the artifact", config);
+}
+
 }  // namespace
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -102,7 +115,7 @@ Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   const engine::Stopwatch watch;
-  VIVACE_ASSIGN_OR_RETURN(const engine::EngineConfig config, engine::ResolveConfig(options));
+  VIVACE_ASSIGN_OR_RETURN(engine::EngineConfig config, engine::ResolveConfig(options));
   engine::StartLog start(base::Log(config.log), watch);
   for (const std::string& note : config.notes) start.log().Warning(note);
   VIVACE_ASSIGN_OR_RETURN(auto file, engine::OpenModel(options, checkpoint::Contents::kAll));
@@ -111,6 +124,10 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   VIVACE_RETURN_IF_ERROR(
       engine::ReadDefaults(*impl->file, config, impl->default_sampling, impl->default_max_tokens));
   VIVACE_ASSIGN_OR_RETURN(impl->artifact, engine::ArtifactUse::Open(*impl->file, config, start));
+  UseKeptProfile(*impl->artifact, config, start.log());
+  config.recorder.keep = [artifact = impl->artifact.get()](std::string text) {
+    artifact->Keep(engine::kProfileText, std::move(text));
+  };
   VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, start, *impl->artifact, impl->text, impl->runner));
   const engine::ModelRunner& runner = *impl->runner;
   // Fewer tokens than rows are fine: vocabularies are padded, and a row without a token is never drawn.

@@ -48,16 +48,24 @@ Status ResolveWorkers(Options& options, EngineConfig& config) {
   return options.Set("threads", std::to_string(config.workers.workers), OptionOrigin::kPlatform);
 }
 
+bool AreSizesGiven(const Options& options) {
+  return options.Origin("compilation-config.compile-sizes") > OptionOrigin::kLevel;
+}
+
+bool CompilesForProfiles(const EngineConfig& config) {
+  return config.options.Integer("optimization-level") >= 3 && config.compile.options.level > 0 &&
+         !AreSizesGiven(config.options);
+}
+
 // -O3 compiles for the sizes that a profile says are worth it, unless they are given.
 Status SizesFromProfile(const Options& options, EngineConfig& config) {
   const std::string path = options.Text("profile-in");
   if (path.empty()) return Status::Ok();
   auto profile = ReadProfile(path);
   if (!profile.ok()) return {profile.status().code(), "--profile-in: " + profile.status().message()};
-  const bool is_given = options.Origin("compilation-config.compile-sizes") > OptionOrigin::kLevel;
-  if (options.Integer("optimization-level") < 3 || config.compile.options.level == 0 || is_given) {
-    config.notes.push_back(is_given ? "--profile-in has no effect: -cc.compile_sizes is given"
-                                    : "--profile-in has no effect below -O3");
+  if (!CompilesForProfiles(config)) {
+    config.notes.push_back(AreSizesGiven(options) ? "--profile-in has no effect: -cc.compile_sizes is given"
+                                                  : "--profile-in has no effect below -O3");
     return Status::Ok();
   }
   UseProfile(*profile, path, config);
@@ -65,6 +73,10 @@ Status SizesFromProfile(const Options& options, EngineConfig& config) {
 }
 
 }  // namespace
+
+bool WantsProfile(const EngineConfig& config) {
+  return CompilesForProfiles(config) && config.options.Text("profile-in").empty();
+}
 
 void UseProfile(const WorkloadProfile& profile, std::string_view source, EngineConfig& config) {
   std::vector<int>& sizes = config.compile.options.compile_sizes.emplace(

@@ -47,6 +47,9 @@ struct EngineConfig {
   Options options;                         // the same, option by option, each with its origin
 };
 
+/// True when a profile that comes with an artifact may choose the compile sizes: at -O3, where neither they
+/// nor a profile are given.
+bool WantsProfile(const EngineConfig& config);
 /// Replaces the compile sizes by as many that the profile says are worth it; a profile without steps changes
 /// nothing. `source` names it in the line for the log.
 void UseProfile(const WorkloadProfile& profile, std::string_view source, EngineConfig& config);

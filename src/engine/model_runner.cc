@@ -74,12 +74,7 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Check
                                                                        runner->team_, executor));
   start.MadeCache(runner->executor_->captured_plans(), runner->executor_->capture_seconds(),
                   config.compile.capture_sizes);
-  const std::string tuned =
-      runner->tuner_->Tune(*runner->executor_, runner->program_, runner->team_.size(),
-                           {config.max_batched_tokens, config.max_num_seqs, runner->max_model_len_});
-  if (!tuned.empty()) start.Tuned(tuned);
-  if (artifact != nullptr && config.tuner.mode != TuningMode::kOff)
-    artifact->Keep(kTuningText, runner->tuner_->TextFor(runner->program_, runner->team_.size()));
+  runner->TunePlans(config, start, artifact);
   start.log().Info(fmt::format("Runs at -O{}: activations {}, captured plans {}", runner->level(),
                                config.options.Text("activation-dtype"), config.compile.capture_name));
   return runner;
@@ -94,6 +89,15 @@ std::optional<sampling::UnitMaxima> ModelRunner::Maxima(int index) {
   return sampling::UnitMaxima{{reinterpret_cast<const float*>(part(0)), units},
                               {reinterpret_cast<const std::int32_t*>(part(1)), units},
                               {reinterpret_cast<const float*>(part(2)), units}};
+}
+
+void ModelRunner::TunePlans(const EngineConfig& config, StartLog& start, ArtifactUse* artifact) {
+  const std::string tuned = tuner_->Tune(*executor_, program_, team_.size(),
+                                         {config.max_batched_tokens, config.max_num_seqs, max_model_len_});
+  if (!tuned.empty()) start.Tuned(tuned);
+  if (artifact == nullptr) return;
+  std::string known = tuner_->TextFor(program_, team_.size());
+  if (!known.empty() && artifact->Text(kTuningText) != known) artifact->Keep(kTuningText, std::move(known));
 }
 
 Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start,

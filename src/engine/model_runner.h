@@ -65,6 +65,8 @@ class ModelRunner {
   explicit ModelRunner(const base::WorkerPlacement& workers) : team_(workers) {}
   Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start,
                  const ArtifactUse* artifact);
+  /// Searches plans as the config says, and lets the artifact carry what is known of this program.
+  void TunePlans(const EngineConfig& config, StartLog& start, ArtifactUse* artifact);
   /// From the artifact where it has them, else packed.
   Status LoadWeights(const checkpoint::Checkpoint& file, StartLog& start, ArtifactUse* artifact);
   /// --dtype must be what the weights are.

@@ -13,6 +13,7 @@
 
 #include "compiler/specialise.h"
 #include "engine/engine_config.h"
+#include "engine/engine_fixture.h"
 #include "engine/model_runner.h"
 #include "runtime/tiny_model.h"
 #include "vivace/tuning.h"
@@ -225,6 +226,7 @@ TEST_F(TunedModelTest, AFileThatCannotBeTrustedIsIgnoredWithOneLine) {
   };
   EXPECT_EQ(note_of(), "") << "nothing is there yet";
   std::filesystem::create_directories(config.folder);
+  std::filesystem::permissions(config.folder, std::filesystem::perms::owner_all);
   const std::string path = StoredFile(), host = Tuner(config, codegen::HostTarget()).store().host();
   const std::string start = "tuning results in '" + path + "' are not used: ";
   std::ofstream(path) << "vivace tuning 1\nhost " << host << "\npanel_gemm q4_1 u8g32 n 0";
@@ -232,17 +234,18 @@ TEST_F(TunedModelTest, AFileThatCannotBeTrustedIsIgnoredWithOneLine) {
   std::ofstream(path) << "vivace tuning 1\nhost another machine\n";
   EXPECT_EQ(note_of(), start + "they are of another class of machines");
   std::ofstream(path) << std::string(2 << 20, ' ');
-  EXPECT_EQ(note_of(), start + "it is larger than 1048576 bytes");
+  const std::string file = "'" + path.substr(path.rfind('/') + 1) + "'";
+  EXPECT_EQ(note_of(), start + file + " is larger than 1048576 bytes");
   std::ofstream(path) << "vivace tuning 1\nhost " << host << "\n";
   EXPECT_EQ(note_of(), "");
   ::chmod(path.c_str(), 0666);
-  EXPECT_EQ(note_of(), start + "others may write to it");
+  EXPECT_EQ(note_of(), start + file + " may be written to by others: chmod go-w " + file);
   std::filesystem::remove(path);
   std::filesystem::create_symlink("/etc/passwd", path);
   EXPECT_EQ(note_of().substr(0, start.size()), start);
   std::filesystem::remove(path);
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-  EXPECT_EQ(note_of(), start + "it is no plain file");
+  EXPECT_EQ(note_of(), start + file + " is no regular file");
 }
 
 TEST_F(TunedModelTest, AFolderThatCannotBeWrittenIsALineAndNoError) {
@@ -283,6 +286,47 @@ TEST_F(TunedModelTest, TuneModelMeasuresAllAndShowsItAfterwards) {
     EXPECT_EQ(a.default_plan, nothing->shapes[i].plan);
     EXPECT_EQ(a.is_default, a.plan == a.default_plan);
   }
+}
+
+// Starts an engine at -O3, generates a token after another, and ends it. What was logged.
+std::string RunOnce(const std::string& model, const std::string& cache_root, int tokens) {
+  Options options;
+  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+           {"model", model},
+           {"optimization-level", "3"},
+           {"cache-root", cache_root},
+           {"no-cache", "false"},
+           {"threads", "2"},
+           {"log-batchsize-interval", "3600"},
+           {"kernel-config.enable-flashinfer-autotune", "true"}}) {
+    EXPECT_TRUE(options.Set(name, value).ok()) << name;
+  }
+  testing::internal::CaptureStderr();
+  {
+    auto engine = Engine::Create(options);
+    EXPECT_TRUE(engine.ok()) << engine.status().message();
+    Collector collector;
+    Request request;
+    request.prompt = {3, 4, 5};
+    request.sampling.max_tokens = tokens;
+    request.sampling.ignore_eos = true;
+    EXPECT_TRUE((*engine)->Submit(std::move(request), collector.Callback()).ok());
+    collector.Wait();
+    EXPECT_TRUE((*engine)->WaitForArtifact().ok());
+  }
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST_F(TunedModelTest, AnArtifactInAnotherFolderBringsItsPlansAndItsProfile) {
+  if (!HasMachineCode()) GTEST_SKIP() << "no kernels for this CPU";
+  const std::string here = folder_ + "/here", there = folder_ + "/there";
+  EXPECT_NE(RunOnce(model(), here, 230).find(" shapes measured, "), std::string::npos);
+  std::filesystem::create_directories(there);
+  std::filesystem::copy(here + "/artifacts", there + "/artifacts", std::filesystem::copy_options::recursive);
+  const std::string log = RunOnce(model(), there, 5);
+  EXPECT_NE(log.find("Compile sizes from the profile of the artifact: 1 ("), std::string::npos) << log;
+  EXPECT_NE(log.find(": 5 shapes measured, "), std::string::npos)
+      << "the plans of size 1 came along, only those of size 3 are new: " << log;
 }
 
 }  // namespace

@@ -1,35 +1,23 @@
 #include "engine/tuning_store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <system_error>
+#include <span>
 #include <utility>
 
+#include "artifact/folder.h"
 #include "base/status_macros.h"
 
 namespace vivace::engine {
 namespace {
 
 constexpr int kKernelVersion = 2;  // a plan means the same speed as long as kernels and their rules stay
-constexpr off_t kMostBytes = off_t{1} << 20;
-
-/// Closes a descriptor that is open.
-struct Descriptor {
-  explicit Descriptor(int opened) : value(opened) {}
-  ~Descriptor() {
-    if (value >= 0) close(value);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  const int value;
-};
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 20;
 
 // FNV-1a, for a file's name only: the words themselves stand in the file.
 std::uint64_t HashOf(std::string_view text) {
@@ -48,43 +36,25 @@ std::string WordOf(std::string_view text) {
   return word.empty() ? "unknown" : word;
 }
 
-// What is wrong with a file that others might have put there; empty: nothing.
-std::string Distrust(const struct stat& facts) {
-  if (!S_ISREG(facts.st_mode)) return "it is no plain file";
-  if (facts.st_uid != geteuid() && facts.st_uid != 0) return "it belongs to another user";
-  if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others may write to it";
-  if (facts.st_size > kMostBytes) return fmt::format("it is larger than {} bytes", kMostBytes);
-  return "";
-}
-
 Status Unusable(const std::string& path, std::string_view why) {
   return {StatusCode::kDataLoss, fmt::format("tuning results in '{}' are not used: {}", path, why)};
 }
 
-Status CannotWrite(const std::string& path, int error) {
-  return Unavailable(fmt::format("cannot write tuning results to '{}': {}", path, std::strerror(error)));
+Status CannotWrite(const std::string& path, std::string_view why) {
+  return Unavailable(fmt::format("cannot write tuning results to '{}': {}", path, why));
 }
 
-// Up to kMostBytes; false with errno.
-bool ReadAll(int file, std::string& text) {
-  char piece[4096];
-  for (;;) {
-    const ssize_t count = read(file, piece, sizeof piece);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return count == 0;
-    text.append(piece, static_cast<std::size_t>(count));
-    if (text.size() > static_cast<std::size_t>(kMostBytes)) return true;
-  }
-}
-
-bool WriteAll(int file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = write(file, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return fsync(file) == 0;
+// The file of that name in the folder, anew, as a whole.
+Status Replace(const std::string& folder_path, const std::string& name, const std::string& text) {
+  VIVACE_RETURN_IF_ERROR(artifact::MakeFolders(folder_path));
+  VIVACE_ASSIGN_OR_RETURN(const artifact::Handle folder, artifact::OpenFolder(folder_path));
+  const std::string fresh = fmt::format("{}.{}.new", name, getpid());
+  unlinkat(folder.get(), fresh.c_str(), 0);  // left by a process of the same number that was killed
+  Status status = artifact::WriteFileIn(folder, fresh, std::as_bytes(std::span(text)));
+  if (status.ok() && renameat(folder.get(), fresh.c_str(), folder.get(), name.c_str()) != 0)
+    status = Unavailable(std::strerror(errno));
+  if (!status.ok()) unlinkat(folder.get(), fresh.c_str(), 0);
+  return status;
 }
 
 }  // namespace
@@ -102,22 +72,22 @@ std::string HostClass(const base::CpuFeatures& cpu, const codegen::Target& targe
 TuningStore::TuningStore(std::string folder, std::string host)
     : folder_(std::move(folder)),
       host_(std::move(host)),
-      path_(folder_.empty() ? "" : fmt::format("{}/{:016x}.txt", folder_, HashOf(host_))) {}
+      name_(fmt::format("{:016x}.txt", HashOf(host_))),
+      path_(folder_.empty() ? "" : folder_ + "/" + name_) {}
 
 Result<program::TuningTable> TuningStore::Load() const {
   program::TuningTable table;
   table.host = host_;
   if (path_.empty()) return table;
-  // Not blocking: the name might be a pipe.
-  const Descriptor file(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (file.value < 0)
-    return errno == ENOENT ? Result(std::move(table)) : Unusable(path_, std::strerror(errno));
-  struct stat facts {};
-  if (fstat(file.value, &facts) != 0) return Unusable(path_, std::strerror(errno));
-  if (const std::string why = Distrust(facts); !why.empty()) return Unusable(path_, why);
-  std::string text;
-  if (!ReadAll(file.value, text)) return Unusable(path_, std::strerror(errno));
-  auto parsed = program::ParseTuning(text);
+  const auto folder = artifact::OpenFolder(folder_);
+  if (!folder.ok())
+    return folder.status().code() == StatusCode::kNotFound ? Result(std::move(table))
+                                                           : Unusable(path_, folder.status().message());
+  const auto text = artifact::ReadFileIn(*folder, name_, kMostBytes);
+  if (!text.ok())
+    return text.status().code() == StatusCode::kNotFound ? Result(std::move(table))
+                                                         : Unusable(path_, text.status().message());
+  auto parsed = program::ParseTuning(*text);
   if (!parsed.ok()) return Unusable(path_, parsed.status().message());
   if (parsed->host != host_) return Unusable(path_, "they are of another class of machines");
   return std::move(*parsed);
@@ -129,25 +99,8 @@ Status TuningStore::Save(const program::TuningTable& table) const {
   program::TuningTable all = now.ok() ? std::move(*now) : program::TuningTable();
   all.host = host_;
   for (const program::TuningResult& result : table.results()) all.Set(result);
-  std::error_code ignored;  // a folder that is not there shows when the file is written
-  std::filesystem::create_directories(std::filesystem::path(folder_).parent_path(), ignored);
-  if (mkdir(folder_.c_str(), S_IRWXU) != 0 && errno != EEXIST) return CannotWrite(path_, errno);
-  const std::string fresh = fmt::format("{}.{}.new", path_, getpid());
-  unlink(fresh.c_str());  // left by a process of the same number that was killed
-  {
-    const Descriptor file(
-        open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
-    if (file.value < 0) return CannotWrite(path_, errno);
-    if (!WriteAll(file.value, program::Print(all))) {
-      const int error = errno;
-      unlink(fresh.c_str());
-      return CannotWrite(path_, error);
-    }
-  }
-  if (rename(fresh.c_str(), path_.c_str()) == 0) return Status::Ok();
-  const int error = errno;
-  unlink(fresh.c_str());
-  return CannotWrite(path_, error);
+  const Status status = Replace(folder_, name_, program::Print(all));
+  return status.ok() ? status : CannotWrite(path_, status.message());
 }
 
 }  // namespace vivace::engine

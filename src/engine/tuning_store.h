@@ -33,7 +33,7 @@ class TuningStore {
   Status Save(const program::TuningTable& table) const;
 
  private:
-  std::string folder_, host_, path_;
+  std::string folder_, host_, name_, path_;
 };
 
 }  // namespace vivace::engine
