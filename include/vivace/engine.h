@@ -25,12 +25,13 @@ struct ModelInfo {
   std::string architecture;
   int max_model_len = 0;  // tokens, prompt and answer together
   int vocabulary = 0;
-  int level = 0;  // the optimization level that runs, which may be lower than asked
+  int level = 0;  // the optimization level that runs, which may be lower than asked; with tier-up: in the end
 };
 
 /// A snapshot for /metrics and for `run`; counters since start.
 struct EngineStats {
   int running = 0, waiting = 0;
+  int level = 0;                                   // on which requests begin now; with tier-up it rises once
   std::int64_t blocks_total = 0, blocks_used = 0;  // KV cache blocks held by live requests
   std::int64_t prompt_tokens = 0, generation_tokens = 0;
   std::int64_t prefix_queries = 0, prefix_hits = 0;  // tokens
@@ -43,6 +44,12 @@ struct EngineStats {
   double load_s = 0;  // the start in all, and its phases, in seconds:
   double open_s = 0, compile_s = 0, artifact_s = 0, pack_s = 0, tune_s = 0, cache_s = 0, tokenizer_s = 0;
   int artifact_hits = 0, artifact_misses = 0;  // of this start: 0 or 1 each
+  std::int64_t compilations = 0;  // programs and kernels that were compiled,
+  std::int64_t compilations_after_ready =
+      0;  // and those of them while requests could run: 0, that is promised
+  std::int64_t packed_bytes = 0;  // of weights
+  int captured_plans = 0;
+  std::string capture_sizes;  // of steps, in tokens: "1,2,4"
 };
 
 class Engine {

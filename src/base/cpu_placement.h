@@ -38,6 +38,7 @@ std::vector<int> AllowedCpus();
 struct WorkerPlacement {
   int workers = 1;
   std::vector<int> cpus;
+  bool rationed = false;  // they get less CPU time than they could use (a quota): who waits parks
 };
 
 /// Carries out a wish for `workers` workers (0: one for each CPU of the list, or of `allowed`). A list is

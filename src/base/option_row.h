@@ -46,7 +46,8 @@ struct OptionRow {
   /// Variable that sets it, or "A|B", the first that is set; or empty. "A:GiB": A counts in GiB, 0 is unset.
   std::string_view environment = {};
   std::string_view help;
-  bool common = false;   // shown by --help; the others by --help=all
+  bool environment_wins = false;  // over config file and command line, too, with a note; as vLLM has it
+  bool common = false;            // shown by --help; the others by --help=all
   bool several = false;  // a kList or kIntegers that takes all values up to the next option (--name a b)
   std::string_view short_form = {};  // "tp": -tp is the same
   bool value_optional = false;       // of a kString: --name alone is --name ""

@@ -14,7 +14,10 @@ namespace {
 // 20000 spins decode was 15 times slower beside two busy processes on two cores. 100, 1000 and 5000 differ by
 // less than the noise, alone (330 tokens a second) and beside a busy process (150).
 constexpr int kSpinsBeforeYield = 1000;
-constexpr int kYieldsBeforePark = 2000;       // longer than the time between two steps
+constexpr int kYieldsBeforePark = 2000;  // longer than the time between two steps
+// Under a quota every cycle that is waited is one that cannot be worked, and yields give nothing back. The
+// spins before a park take about as long as to park and be woken.
+constexpr int kRationedYields = 0;
 constexpr unsigned kFlushDenormals = 0x8040;  // FTZ and DAZ of MXCSR
 
 void FlushDenormals() {
@@ -44,15 +47,21 @@ void SpinBarrier::Wait() {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
     generation_.store(generation + 1, std::memory_order_release);
+    if (parks_) generation_.notify_all();
     return;
   }
-  SpinUntil([&] { return generation_.load(std::memory_order_acquire) != generation; }, -1);
+  const auto open = [&] { return generation_.load(std::memory_order_acquire) != generation; };
+  if (SpinUntil(open, parks_ ? kRationedYields : -1)) return;
+  while (!open()) generation_.wait(generation, std::memory_order_acquire);
 }
 
 WorkerTeam::WorkerTeam(int workers) : WorkerTeam(WorkerPlacement{workers, {}}) {}
 
 WorkerTeam::WorkerTeam(const WorkerPlacement& placement)
-    : size_(std::max(placement.workers, 1)), cpus_(placement.cpus), barrier_(size_) {
+    : size_(std::max(placement.workers, 1)),
+      cpus_(placement.cpus),
+      rationed_(placement.rationed),
+      barrier_(size_, rationed_) {
   for (int worker = 1; worker < size_; ++worker) {
     threads_.emplace_back([this, worker] { WorkerLoop(worker); });
   }
@@ -75,7 +84,16 @@ void WorkerTeam::Run(void (*body)(void* context, int worker), void* context) {
     epoch_.notify_all();
   }
   body(context, 0);
-  if (size_ > 1) SpinUntil([this] { return running_.load(std::memory_order_acquire) == 0; }, -1);
+  if (size_ > 1) WaitForOthers();
+}
+
+void WorkerTeam::WaitForOthers() {
+  const auto done = [this] { return running_.load(std::memory_order_acquire) == 0; };
+  if (SpinUntil(done, rationed_ ? kRationedYields : -1)) return;
+  for (int left = running_.load(std::memory_order_acquire); left > 0;
+       left = running_.load(std::memory_order_acquire)) {
+    running_.wait(left, std::memory_order_acquire);
+  }
 }
 
 void WorkerTeam::PinCaller() const {
@@ -101,12 +119,14 @@ void WorkerTeam::WorkerLoop(int worker) {
   std::uint32_t seen = 0;
   while (true) {
     const auto changed = [&] { return epoch_.load(std::memory_order_acquire) != seen; };
-    if (!SpinUntil(changed, kYieldsBeforePark)) epoch_.wait(seen, std::memory_order_acquire);
+    if (!SpinUntil(changed, rationed_ ? kRationedYields : kYieldsBeforePark))
+      epoch_.wait(seen, std::memory_order_acquire);
     if (!changed()) continue;
     ++seen;
     if (stopping_.load(std::memory_order_acquire)) return;
     body_(context_, worker);
     running_.fetch_sub(1, std::memory_order_release);
+    if (rationed_) running_.notify_all();
   }
 }
 

@@ -1,6 +1,7 @@
 // A fixed team of worker threads that runs one function on every worker at once. The caller of Run is worker
-// 0. Workers spin for a bounded time after a run and then park, so an idle team costs nothing. Every worker
-// runs with FTZ and DAZ set. Thread safety: Run from one thread at a time.
+// 0. Workers spin for a bounded time after a run and then park, so an idle team costs nothing. Where CPU time
+// is rationed (WorkerPlacement), waits at barriers park soon, too: a quota is for work. Every worker runs
+// with FTZ and DAZ set. Thread safety: Run from one thread at a time.
 #pragma once
 
 #include <atomic>
@@ -12,16 +13,17 @@
 
 namespace vivace::base {
 
-/// Barrier of a fixed number of threads; spins, yields after a bound (cores may be shared). Sense-reversing,
-/// reusable.
+/// Barrier of a fixed number of threads; spins, yields after a bound (cores may be shared), or parks there
+/// where `parks` says so. Sense-reversing, reusable.
 class SpinBarrier {
  public:
-  explicit SpinBarrier(int threads) : threads_(threads) {}
+  explicit SpinBarrier(int threads, bool parks = false) : threads_(threads), parks_(parks) {}
   /// Returns when all threads have arrived. Memory written before is visible to all after.
   void Wait();
 
  private:
   const int threads_;
+  const bool parks_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};
 };
@@ -56,10 +58,12 @@ class WorkerTeam {
 
  private:
   void WorkerLoop(int worker);
+  void WaitForOthers();
   void Pin(int worker) const;
 
   const int size_;
   const std::vector<int> cpus_;  // by worker, or empty
+  const bool rationed_;
   SpinBarrier barrier_;
   void (*body_)(void*, int) = nullptr;
   void* context_ = nullptr;

@@ -1,6 +1,7 @@
 #include "base/worker_team.h"
 
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <numeric>
 
@@ -37,6 +38,46 @@ TEST(WorkerTeam, BarrierMakesEarlierWritesVisible) {
     }
   });
   EXPECT_TRUE(all_seen);
+}
+
+// Two workers wait for each other many times; one of them is always late.
+double CpuSecondsOfUnevenSteps(bool rationed) {
+  WorkerTeam team(WorkerPlacement{2, {}, rationed});
+  const auto used = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+  };
+  std::vector<int> values(2, 0);
+  bool all_seen = true;
+  const double before = used();
+  team.Run([&](int worker) {
+    for (int step = 1; step <= 20; ++step) {
+      if (worker == 1) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      values[static_cast<std::size_t>(worker)] = step;
+      team.barrier().Wait();
+      if (values[static_cast<std::size_t>(1 - worker)] != step) all_seen = false;
+      team.barrier().Wait();
+    }
+  });
+  EXPECT_TRUE(all_seen);
+  return used() - before;
+}
+
+TEST(WorkerTeam, WhereCpuTimeIsRationedWhoWaitsTakesNone) {
+  EXPECT_LT(CpuSecondsOfUnevenSteps(true), 0.020) << "of the 60 ms that worker 0 waits";
+}
+
+TEST(WorkerTeam, ARationedTeamEndsEachRunAndParksAndWakes) {
+  WorkerTeam team(WorkerPlacement{3, {}, true});
+  std::atomic<int> runs{0};
+  for (int round = 0; round < 200; ++round) {
+    team.Run([&](int worker) {
+      if (worker == round % 3) std::this_thread::sleep_for(std::chrono::microseconds(50));
+      ++runs;
+    });
+    EXPECT_EQ(runs.load(), 3 * (round + 1));
+  }
 }
 
 TEST(TaskRanges, EveryTaskIsTakenOnceByTwoWorkersAndByOneAlone) {

@@ -109,6 +109,7 @@ std::string OptionsPage() {
       LevelsTable();
   AppendPart("Artifacts", engine::ArtifactOptionRows(), out);
   AppendPart("Tuning", engine::TunerOptionRows(), out);
+  AppendPart("Start", engine::StartOptionRows(), out);
   AppendPart("Sampling", engine::SamplingOptionRows(), out);
   AppendPart("Server", engine::ServeOptionRows(), out);
   AppendPart("Programs", ProgramOptionRows(), out);

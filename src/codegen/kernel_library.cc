@@ -88,7 +88,8 @@ struct KernelLibrary::Impl {
   bool sealed = false;
 };
 
-KernelLibrary::KernelLibrary(const Target& target) : impl_(std::make_unique<Impl>(target)) {}
+KernelLibrary::KernelLibrary(const Target& target, CompilationMeter* meter)
+    : meter_(meter), impl_(std::make_unique<Impl>(target)) {}
 KernelLibrary::~KernelLibrary() = default;
 
 const Target& KernelLibrary::target() const {
@@ -117,6 +118,8 @@ Result<KernelId> KernelLibrary::Compile(const Function& function) {
   VIVACE_ASSIGN_OR_RETURN(const Allocation allocation,
                           AllocateRegisters(function, impl_->emitter.registers()));
   VIVACE_ASSIGN_OR_RETURN(const MachineCode code, impl_->emitter.Emit(function, allocation));
+
+  if (meter_ != nullptr) meter_->Count();
 
   const KernelId id{size()};
   const std::size_t offset =

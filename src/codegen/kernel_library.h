@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "codegen/compilation_meter.h"
 #include "codegen/target.h"
 #include "codegen/vir.h"
 
@@ -28,7 +29,8 @@ struct KernelInfo {
 
 class KernelLibrary {
  public:
-  explicit KernelLibrary(const Target& target = HostTarget());
+  /// `meter`, where there is one, counts the kernels that are made.
+  explicit KernelLibrary(const Target& target = HostTarget(), CompilationMeter* meter = nullptr);
   ~KernelLibrary();
   KernelLibrary(const KernelLibrary&) = delete;
   KernelLibrary& operator=(const KernelLibrary&) = delete;
@@ -64,6 +66,7 @@ class KernelLibrary {
  private:
   struct Impl;
   std::vector<KernelInfo> infos_;
+  CompilationMeter* meter_;  // may be null
   std::unique_ptr<Impl> impl_;
 };
 

@@ -70,8 +70,10 @@ Result<program::Program> LowerWithPasses(graph::Graph graph, const CompileOption
   VIVACE_ASSIGN_OR_RETURN(program::Program program,
                           LowerFused(graph, options.level, options.kv_type, reasons));
   report.lower_ms = MsSince(start);
-  if (std::string note = PortableNote(program, reasons); !note.empty())
+  if (std::string note = PortableNote(program, reasons); !note.empty()) {
     report.notes.push_back(std::move(note));
+    report.model_unsupported = true;
+  }
   return program;
 }
 
@@ -81,7 +83,7 @@ Result<program::Program> CompileFused(const graph::Graph& graph, const CompileOp
   VIVACE_RETURN_IF_ERROR(program::Verify(program));
   const Clock::time_point start = Clock::now();
   if (!options.machine_code) return program;
-  VIVACE_RETURN_IF_ERROR(MakeKernels(program, TargetOf(options)));
+  VIVACE_RETURN_IF_ERROR(MakeKernels(program, TargetOf(options), options.meter));
   report.specialise_us = Specialise(program, options, TargetOf(options));
   report.kernels_ms = MsSince(start);
   report.kernels = program.library->size();
@@ -102,6 +104,7 @@ Result<std::optional<program::Program>> TryFused(const graph::Graph& graph, cons
   Result<program::Program> program = CompileFused(graph, options, report);
   if (program.ok()) return std::optional<program::Program>(std::move(program).value());
   if (program.status().code() != StatusCode::kUnsupported) return program.status();
+  report.model_unsupported = true;
   report.notes.push_back(level + " cannot take this model, running as -O0: " + program.status().message());
   return std::optional<program::Program>();
 }
@@ -150,6 +153,7 @@ Result<program::Program> Compile(graph::Graph graph, const CompileOptions& optio
   if (!program) {
     VIVACE_ASSIGN_OR_RETURN(program, CompilePortable(graph, options, out));
   }
+  if (options.meter != nullptr) options.meter->Count();
   out.level = program->level;
   WriteDumps(graph, *program, options.dumps, out);
   out.total_ms = MsSince(start);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "codegen/compilation_meter.h"
 #include "codegen/target.h"
 #include "graph/graph.h"
 #include "program/program.h"
@@ -55,6 +56,7 @@ struct CompileOptions {
   int threads = 1;                                       // that will run the program
   std::optional<codegen::Target> target = std::nullopt;  // none: codegen::HostTarget()
   DumpSet dumps = {};
+  codegen::CompilationMeter* meter = nullptr;  // counts the program and each kernel; may be null
   bool machine_code = true;  // false: stops before kernels are made; phases and their text are complete
 };
 
@@ -66,7 +68,8 @@ struct PassRecord {
 
 struct CompileReport {
   int level = 0;                   // of the program, which may be lower than asked
-  std::vector<std::string> notes;  // one line each, for the log: why a level is lower
+  std::vector<std::string> notes;  // one line each, for the log: why a level is lower, or parts are portable
+  bool model_unsupported = false;  // that is because of the model, not of the CPU
   std::vector<PassRecord> passes;  // those that ran, in order
   int kernels = 0;                 // distinct
   std::size_t code_bytes = 0;

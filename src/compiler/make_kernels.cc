@@ -40,8 +40,9 @@ bool CanMakeKernels(const codegen::Target& target) {
   return codegen::KernelLibrary::Supported(target);
 }
 
-Status MakeKernels(program::Program& program, const codegen::Target& target) {
-  program.library = std::make_unique<codegen::KernelLibrary>(target);
+Status MakeKernels(program::Program& program, const codegen::Target& target,
+                   codegen::CompilationMeter* meter) {
+  program.library = std::make_unique<codegen::KernelLibrary>(target, meter);
   for (program::Body& body : program.bodies) {
     for (program::Phase& phase : body.phases) {
       VIVACE_RETURN_IF_ERROR(std::visit(MakePhaseKernels{*program.library, phase}, phase.spec));

@@ -156,7 +156,9 @@ constexpr std::array kKeys = {
               .type = OptionType::kString,
               .default_text = "",
               .environment = "VIVACE_DEBUG_DUMP_PATH|VLLM_DEBUG_DUMP_PATH",
-              .help = "folder below which --dump writes"},
+              .help = "folder below which --dump writes, with the resolved config and the times of passes; "
+                      "the variable wins over the flag",
+              .environment_wins = true},
 };
 // clang-format on
 

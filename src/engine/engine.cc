@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "base/worker_team.h"
+#include "codegen/compilation_meter.h"
 #include "engine/artifact_use.h"
 #include "engine/default_sampling.h"
 #include "engine/engine_config.h"
@@ -19,24 +21,29 @@
 #include "engine/model_text.h"
 #include "engine/start_log.h"
 #include "engine/stopwatch.h"
+#include "engine/tier_up.h"
 
 namespace vivace {
 
 struct Engine::Impl {
   explicit Impl(std::unique_ptr<checkpoint::Checkpoint> opened) : file(std::move(opened)) {}
   ~Impl() {
+    tier_up.reset();
     if (artifact) static_cast<void>(artifact->Finish());  // it reads what goes now
   }
 
   std::unique_ptr<checkpoint::Checkpoint> file;
   std::unique_ptr<engine::ArtifactUse> artifact;  // text and runner point into it
+  codegen::CompilationMeter meter;
   std::unique_ptr<engine::ModelText> text;
-  std::unique_ptr<engine::ModelRunner> runner;
+  std::unique_ptr<base::WorkerTeam> team;  // with --tier-up: of both programs
   std::unique_ptr<engine::EngineLoop> loop;
+  std::unique_ptr<engine::TierUp> tier_up;  // last: its thread offers to the loop
   ModelInfo info;
   SamplingParams default_sampling;
   std::optional<int> default_max_tokens;
   engine::StartTimes times;
+  std::string capture_sizes;  // "1,2,4"
 };
 
 namespace {
@@ -48,24 +55,56 @@ std::uint64_t DrawSeed() {
 
 engine::LoopConfig MakeLoopConfig(const engine::EngineConfig& config, const engine::ModelRunner& runner) {
   engine::LoopConfig loop;
-  loop.scheduler.blocks = runner.kv_blocks();
+  loop.vocabulary = runner.vocabulary();
   loop.scheduler.max_model_len = runner.max_model_len();
   loop.scheduler.max_batched_tokens = config.max_batched_tokens;
   loop.scheduler.max_num_seqs = config.max_num_seqs;
   loop.scheduler.max_chunk_tokens = config.max_chunk_tokens;
   loop.scheduler.prefix_caching = config.prefix_caching;
-  loop.scheduler.program_fingerprint = runner.fingerprint();
   loop.max_queued = config.max_queued;
   loop.recorder = config.recorder;
   loop.log_stats_s = config.log_stats_s;
+  loop.counts_plans = config.cudagraph_metrics;
   loop.seed = config.seed ? static_cast<std::uint64_t>(*config.seed) : DrawSeed();
   return loop;
+}
+
+struct Runners {
+  std::unique_ptr<engine::ModelRunner> serving;
+  std::unique_ptr<engine::ModelRunner> prepared;  // with --tier-up: to be packed and to follow
+};
+
+// With --tier-up everything is compiled here, too; only packing is left for later. A model that cannot be
+// compiled has nothing to follow, and one whose packed weights are kept has nothing to wait for.
+Result<Runners> MakeRunners(const checkpoint::Checkpoint& file, const engine::EngineConfig& config,
+                            engine::StartLog& start, engine::ArtifactUse& artifact,
+                            std::unique_ptr<base::WorkerTeam>& team) {
+  using engine::ModelRunner;
+  Runners runners;
+  if (!config.tier_up) {
+    VIVACE_ASSIGN_OR_RETURN(runners.serving, ModelRunner::Create(file, config, start, &artifact));
+    return runners;
+  }
+  team = std::make_unique<base::WorkerTeam>(config.workers);
+  VIVACE_ASSIGN_OR_RETURN(runners.prepared, ModelRunner::Prepare(file, config, start, &artifact, team.get()));
+  if (runners.prepared->level() == 0 || runners.prepared->has_image()) {
+    start.log().Info(runners.prepared->level() == 0 ? "Tier-up: there is no compiled program to go up to"
+                                                    : "Tier-up: the artifact has the weights packed already");
+    runners.serving = std::move(runners.prepared);
+    VIVACE_RETURN_IF_ERROR(runners.serving->Load(file, config, start, *team));
+    return runners;
+  }
+  const engine::EngineConfig portable = engine::PortableConfig(config, *runners.prepared);
+  VIVACE_ASSIGN_OR_RETURN(runners.serving, ModelRunner::Prepare(file, portable, start, nullptr, team.get()));
+  VIVACE_RETURN_IF_ERROR(runners.serving->Load(file, portable, start, *team));
+  return runners;
 }
 
 // Builds the tokenizer on a thread of its own while the model compiles and packs.
 Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig& config,
                  engine::StartLog& start, engine::ArtifactUse& artifact,
-                 std::unique_ptr<engine::ModelText>& text, std::unique_ptr<engine::ModelRunner>& runner) {
+                 std::unique_ptr<base::WorkerTeam>& team, std::unique_ptr<engine::ModelText>& text,
+                 Runners& runners) {
   Result<std::unique_ptr<engine::ModelText>> made_text = Internal("the tokenizer was not built");
   std::thread thread([&] {
     try {
@@ -80,16 +119,16 @@ Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig&
       made_text = ResourceExhausted("memory ran out while the tokenizer was built");
     }
   });
-  auto made_runner = [&]() -> Result<std::unique_ptr<engine::ModelRunner>> {
+  auto made_runners = [&]() -> Result<Runners> {
     try {
-      return engine::ModelRunner::Create(file, config, start, &artifact);
+      return MakeRunners(file, config, start, artifact, team);
     } catch (const std::bad_alloc&) {
       return ResourceExhausted("memory ran out while the model was loaded");
     }
   }();
   thread.join();
   start.End(engine::StartPhase::kTokenizer);
-  VIVACE_ASSIGN_OR_RETURN(runner, std::move(made_runner));
+  VIVACE_ASSIGN_OR_RETURN(runners, std::move(made_runners));
   VIVACE_ASSIGN_OR_RETURN(text, std::move(made_text));
   return Status::Ok();
 }
@@ -118,9 +157,15 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   VIVACE_ASSIGN_OR_RETURN(engine::EngineConfig config, engine::ResolveConfig(options));
   engine::StartLog start(base::Log(config.log), watch);
   for (const std::string& note : config.notes) start.log().Warning(note);
+  if (config.cpu_quota) {
+    start.log().Info(fmt::format("{}: {:.2f} cores' worth of CPU time, {} worker threads{}",
+                                 config.cpu_quota->source, config.cpu_quota->cores, config.workers.workers,
+                                 config.workers.rationed ? " that park while they wait" : ""));
+  }
   VIVACE_ASSIGN_OR_RETURN(auto file, engine::OpenModel(options, checkpoint::Contents::kAll));
   start.Opened(config.model, file->tensors().size());
   auto impl = std::make_unique<Impl>(std::move(file));
+  config.compile.options.meter = &impl->meter;
   VIVACE_RETURN_IF_ERROR(
       engine::ReadDefaults(*impl->file, config, impl->default_sampling, impl->default_max_tokens));
   VIVACE_ASSIGN_OR_RETURN(impl->artifact, engine::ArtifactUse::Open(*impl->file, config, start));
@@ -128,21 +173,38 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   config.recorder.keep = [artifact = impl->artifact.get()](std::string text) {
     artifact->Keep(engine::kProfileText, std::move(text));
   };
-  VIVACE_RETURN_IF_ERROR(LoadParts(*impl->file, config, start, *impl->artifact, impl->text, impl->runner));
-  const engine::ModelRunner& runner = *impl->runner;
+  Runners runners;
+  VIVACE_RETURN_IF_ERROR(
+      LoadParts(*impl->file, config, start, *impl->artifact, impl->team, impl->text, runners));
+  const engine::ModelRunner& runner = *runners.serving;
   // Fewer tokens than rows are fine: vocabularies are padded, and a row without a token is never drawn.
   if (impl->text->tokenizer().size() > runner.vocabulary()) {
     return DataLoss(fmt::format("'{}' has {} tokens but its embedding has only {} rows: fetch it again",
                                 config.model, impl->text->tokenizer().size(), runner.vocabulary()));
   }
-  impl->info = {config.served_name,     config.model,        runner.model().architecture,
-                runner.max_model_len(), runner.vocabulary(), runner.level()};
-  impl->loop = std::make_unique<engine::EngineLoop>(*impl->runner, *impl->text,
-                                                    MakeLoopConfig(config, runner), start.log());
-  start.Ready(fmt::format("{} at -O{}, {} threads, {} tokens a request", config.served_name, runner.level(),
-                          config.workers.workers, engine::Grouped(runner.max_model_len())));
+  impl->info = {config.served_name,          config.model,
+                runner.model().architecture, runner.max_model_len(),
+                runner.vocabulary(),         runners.prepared ? runners.prepared->level() : runner.level()};
+  const std::string ready =
+      fmt::format("{} at -O{}, {} threads, {} tokens a request", config.served_name, runner.level(),
+                  config.workers.workers, engine::Grouped(runner.max_model_len()));
+  const engine::LoopConfig loop = MakeLoopConfig(config, runner);
+  impl->loop =
+      std::make_unique<engine::EngineLoop>(std::move(runners.serving), *impl->text, loop, start.log());
+  start.Ready(ready);
   impl->times = start.times();
-  impl->artifact->Save(runner.program(), runner.weights().image(), *impl->text, start.log());
+  impl->capture_sizes = fmt::format("{}", fmt::join(config.compile.capture_sizes, ","));
+  impl->meter.Arm();
+  if (runners.prepared) {
+    impl->tier_up = std::make_unique<engine::TierUp>(
+        std::move(runners.prepared), *impl->file, config, start.log(),
+        [parts = impl.get(), log = start.log()](auto compiled) {
+          parts->artifact->Save(compiled->program(), compiled->weights().image(), *parts->text, log);
+          parts->loop->Offer(std::move(compiled));
+        });
+  } else {
+    impl->artifact->Save(runner.program(), runner.weights().image(), *impl->text, start.log());
+  }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 } catch (const std::bad_alloc&) {
   return ResourceExhausted("memory ran out while the model was loaded");
@@ -155,7 +217,6 @@ const ModelInfo& Engine::model() const {
 EngineStats Engine::stats() const {
   EngineStats stats = impl_->loop->stats();
   stats.block_tokens = tensor::KvLayout::kBlockTokens;
-  stats.kv_cache_bytes = impl_->runner->kv_bytes();
   using engine::StartPhase;
   const engine::StartTimes& times = impl_->times;
   stats.load_s = times.total();
@@ -166,12 +227,16 @@ EngineStats Engine::stats() const {
   stats.cache_s = times.of(StartPhase::kCache);
   stats.tokenizer_s = times.of(StartPhase::kTokenizer);
   stats.open_s = times.of(StartPhase::kOpen);
+  stats.compilations = impl_->meter.compilations();
+  stats.compilations_after_ready = impl_->meter.after_ready();
+  stats.capture_sizes = impl_->capture_sizes;
   stats.artifact_hits = impl_->artifact->hits();
   stats.artifact_misses = impl_->artifact->misses();
   return stats;
 }
 
 Result<std::string> Engine::WaitForArtifact() {
+  if (impl_->tier_up) impl_->tier_up->Wait();
   return impl_->artifact->Finish();
 }
 

@@ -45,6 +45,8 @@ Status ResolveWorkers(Options& options, EngineConfig& config) {
   auto placed = base::PlaceWorkers(wish, threads);
   if (!placed.ok()) return named(placed.status());
   config.workers = std::move(placed).value();
+  config.cpu_quota = ReadCpuQuota();
+  config.workers.rationed = config.cpu_quota && config.cpu_quota->cores < config.workers.workers;
   return options.Set("threads", std::to_string(config.workers.workers), OptionOrigin::kPlatform);
 }
 
@@ -121,6 +123,9 @@ Result<EngineConfig> ResolveConfig(const Options& given) {
   VIVACE_RETURN_IF_ERROR(SizesFromProfile(options, config));
   config.seed = IfSet(options, "seed");
   config.perf_map = options.Flag("perf-map");
+  config.require_compiled = options.Flag("require-compiled");
+  config.tier_up = options.Flag("tier-up");
+  config.cudagraph_metrics = options.Flag("cudagraph-metrics");
   config.log.level = base::LogLevelFromName(options.Text("log-level")).value_or(base::LogLevel::kInfo);
   config.log.json = options.Text("log-format") == "json";
   config.log_stats_s = options.Flag("disable-log-stats") ? 0 : options.Number("log-stats-interval");

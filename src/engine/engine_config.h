@@ -11,6 +11,7 @@
 #include "base/cpu_placement.h"
 #include "base/log.h"
 #include "engine/compile_config.h"
+#include "engine/process_limits.h"
 #include "engine/tuner.h"
 #include "engine/workload_recorder.h"
 #include "tensor/dtype.h"
@@ -32,13 +33,17 @@ struct EngineConfig {
   double memory_utilization = 0.9;  // share of the memory of this process that weights and cache may take
   bool prefix_caching = true;
   base::WorkerPlacement workers;  // threads, and their CPUs
-  CompileConfig compile;          // the level, types of activations and KV cache, captured plans
+  std::optional<CpuQuota> cpu_quota;
+  CompileConfig compile;  // the level, types of activations and KV cache, captured plans
   TunerConfig tuner;
   RecorderConfig recorder;
   std::string compile_sizes_why;  // where a profile chose them; a line for the log
   std::string dtype = "auto";     // of the weights, "auto" or one that they must have
   std::optional<std::int64_t> seed;
-  bool perf_map = false;  // write addresses and names of the kernels for perf
+  bool require_compiled = false;   // an error where a part of the model cannot be compiled
+  bool tier_up = false;            // serve at -O0 until the weights are packed
+  bool cudagraph_metrics = false;  // log how steps were run
+  bool perf_map = false;           // write addresses and names of the kernels for perf
   base::LogConfig log;
   double log_stats_s = 10;                 // seconds between statistics lines; 0: none
   std::string generation_config = "auto";  // "auto", "vllm" or a folder

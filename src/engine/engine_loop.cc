@@ -20,18 +20,19 @@ std::uint64_t Mix(std::uint64_t value) {
 
 }  // namespace
 
-EngineLoop::EngineLoop(ModelRunner& runner, const ModelText& text, const LoopConfig& config, base::Log log)
-    : runner_(runner),
-      text_(text),
+EngineLoop::EngineLoop(std::unique_ptr<ModelRunner> runner, const ModelText& text, const LoopConfig& config,
+                       base::Log log)
+    : text_(text),
       config_(config),
       log_(std::move(log)),
-      scheduler_(config.scheduler),
-      batch_(config.scheduler.max_batched_tokens, config.scheduler.max_num_seqs),
       recorder_(config.recorder, config.scheduler.max_batched_tokens),
       sampler_(text.tokenizer().size()) {
+  const scheduler::SchedulerConfig scheduler = SchedulerFor(*runner);
+  tier_ = std::make_unique<Tier>(std::move(runner), scheduler);
   const auto sequences = static_cast<std::size_t>(config.scheduler.max_num_seqs);
   results_.reserve(sequences);
   to_deliver_.reserve(sequences);
+  if (config.counts_plans) plan_counts_.emplace(config.scheduler.max_batched_tokens);
   PublishStats();
   thread_ = std::thread([this] { ThreadMain(); });
 }
@@ -47,7 +48,7 @@ EngineLoop::~EngineLoop() {
 
 Status EngineLoop::Check(const Request& request) const {
   if (request.prompt.empty()) return InvalidArgument("the prompt is empty: give at least one token");
-  const int vocabulary = runner_.vocabulary();
+  const int vocabulary = config_.vocabulary;
   for (const std::int32_t token : request.prompt) {
     if (token < 0 || token >= vocabulary) {
       return InvalidArgument(
@@ -108,21 +109,63 @@ EngineStats EngineLoop::stats() const {
   return stats;
 }
 
+// Blocks and the name of what fills them are the runner's own.
+scheduler::SchedulerConfig EngineLoop::SchedulerFor(const ModelRunner& runner) const {
+  scheduler::SchedulerConfig config = config_.scheduler;
+  config.blocks = runner.kv_blocks();
+  config.program_fingerprint = runner.fingerprint();
+  return config;
+}
+
+void EngineLoop::Offer(std::unique_ptr<ModelRunner> runner) {
+  {
+    const std::lock_guard lock(mutex_);
+    offered_ = std::move(runner);
+  }
+  work_.notify_one();
+}
+
+// Between two steps. The tier that is left goes when its last request has ended.
+void EngineLoop::ChangeTier(std::unique_ptr<ModelRunner> runner) {
+  log_.Info(fmt::format("Tier-up: requests begin at -O{} from here on, {} end at -O{}", runner->level(),
+                        live_.size(), tier_->runner->level()));
+  const scheduler::SchedulerConfig scheduler = SchedulerFor(*runner);
+  left_ = std::exchange(tier_, std::make_unique<Tier>(std::move(runner), scheduler));
+  PublishStats();
+}
+
+void EngineLoop::FreeLeftTier() {
+  const scheduler::SchedulerStats last = left_->scheduler.stats();
+  past_.prefix_queries += last.prefix_queries;
+  past_.prefix_hits += last.prefix_hits;
+  past_.preemptions += last.preemptions;
+  past_.finished += last.finished;
+  past_.cancelled += last.cancelled;
+  past_.scheduled_rows += last.scheduled_rows;
+  log_.Info(
+      fmt::format("Tier-up: the last request at -O{} has ended, its memory is free", left_->runner->level()));
+  left_.reset();
+  PublishStats();
+}
+
 void EngineLoop::ThreadMain() {
-  runner_.team().PinCaller();  // this thread is worker 0
+  tier_->runner->team().PinCaller();  // this thread is worker 0
   while (TakeWork()) {
+    if (next_) ChangeTier(std::move(next_));
     for (auto& live : arrived_) Begin(std::move(live));
     for (const RequestId id : cancelled_) CancelLive(id);
     arrived_.clear();
     cancelled_.clear();
-    Step();
+    if (left_) Step(*left_);
+    Step(*tier_);
+    if (left_ && left_->scheduler.idle()) FreeLeftTier();
     if (StatsAreDue()) LogStats();
     if (recorder_.IsDue()) recorder_.Report(log_);
   }
   recorder_.Finish(log_);
   for (auto& live : arrived_) Begin(std::move(live));
   std::vector<RequestId> ids;
-  for (const auto& [id, sequence] : sequence_of_) ids.push_back(id);
+  for (const auto& [id, live] : live_) ids.push_back(id);
   for (const RequestId id : ids) CancelLive(id);
 }
 
@@ -130,7 +173,7 @@ void EngineLoop::ThreadMain() {
 bool EngineLoop::TakeWork() {
   std::unique_lock lock(mutex_);
   const auto has_work = [this] {
-    return stopping_ || !arrivals_.empty() || !cancels_.empty() || !scheduler_.idle();
+    return stopping_ || offered_ || !arrivals_.empty() || !cancels_.empty() || !idle();
   };
   if (stats_began_) {  // the last line of some traffic is not left out
     const double left = std::max(0.0, config_.log_stats_s - since_stats_.Seconds());
@@ -140,6 +183,7 @@ bool EngineLoop::TakeWork() {
   }
   arrived_.swap(arrivals_);
   cancelled_.swap(cancels_);
+  if (offered_) next_ = std::move(offered_);
   return !stopping_;
 }
 
@@ -154,26 +198,29 @@ void EngineLoop::Begin(std::unique_ptr<LiveRequest> live) {
     return;
   }
   live->sequence = *added;
+  live->tier = tier_.get();
+  if (log_.Logs(base::LogLevel::kDebug))
+    log_.Debug(fmt::format("request {} runs at -O{}", live->id, tier_->runner->level()));
   const auto index = static_cast<std::size_t>(added->value);
-  if (live_.size() <= index) live_.resize(index + 1);
-  sequence_of_.emplace(live->id, *added);
-  live_[index] = std::move(live);
+  if (tier_->live.size() <= index) tier_->live.resize(index + 1);
+  live_.emplace(live->id, live.get());
+  tier_->live[index] = std::move(live);
 }
 
 Result<scheduler::SequenceId> EngineLoop::AddToScheduler(const Request& request) try {
-  return scheduler_.Add({.prompt = request.prompt,
-                         .max_tokens = request.sampling.max_tokens,
-                         .cache_salt = request.cache_salt,
-                         .all_prompt_logits = request.sampling.prompt_logprobs >= 0});
+  return tier_->scheduler.Add({.prompt = request.prompt,
+                               .max_tokens = request.sampling.max_tokens,
+                               .cache_salt = request.cache_salt,
+                               .all_prompt_logits = request.sampling.prompt_logprobs >= 0});
 } catch (const std::bad_alloc&) {
   return ResourceExhausted("memory ran out while the request was queued");
 }
 
 void EngineLoop::CancelLive(RequestId id) {
-  const auto found = sequence_of_.find(id);
-  if (found == sequence_of_.end()) return;
-  LiveRequest& live = Live(found->second);
-  scheduler_.Cancel(live.sequence);
+  const auto found = live_.find(id);
+  if (found == live_.end()) return;
+  LiveRequest& live = *found->second;
+  live.tier->scheduler.Cancel(live.sequence);
   live.answer.End(FinishReason::kCancelled);
   PublishStats();
   Retire(live);

@@ -9,24 +9,25 @@
 
 namespace vivace::engine {
 
-void EngineLoop::Step() {
-  const scheduler::Plan& plan = scheduler_.Next();
+void EngineLoop::Step(Tier& tier) {
+  const scheduler::Plan& plan = tier.scheduler.Next();
   if (plan.empty()) return;
   results_.clear();
   to_deliver_.clear();
   BeginStats();
-  MarkStarted(plan);
+  MarkStarted(tier, plan);
   try {
-    const tensor::StepView& step = batch_.Fill(plan);
+    const tensor::StepView& step = tier.batch.Fill(plan);
     const Stopwatch watch;
-    runner_.Run(step);
+    tier.runner->Run(step);
     recorder_.Add(step.rows, watch.Seconds());
-    SampleAll(plan);
+    if (plan_counts_) plan_counts_->Count(plan.rows, tier.runner->executor().last_plan());
+    SampleAll(tier, plan);
   } catch (const std::bad_alloc&) {
-    FailStep(plan);
+    FailStep(tier, plan);
     return;
   }
-  scheduler_.Commit({results_});
+  tier.scheduler.Commit({results_});
   ++steps_;
   PublishStats();
   for (LiveRequest* live : to_deliver_) {
@@ -39,9 +40,9 @@ void EngineLoop::Step() {
 }
 
 // The wait in the queue ends where a request's first step begins.
-void EngineLoop::MarkStarted(const scheduler::Plan& plan) {
+void EngineLoop::MarkStarted(Tier& tier, const scheduler::Plan& plan) {
   for (const scheduler::SequencePlan& sequence : plan.sequences) {
-    LiveRequest& live = Live(sequence.id);
+    LiveRequest& live = tier.Live(sequence.id);
     if (live.started) continue;
     live.started = true;
     live.timing.queued = live.since_submit.Seconds();
@@ -50,22 +51,22 @@ void EngineLoop::MarkStarted(const scheduler::Plan& plan) {
   }
 }
 
-void EngineLoop::SampleAll(const scheduler::Plan& plan) {
+void EngineLoop::SampleAll(Tier& tier, const scheduler::Plan& plan) {
   int first_logit = 0;
   for (const scheduler::SequencePlan& sequence : plan.sequences) {
-    SampleSequence(sequence, first_logit);
+    SampleSequence(tier, sequence, first_logit);
     first_logit += sequence.logit_rows;
   }
 }
 
 // Rows before the last give prompt log-probabilities; the last gives the next token when the plan says so.
-void EngineLoop::SampleSequence(const scheduler::SequencePlan& plan, int first_logit) {
-  LiveRequest& live = Live(plan.id);
+void EngineLoop::SampleSequence(Tier& tier, const scheduler::SequencePlan& plan, int first_logit) {
+  LiveRequest& live = tier.Live(plan.id);
   const int scored = plan.samples ? plan.logit_rows - 1 : plan.logit_rows;
   const int first_position = plan.first_position + plan.rows - plan.logit_rows;
   for (int i = 0; i < scored; ++i) {
     const std::int32_t next = live.request.prompt.at(static_cast<std::size_t>(first_position + i + 1));
-    const Status status = sampler_.Score(runner_.Logits(first_logit + i), next,
+    const Status status = sampler_.Score(tier.runner->Logits(first_logit + i), next,
                                          live.request.sampling.prompt_logprobs, sampled_);
     if (status.ok()) {
       live.answer.PushPromptLogprob(sampled_);
@@ -85,8 +86,8 @@ bool EngineLoop::SampleNext(LiveRequest& live, const scheduler::SequencePlan& pl
                               static_cast<std::uint64_t>(plan.first_position + plan.rows)};
   Status status = live.prompt_status;
   if (status.ok()) {
-    const std::span<const float> logits = runner_.Logits(logit);
-    const auto maxima = runner_.Maxima(logit);
+    const std::span<const float> logits = live.tier->runner->Logits(logit);
+    const auto maxima = live.tier->runner->Maxima(logit);
     status = sampler_.Sample(logits, live.request.sampling, key, sampled_, &live.edits,
                              maxima ? &*maxima : nullptr);
   }
@@ -110,14 +111,14 @@ void EngineLoop::FailRequest(LiveRequest& live, const Status& status) {
 }
 
 // Memory ran out in the middle: the requests of this step end, the others go on.
-void EngineLoop::FailStep(const scheduler::Plan& plan) {
+void EngineLoop::FailStep(Tier& tier, const scheduler::Plan& plan) {
   std::vector<LiveRequest*> failed;
   failed.reserve(plan.sequences.size());
-  for (const scheduler::SequencePlan& sequence : plan.sequences) failed.push_back(&Live(sequence.id));
-  scheduler_.Discard();
+  for (const scheduler::SequencePlan& sequence : plan.sequences) failed.push_back(&tier.Live(sequence.id));
+  tier.scheduler.Discard();
   log_.Error(fmt::format("memory ran out: {} requests end", failed.size()));
   for (LiveRequest* live : failed) {
-    scheduler_.Cancel(live->sequence);
+    tier.scheduler.Cancel(live->sequence);
     live->answer.End(FinishReason::kError,
                      ResourceExhausted("memory ran out while this request was running"));
     PublishStats();
@@ -126,22 +127,28 @@ void EngineLoop::FailStep(const scheduler::Plan& plan) {
 }
 
 void EngineLoop::PublishStats() {
-  const scheduler::SchedulerStats now = scheduler_.stats();
+  const scheduler::SchedulerStats now = tier_->scheduler.stats();
+  const scheduler::SchedulerStats left = left_ ? left_->scheduler.stats() : scheduler::SchedulerStats();
+  const ModelRunner& runner = *tier_->runner;
   const std::lock_guard lock(mutex_);
-  stats_.running = now.running;
-  stats_.waiting = now.waiting;
-  stats_.blocks_total = now.blocks_total;
-  stats_.blocks_used = now.blocks_held;
-  stats_.prefix_queries = now.prefix_queries;
-  stats_.prefix_hits = now.prefix_hits;
-  stats_.preemptions = now.preemptions;
-  stats_.finished = now.finished;
-  stats_.cancelled = now.cancelled;
+  stats_.level = runner.level();
+  stats_.kv_cache_bytes = runner.kv_bytes();
+  stats_.packed_bytes = static_cast<std::int64_t>(runner.packed_bytes());
+  stats_.captured_plans = runner.captured_plans();
+  stats_.running = now.running + left.running;
+  stats_.waiting = now.waiting + left.waiting;
+  stats_.blocks_total = now.blocks_total + left.blocks_total;
+  stats_.blocks_used = now.blocks_held + left.blocks_held;
+  stats_.prefix_queries = now.prefix_queries + left.prefix_queries + past_.prefix_queries;
+  stats_.prefix_hits = now.prefix_hits + left.prefix_hits + past_.prefix_hits;
+  stats_.preemptions = now.preemptions + left.preemptions + past_.preemptions;
+  stats_.finished = now.finished + left.finished + past_.finished;
+  stats_.cancelled = now.cancelled + left.cancelled + past_.cancelled;
   stats_.prompt_tokens = prompt_tokens_;
   stats_.generation_tokens = generation_tokens_;
   stats_.numerical_errors = numerical_errors_;
   stats_.steps = steps_;
-  stats_.scheduled_rows = now.scheduled_rows;
+  stats_.scheduled_rows = now.scheduled_rows + left.scheduled_rows + past_.scheduled_rows;
 }
 
 // The time between statistics lines runs while there is traffic.
@@ -155,6 +162,9 @@ void EngineLoop::BeginStats() {
 void EngineLoop::LogStats() {
   const EngineStats now = stats();
   log_.Info(StatisticsLine(logged_stats_, now, since_stats_.Seconds()));
+  if (plan_counts_) {
+    for (const std::string& line : plan_counts_->Take()) log_.Info(line);
+  }
   stats_began_ = false;  // the next step begins the next interval
 }
 
@@ -175,8 +185,9 @@ void EngineLoop::Deliver(LiveRequest& live) {
 
 // The last piece, then the request is gone.
 void EngineLoop::Retire(LiveRequest& live) {
-  sequence_of_.erase(live.id);
-  const std::unique_ptr<LiveRequest> owned = std::move(live_[static_cast<std::size_t>(live.sequence.value)]);
+  live_.erase(live.id);
+  const std::unique_ptr<LiveRequest> owned =
+      std::move(live.tier->live[static_cast<std::size_t>(live.sequence.value)]);
   Deliver(*owned);
 }
 

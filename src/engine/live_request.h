@@ -14,6 +14,8 @@
 
 namespace vivace::engine {
 
+struct Tier;
+
 struct LiveRequest {
   LiveRequest(Request asked, OutputCallback callback, const tokenizer::Tokenizer& tokenizer,
               std::span<const std::int32_t> end_tokens)
@@ -28,7 +30,8 @@ struct LiveRequest {
   const Request request;
   const OutputCallback on_output;
   const Stopwatch since_submit;
-  scheduler::SequenceId sequence;
+  Tier* tier = nullptr;            // where it runs, from beginning to end
+  scheduler::SequenceId sequence;  // there
   Answer answer;
   sampling::LogitEdits edits;
   Status prompt_status;    // not ok: a log-probability of the prompt could not be computed

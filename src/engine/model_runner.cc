@@ -3,15 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
 #include <utility>
 
 #include "base/checked_math.h"
 #include "base/status_macros.h"
 #include "codegen/kernel_library.h"
 #include "compiler/compiler.h"
+#include "engine/compile_dumps.h"
 #include "engine/kv_cache_size.h"
 #include "engine/perf_map.h"
 #include "kernels/epilogue_spec.h"
@@ -22,24 +20,15 @@ namespace {
 
 constexpr int kLogitRows = 64;  // rows of logits that are kept at once: 12 MiB for a vocabulary of 49152
 
-Status WriteDump(const std::string& directory, std::string_view name, const std::string& text) {
-  if (text.empty()) return Status::Ok();
-  const std::string path = fmt::format("{}/{}", directory, name);
-  std::error_code ignored;  // a folder that is not there shows when the file is written
-  std::filesystem::create_directories(directory, ignored);
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.flush();
-  if (file) return Status::Ok();
-  return InvalidArgument(
-      fmt::format("cannot write '{}': --dump-dir must be a folder that can be written to", path));
-}
-
-Status WriteDumps(const std::string& directory, const compiler::CompileReport& report) {
-  VIVACE_RETURN_IF_ERROR(WriteDump(directory, "graph.txt", report.graph_text));
-  VIVACE_RETURN_IF_ERROR(WriteDump(directory, "phase.txt", report.phase_text));
-  VIVACE_RETURN_IF_ERROR(WriteDump(directory, "vir.txt", report.vir_text));
-  return WriteDump(directory, "asm.txt", report.assembly_text);
+// --require-compiled: nothing may run on portable kernels.
+Status CheckCompiled(const EngineConfig& config, const compiler::CompileReport& report) {
+  if (!config.require_compiled) return Status::Ok();
+  if (config.compile.options.level == 0)
+    return InvalidArgument(
+        "--require-compiled is given, but nothing is compiled at -O0: leave one of them out");
+  if (report.notes.empty()) return Status::Ok();
+  return Unsupported(fmt::format("--require-compiled: {}; leave the flag out to run that on portable kernels",
+                                 report.notes[0]));
 }
 
 std::int64_t TensorBytes(const checkpoint::Checkpoint& file) {
@@ -54,30 +43,50 @@ std::int64_t TensorBytes(const checkpoint::Checkpoint& file) {
 Result<std::unique_ptr<ModelRunner>> ModelRunner::Create(const checkpoint::Checkpoint& file,
                                                          const EngineConfig& config, StartLog& start,
                                                          ArtifactUse* artifact) {
-  std::unique_ptr<ModelRunner> runner(new ModelRunner(config.workers));
+  VIVACE_ASSIGN_OR_RETURN(std::unique_ptr<ModelRunner> runner, Prepare(file, config, start, artifact));
+  VIVACE_RETURN_IF_ERROR(runner->Load(file, config, start, runner->team_));
+  return runner;
+}
+
+Result<std::unique_ptr<ModelRunner>> ModelRunner::Prepare(const checkpoint::Checkpoint& file,
+                                                          const EngineConfig& config, StartLog& start,
+                                                          ArtifactUse* artifact, base::WorkerTeam* team) {
+  std::unique_ptr<ModelRunner> runner(new ModelRunner(config.workers, team));
   VIVACE_RETURN_IF_ERROR(runner->CheckDtype(file, config.dtype));
   VIVACE_RETURN_IF_ERROR(runner->Compile(file, config, start, artifact));
   VIVACE_RETURN_IF_ERROR(runner->ResolveLength(config));
+  VIVACE_RETURN_IF_ERROR(runner->SizeCache(file, config, start.log()));
+  start.End(StartPhase::kCache);
+  runner->artifact_ = artifact;
+  if (artifact != nullptr) {
+    VIVACE_ASSIGN_OR_RETURN(runner->image_, artifact->Weights(runner->program_, runner->team_, start));
+  }
+  return runner;
+}
 
-  VIVACE_RETURN_IF_ERROR(runner->LoadWeights(file, start, artifact));
-  start.LoadedWeights(static_cast<std::int64_t>(runner->weights_->packed_bytes()), TensorBytes(file));
+Status ModelRunner::Load(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start,
+                         base::WorkerTeam& packers) {
+  auto weights = image_ ? runtime::WeightStore::CreateFrom(program_, file, *image_)
+                        : runtime::WeightStore::Create(program_, file, packers, start.PackingLines());
+  if (!weights.ok()) return weights.status();
+  weights_ = std::make_unique<runtime::WeightStore>(std::move(*weights));
+  start.LoadedWeights(static_cast<std::int64_t>(weights_->packed_bytes()), TensorBytes(file));
 
   runtime::ExecutorConfig executor;
   executor.max_rows = config.max_batched_tokens;
   executor.max_sequences = config.max_num_seqs;
   executor.max_logit_rows = std::min(config.max_batched_tokens, std::max(kLogitRows, config.max_num_seqs));
-  executor.max_positions = runner->max_model_len_;
+  executor.max_positions = max_model_len_;
   executor.capture = config.compile.capture;
   executor.capture_sizes = config.compile.capture_sizes;
-  VIVACE_ASSIGN_OR_RETURN(executor.kv_blocks, runner->SizeCache(file, config, start.log()));
-  VIVACE_ASSIGN_OR_RETURN(runner->executor_, runtime::Executor::Create(runner->program_, *runner->weights_,
-                                                                       runner->team_, executor));
-  start.MadeCache(runner->executor_->captured_plans(), runner->executor_->capture_seconds(),
-                  config.compile.capture_sizes);
-  runner->TunePlans(config, start, artifact);
-  start.log().Info(fmt::format("Runs at -O{}: activations {}, captured plans {}", runner->level(),
+  executor.kv_blocks = kv_blocks_;
+  VIVACE_ASSIGN_OR_RETURN(executor_, runtime::Executor::Create(program_, *weights_, team_, executor));
+  start.MadeCache(executor_->captured_plans(), executor_->capture_seconds(), config.compile.capture_sizes);
+  // Tuning measures on the team that serves: in the background somebody else has it.
+  if (&packers == &team_) TunePlans(config, start, artifact_);
+  start.log().Info(fmt::format("Runs at -O{}: activations {}, captured plans {}", level(),
                                config.options.Text("activation-dtype"), config.compile.capture_name));
-  return runner;
+  return Status::Ok();
 }
 
 std::optional<sampling::UnitMaxima> ModelRunner::Maxima(int index) {
@@ -118,24 +127,13 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   if (!config.compile_sizes_why.empty()) start.log().Info(config.compile_sizes_why);
   VIVACE_ASSIGN_OR_RETURN(program_, compiler::Compile(std::move(graph), options, &report));
   for (const std::string& line : model_.notes) start.log().Warning(line);
-  for (const std::string& line : report.notes) start.log().Warning(line);
+  VIVACE_RETURN_IF_ERROR(CheckCompiled(config, report));
+  start.FellBack(report);
   fingerprint_ = fmt::format("{} -O{} kv {} {}", file.name(), program_.level,
                              tensor::Row(config.compile.options.kv_type).name, fmt::ptr(this));
   if (config.perf_map && program_.library) VIVACE_RETURN_IF_ERROR(AppendPerfMap(program_.library->PerfMap()));
-  VIVACE_RETURN_IF_ERROR(WriteDumps(config.compile.dump_dir, report));
+  VIVACE_RETURN_IF_ERROR(WriteDumps(config, report));
   start.Compiled(program_, report);
-  return Status::Ok();
-}
-
-Status ModelRunner::LoadWeights(const checkpoint::Checkpoint& file, StartLog& start, ArtifactUse* artifact) {
-  std::optional<std::span<const std::byte>> image;
-  if (artifact != nullptr) {
-    VIVACE_ASSIGN_OR_RETURN(image, artifact->Weights(program_, team_, start));
-  }
-  auto weights = image ? runtime::WeightStore::CreateFrom(program_, file, *image)
-                       : runtime::WeightStore::Create(program_, file, team_, start.PackingLines());
-  if (!weights.ok()) return weights.status();
-  weights_ = std::make_unique<runtime::WeightStore>(std::move(*weights));
   return Status::Ok();
 }
 
@@ -162,8 +160,8 @@ Status ModelRunner::ResolveLength(const EngineConfig& config) {
                                      max_model_len_, program_.max_positions));
 }
 
-Result<int> ModelRunner::SizeCache(const checkpoint::Checkpoint& file, const EngineConfig& config,
-                                   const base::Log& log) {
+Status ModelRunner::SizeCache(const checkpoint::Checkpoint& file, const EngineConfig& config,
+                              const base::Log& log) {
   KvCacheNeeds needs;
   needs.block_tokens = tensor::KvLayout::kBlockTokens;
   needs.block_bytes = static_cast<std::int64_t>(program_.kv.block_stride()) * program_.kv.layers;
@@ -178,6 +176,7 @@ Result<int> ModelRunner::SizeCache(const checkpoint::Checkpoint& file, const Eng
     log.Info(fmt::format("--max-model-len auto: {} tokens, for so many fit into the KV cache",
                          Grouped(size.max_model_len)));
   max_model_len_ = size.max_model_len;
+  kv_blocks_ = size.blocks;
   kv_bytes_ = size.blocks * needs.block_bytes;
   const std::int64_t tokens = std::int64_t{size.blocks} * needs.block_tokens;
   log.Info(fmt::format("Available KV cache memory: {:.2f} GiB ({})",
@@ -187,7 +186,7 @@ Result<int> ModelRunner::SizeCache(const checkpoint::Checkpoint& file, const Eng
       fmt::format("CPU KV cache size: {} tokens ({}), Maximum concurrency for {} tokens per request: {:.2f}x",
                   Grouped(tokens), MemoryText(kv_bytes_), Grouped(max_model_len_),
                   static_cast<double>(tokens) / max_model_len_));
-  return size.blocks;
+  return Status::Ok();
 }
 
 }  // namespace vivace::engine

@@ -34,6 +34,19 @@ class ModelRunner {
                                                      const EngineConfig& config, StartLog& start,
                                                      ArtifactUse* artifact = nullptr);
 
+  /// The first half of Create: compiles, and finds out how large the KV cache becomes. Nothing is packed, and
+  /// nothing can run yet. `team`, when there is one, runs the steps (and outlives the runner) instead of an
+  /// own.
+  static Result<std::unique_ptr<ModelRunner>> Prepare(const checkpoint::Checkpoint& file,
+                                                      const EngineConfig& config, StartLog& start,
+                                                      ArtifactUse* artifact = nullptr,
+                                                      base::WorkerTeam* team = nullptr);
+  /// After Prepare: the weights lie packed in the artifact, so that Load is short.
+  bool has_image() const { return image_.has_value(); }
+  /// The second half, on any thread: packs the weights on `packers`, takes the memory of steps and KV cache.
+  Status Load(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start,
+              base::WorkerTeam& packers);
+
   /// Computes a step of at most max_rows rows; see runtime::Executor.
   void Run(const tensor::StepView& step) { executor_->Run(step); }
   std::span<const float> Logits(int index) { return executor_->Logits(index); }
@@ -57,31 +70,39 @@ class ModelRunner {
   int vocabulary() const { return program_.vocabulary; }
   int max_model_len() const { return max_model_len_; }
   std::int64_t kv_bytes() const { return kv_bytes_; }
-  int kv_blocks() const { return executor_->kv().blocks; }
+  std::size_t packed_bytes() const { return weights_->packed_bytes(); }
+  int kv_blocks() const { return kv_blocks_; }
+  std::int64_t kv_block_bytes() const { return kv_bytes_ / kv_blocks_; }
+  int captured_plans() const { return executor_->captured_plans(); }
   /// What computes the KV cache: equal only when cached keys and values have equal bits.
   const std::string& fingerprint() const { return fingerprint_; }
 
  private:
-  explicit ModelRunner(const base::WorkerPlacement& workers) : team_(workers) {}
+  /// With a team of its own where none is given.
+  ModelRunner(const base::WorkerPlacement& workers, base::WorkerTeam* team)
+      : own_team_(team == nullptr ? std::make_unique<base::WorkerTeam>(workers) : nullptr),
+        team_(team == nullptr ? *own_team_ : *team) {}
   Status Compile(const checkpoint::Checkpoint& file, const EngineConfig& config, StartLog& start,
                  const ArtifactUse* artifact);
   /// Searches plans as the config says, and lets the artifact carry what is known of this program.
   void TunePlans(const EngineConfig& config, StartLog& start, ArtifactUse* artifact);
-  /// From the artifact where it has them, else packed.
-  Status LoadWeights(const checkpoint::Checkpoint& file, StartLog& start, ArtifactUse* artifact);
   /// --dtype must be what the weights are.
   Status CheckDtype(const checkpoint::Checkpoint& file, const std::string& wanted) const;
   Status ResolveLength(const EngineConfig& config);
-  /// The number of KV cache blocks. May lower max_model_len_ when the config lets it.
-  Result<int> SizeCache(const checkpoint::Checkpoint& file, const EngineConfig& config, const base::Log& log);
+  /// Sets the number of KV cache blocks. May lower max_model_len_ when the config lets it.
+  Status SizeCache(const checkpoint::Checkpoint& file, const EngineConfig& config, const base::Log& log);
 
   models::ModelConfig model_;
   program::Program program_;
-  base::WorkerTeam team_;
+  const std::unique_ptr<base::WorkerTeam> own_team_;  // may be null
+  base::WorkerTeam& team_;
+  ArtifactUse* artifact_ = nullptr;                  // may be null
+  std::optional<std::span<const std::byte>> image_;  // of packed weights, in the artifact
   std::unique_ptr<runtime::WeightStore> weights_;
   std::unique_ptr<runtime::Executor> executor_;
   std::unique_ptr<Tuner> tuner_;
   int max_model_len_ = 0;
+  int kv_blocks_ = 0;
   std::int64_t kv_bytes_ = 0;
   std::string fingerprint_;
 };

@@ -14,7 +14,7 @@ std::span<const base::OptionRow> AllOptions() {
   static const std::vector<base::OptionRow> rows = [] {
     std::vector<base::OptionRow> all;
     for (auto part : {ModelOptionRows(), CompileOptionRows(), CompilationKeyRows(), ArtifactOptionRows(),
-                      TunerOptionRows(), SamplingOptionRows(), ServeOptionRows()}) {
+                      TunerOptionRows(), StartOptionRows(), SamplingOptionRows(), ServeOptionRows()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -38,6 +38,7 @@ std::span<const base::OptionRow> CompileOptionRows();
 std::span<const base::OptionRow> CompilationKeyRows();
 std::span<const base::OptionRow> ArtifactOptionRows();
 std::span<const base::OptionRow> TunerOptionRows();
+std::span<const base::OptionRow> StartOptionRows();
 std::span<const base::OptionRow> SamplingOptionRows();
 std::span<const base::OptionRow> ServeOptionRows();
 

@@ -165,6 +165,17 @@ Status Options::SetRow(std::string_view name, std::string_view text, OptionOrigi
   if (!index) return engine::UnknownOption(name);
   VIVACE_ASSIGN_OR_RETURN(std::string value, engine::NormaliseOption(engine::AllOptions()[*index], text));
   Value& held = values_[*index];
+  if (engine::AllOptions()[*index].environment_wins && origin != held.origin) {
+    const bool is_from_environment = origin == OptionOrigin::kEnvironment;
+    const OptionOrigin other = is_from_environment ? held.origin : origin;
+    if (other > OptionOrigin::kEnvironment &&
+        (is_from_environment || held.origin == OptionOrigin::kEnvironment)) {
+      notes_.push_back("Config-specified debug dump path is overridden by VLLM_DEBUG_DUMP_PATH to " +
+                       (is_from_environment ? value : held.text));
+      if (is_from_environment) held = {std::move(value), {}, origin};
+      return Status::Ok();
+    }
+  }
   if (origin < held.origin) return Status::Ok();
   if (origin == held.origin && origin >= OptionOrigin::kConfigFile &&
       name.find('.') != std::string_view::npos)

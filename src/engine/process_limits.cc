@@ -134,14 +134,23 @@ MemoryLimit ReadMemoryLimit(const SystemFolders& folders) {
   return memory;
 }
 
-int AvailableCores(const SystemFolders& folders) {
-  double cores = AffinityCores();
+std::optional<CpuQuota> ReadCpuQuota(const SystemFolders& folders) {
+  std::optional<CpuQuota> tightest;
+  const auto consider = [&](std::optional<double> cores, const char* source) {
+    if (cores && (!tightest || *cores < tightest->cores)) tightest = {*cores, source};
+  };
   const GroupFolders groups = FindGroups(folders, "cpu");
-  for (const std::string& folder : groups.version2)
-    cores = std::min(cores, Version2Cores(folder).value_or(cores));
+  for (const std::string& folder : groups.version2) consider(Version2Cores(folder), "cgroup cpu.max");
   for (const std::string& folder : groups.version1)
-    cores = std::min(cores, Version1Cores(folder).value_or(cores));
-  return std::max(1, static_cast<int>(std::ceil(cores)));
+    consider(Version1Cores(folder), "cgroup cpu.cfs_quota_us");
+  return tightest;
+}
+
+int AvailableCores(const SystemFolders& folders) {
+  const int cores = AffinityCores();
+  const auto quota = ReadCpuQuota(folders);
+  if (!quota || quota->cores >= cores) return cores;
+  return std::max(1, static_cast<int>(std::ceil(quota->cores)));
 }
 
 }  // namespace vivace::engine

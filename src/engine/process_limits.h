@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace vivace::engine {
@@ -25,5 +26,12 @@ MemoryLimit ReadMemoryLimit(const SystemFolders& folders = {});
 /// Cores that this process can keep busy: those of its affinity, or fewer where the cpu.max (or cfs quota) of
 /// a control group allows less time; part of a core counts as one. At least 1.
 int AvailableCores(const SystemFolders& folders = {});
+
+struct CpuQuota {
+  double cores = 0;    // worth of CPU time that this process may use: 0.5 is half a core's
+  std::string source;  // what says so, for messages: "cgroup cpu.max"
+};
+/// The tightest quota of the control groups of this process; nothing where none limits it.
+std::optional<CpuQuota> ReadCpuQuota(const SystemFolders& folders = {});
 
 }  // namespace vivace::engine

@@ -51,6 +51,18 @@ TEST_F(ProcessLimitsTest, Version2TakesTheTightestOfTheGroupAndThoseAbove) {
   EXPECT_EQ(Cores(), 1);
 }
 
+TEST_F(ProcessLimitsTest, TheTightestQuotaIsReadWithItsSource) {
+  EXPECT_FALSE(ReadCpuQuota(folders()).has_value());
+  Write("proc/self/cgroup", "4:cpu,cpuacct:/pod\n0::/slice/pod\n");
+  Write("cgroup/slice/pod/cpu.max", "150000 100000\n");
+  EXPECT_EQ(ReadCpuQuota(folders())->cores, 1.5);
+  EXPECT_EQ(ReadCpuQuota(folders())->source, "cgroup cpu.max");
+  Write("cgroup/cpu,cpuacct/pod/cpu.cfs_quota_us", "25000\n");
+  Write("cgroup/cpu,cpuacct/pod/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(ReadCpuQuota(folders())->cores, 0.25);
+  EXPECT_EQ(ReadCpuQuota(folders())->source, "cgroup cpu.cfs_quota_us");
+}
+
 TEST_F(ProcessLimitsTest, Version2InAContainerSeesItsOwnGroupAsTheRoot) {
   Write("proc/self/cgroup", "0::/\n");
   Write("cgroup/memory.max", "1073741824\n");

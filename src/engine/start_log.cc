@@ -72,6 +72,19 @@ void StartLog::BuiltGraph(std::size_t layers) {
   layers_ = layers;
 }
 
+void StartLog::FellBack(const compiler::CompileReport& report) const {
+  for (const std::string& note : report.notes) {
+    if (!report.model_unsupported) {
+      log_.Warning(note);
+      continue;
+    }
+    log_.Warning(fmt::format(
+        "torch.compile is turned on, but the model does not support it in every part ({}). If you want it to "
+        "be supported, open an issue of Vivace with the output of 'vivace inspect' on this model",
+        note));
+  }
+}
+
 void StartLog::Compiled(const program::Program& program, const compiler::CompileReport& report) {
   End(StartPhase::kCompile);
   const double graph = times_.of(StartPhase::kGraph), compile = times_.of(StartPhase::kCompile);

@@ -60,6 +60,8 @@ class StartLog {
   void Opened(std::string_view model, std::size_t tensors);
   /// The graph's line comes with those of Compiled: only they know whether something is compiled.
   void BuiltGraph(std::size_t layers);
+  /// Warns of what could not be compiled; logs nothing when all could.
+  void FellBack(const compiler::CompileReport& report) const;
   void Compiled(const program::Program& program, const compiler::CompileReport& report);
   /// `packed`: bytes of panels and vectors; the rest stays mapped.
   void LoadedWeights(std::int64_t packed, std::int64_t all);

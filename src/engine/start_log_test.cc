@@ -1,5 +1,6 @@
 #include "engine/start_log.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <regex>
@@ -170,6 +171,20 @@ TEST(StartLog, AnArtifactThatIsSavedHasThePhraseOfSaving) {
 TEST(StartLog, ACacheThatIsOffSaysSo) {
   const std::string log = Logged([](StartLog& start) { start.NoArtifact("--no-cache"); });
   EXPECT_TRUE(Has(log, R"(vLLM's torch\.compile cache is disabled\. \(.*--no-cache\))")) << log;
+}
+
+TEST(StartLog, AModelThatIsNotCompiledInFullIsNamedInOneWarningWithVllmsWords) {
+  compiler::CompileReport report;
+  report.notes = {"-O2: rope (4) runs on portable kernels"};
+  report.model_unsupported = true;
+  const std::string log = Logged([&](StartLog& start) { start.FellBack(report); });
+  EXPECT_TRUE(
+      Has(log, "WARNING.*torch\\.compile is turned on, but the model does not support it.*rope \\(4\\)"))
+      << log;
+  EXPECT_TRUE(Has(log, "open an issue of Vivace with the output of 'vivace inspect'"));
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1);
+  report.model_unsupported = false;  // it is the CPU's fault
+  EXPECT_FALSE(Has(Logged([&](StartLog& start) { start.FellBack(report); }), "the model does not support"));
 }
 
 TEST(StartLog, FewSecondsHaveMoreDigits) {

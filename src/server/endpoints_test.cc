@@ -275,15 +275,34 @@ TEST_F(Endpoints, OptionsChangeWhatRequestsLeaveOpen) {
 TEST_F(Endpoints, MetricsHaveTheNamesOfVllm) {
   Posted(port_, "/v1/completions", R"({"prompt":"abc","max_tokens":4})");
   const std::string metrics = Got(port_, "/metrics");
-  for (const char* name :
-       {"vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc",
-        "vllm:prompt_tokens_total", "vllm:generation_tokens_total", "vllm:prefix_cache_queries_total",
-        "vllm:prefix_cache_hits_total", "vllm:num_preemptions_total", "vllm:prompt_tokens_cached_total",
-        "vllm:request_prompt_tokens_bucket", "vllm:request_generation_tokens_bucket",
-        "vllm:request_max_num_generation_tokens_count", "vllm:time_to_first_token_seconds_bucket",
-        "vllm:inter_token_latency_seconds_bucket", "vllm:request_inference_time_seconds_bucket",
-        "vllm:e2e_request_latency_seconds_bucket", "vllm:request_prefill_kv_computed_tokens_bucket",
-        "vllm:cache_config_info", "vllm:corrupted_requests_total"}) {
+  for (const char* name : {"vllm:num_requests_running",
+                           "vllm:num_requests_waiting",
+                           "vllm:kv_cache_usage_perc",
+                           "vllm:prompt_tokens_total",
+                           "vllm:generation_tokens_total",
+                           "vllm:prefix_cache_queries_total",
+                           "vllm:prefix_cache_hits_total",
+                           "vllm:num_preemptions_total",
+                           "vllm:prompt_tokens_cached_total",
+                           "vllm:request_prompt_tokens_bucket",
+                           "vllm:request_generation_tokens_bucket",
+                           "vllm:request_max_num_generation_tokens_count",
+                           "vllm:time_to_first_token_seconds_bucket",
+                           "vllm:inter_token_latency_seconds_bucket",
+                           "vllm:request_inference_time_seconds_bucket",
+                           "vllm:e2e_request_latency_seconds_bucket",
+                           "vllm:request_prefill_kv_computed_tokens_bucket",
+                           "vllm:cache_config_info",
+                           "vllm:corrupted_requests_total",
+                           "vivace:compilations_total",
+                           "vivace:compilations_after_ready_total",
+                           "vivace:artifact_hits_total",
+                           "vivace:artifact_misses_total",
+                           "vivace:packed_weight_bytes",
+                           "vivace:captured_plans",
+                           "vivace:optimization_level",
+                           "vivace:capture_sizes_info",
+                           "vivace:start_seconds"}) {
     EXPECT_TRUE(Has(metrics, "\n" + std::string(name) + "{")) << name;
   }
   for (const char* name : {"process_resident_memory_bytes", "process_cpu_seconds_total"}) {

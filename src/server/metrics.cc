@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <utility>
 
 namespace vivace::server {
 namespace {
@@ -138,6 +139,24 @@ struct Metrics::Impl {
   prometheus::Counter& steps = MakeCounter("vivace:steps_total", "Steps of the model.");
   prometheus::Counter& step_tokens =
       MakeCounter("vivace:step_tokens_total", "Prompt and generated tokens that went through the model.");
+  prometheus::Counter& compilations =
+      MakeCounter("vivace:compilations_total", "Programs and kernels that were compiled.");
+  prometheus::Counter& compilations_after_ready = MakeCounter(
+      "vivace:compilations_after_ready_total", "Of these, after the start was over: none, that is promised.");
+  prometheus::Counter& artifact_hits =
+      MakeCounter("vivace:artifact_hits_total", "Starts that found their compile in the cache.");
+  prometheus::Counter& artifact_misses =
+      MakeCounter("vivace:artifact_misses_total", "Starts that did not find it there.");
+  prometheus::Gauge& level =
+      MakeGauge("vivace:optimization_level", "On which requests begin now; with --tier-up it rises once.");
+  prometheus::Gauge& packed_bytes = MakeGauge("vivace:packed_weight_bytes", "Weights packed into panels.");
+  prometheus::Gauge& captured_plans =
+      MakeGauge("vivace:captured_plans", "Plans of steps that were captured for replay.");
+  prometheus::Family<prometheus::Gauge>& capture_sizes =
+      prometheus::BuildGauge()
+          .Name("vivace:capture_sizes_info")
+          .Help("Sizes of steps, in tokens, whose plans were captured, in a label; always 1.")
+          .Register(registry);
   prometheus::Family<prometheus::Gauge>& cache_config = prometheus::BuildGauge()
                                                             .Name("vllm:cache_config_info")
                                                             .Help("The KV cache, in labels; always 1.")
@@ -164,8 +183,25 @@ struct Metrics::Impl {
   prometheus::Family<prometheus::Gauge>& start_seconds =
       prometheus::BuildGauge()
           .Name("vivace:start_seconds")
-          .Help("Seconds that the phases of the start took.")
+          .Help("Seconds that the start (load) and its phases took.")
           .Register(registry);
+
+  /// What a start did, and how long its phases took.
+  void SetStart(const EngineStats& stats) {
+    RaiseTo(compilations, stats.compilations);
+    RaiseTo(compilations_after_ready, stats.compilations_after_ready);
+    RaiseTo(artifact_hits, stats.artifact_hits);
+    RaiseTo(artifact_misses, stats.artifact_misses);
+    packed_bytes.Set(static_cast<double>(stats.packed_bytes));
+    level.Set(stats.level);
+    captured_plans.Set(stats.captured_plans);
+    capture_sizes.Add(With("sizes", stats.capture_sizes)).Set(1);
+    const std::pair<const char*, double> phases[] = {
+        {"load", stats.load_s},         {"open", stats.open_s},          {"compile", stats.compile_s},
+        {"artifact", stats.artifact_s}, {"pack", stats.pack_s},          {"tune", stats.tune_s},
+        {"cache", stats.cache_s},       {"tokenizer", stats.tokenizer_s}};
+    for (const auto& [phase, seconds] : phases) start_seconds.Add(With("phase", phase)).Set(seconds);
+  }
 
   prometheus::Labels With(const std::string& name, const std::string& value) const {
     prometheus::Labels all = labels;
@@ -252,9 +288,7 @@ std::string Metrics::Serialize(const EngineStats& stats) {
   impl_->cache_config.Add(cache).Set(1);
   impl_->resident_bytes.Set(ResidentBytes());
   impl_->cpu_seconds.Increment(std::max(0.0, CpuSeconds() - impl_->cpu_seconds.Value()));
-  impl_->start_seconds.Add(impl_->With("phase", "load")).Set(stats.load_s);
-  impl_->start_seconds.Add(impl_->With("phase", "compile")).Set(stats.compile_s);
-  impl_->start_seconds.Add(impl_->With("phase", "pack")).Set(stats.pack_s);
+  impl_->SetStart(stats);
   return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
 }
 

@@ -23,6 +23,10 @@ void PrintReady(const ModelInfo& model, const ServerConfig& config, int port, do
                names.empty() ? model.name.c_str() : names.front().c_str(), where.c_str(), model.level,
                model.max_model_len, start_ms);
   std::fflush(stderr);
+  const base::Log& log = config.service.log;
+  log.Info("Starting vLLM server on http://" + host + ":" + std::to_string(port) +
+           " (Vivace; clients of OpenAI's and of vLLM's API find what they know)");
+  log.Info("Application startup complete. (requests are answered from now on; until here they got 503)");
 }
 
 /// A template that the model's users bring is tried once, so that a mistake in it is seen at the start.

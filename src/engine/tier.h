@@ -1,0 +1,30 @@
+// One program that requests run on, with what belongs to it alone: the runner with its KV cache, the
+// scheduler whose prefix cache names it, and the requests that began on it. A request ends where it began;
+// see EngineLoop::Offer. Owned by the loop and used on its thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/live_request.h"
+#include "engine/model_runner.h"
+#include "engine/step_batch.h"
+#include "scheduler/scheduler.h"
+
+namespace vivace::engine {
+
+struct Tier {
+  Tier(std::unique_ptr<ModelRunner> made, const scheduler::SchedulerConfig& config)
+      : runner(std::move(made)), scheduler(config), batch(config.max_batched_tokens, config.max_num_seqs) {}
+
+  LiveRequest& Live(scheduler::SequenceId id) { return *live[static_cast<std::size_t>(id.value)]; }
+
+  const std::unique_ptr<ModelRunner> runner;
+  scheduler::Scheduler scheduler;
+  StepBatch batch;
+  std::vector<std::unique_ptr<LiveRequest>> live;  // by SequenceId
+};
+
+}  // namespace vivace::engine
