@@ -63,6 +63,7 @@ const std::vector<Effect>& Effects() {
       {"load-format", "dummy", [](auto& c) { return c.options.Text("load-format"); }, "dummy"},
       {"hf-overrides", R"({"num_hidden_layers": 1})", [](auto& c) { return c.options.Text("hf-overrides"); },
        R"({"num_hidden_layers":1})"},
+      {"cudagraph-metrics", "true", [](auto& c) { return c.cudagraph_metrics ? "on" : "off"; }, "on"},
       {"disable-log-stats", "true", [](auto& c) { return Number(c.log_stats_s); }, "0."},
       {"log-level", "ERROR",
        [](auto& c) { return c.log.level == base::LogLevel::kError ? "error" : "other"; }, "error"},
