@@ -8,6 +8,7 @@
 #include "cli/bench.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/model_catalogue.h"
 #include "cli/program_options.h"
 #include "server/serve.h"
@@ -17,7 +18,28 @@ namespace {
 using vivace::Status;
 using vivace::cli::Command;
 
+// What the command line, the environment and the config file say together, and the model's path.
+Status AddOtherSources(vivace::cli::Invocation& invocation) {
+  VIVACE_RETURN_IF_ERROR(invocation.options.SetFromEnvironment());
+  if (!invocation.config.empty()) {
+    VIVACE_RETURN_IF_ERROR(invocation.options.SetFromConfigFile(invocation.config));
+  }
+  if (invocation.command == Command::kCache) return Status::Ok();  // has no model
+  if (invocation.command == Command::kConfig && !invocation.options.IsSet("model")) return Status::Ok();
+  return vivace::cli::ResolveModelOption(vivace::cli::ModelFolders(), invocation.options);
+}
+
+Status RunDiff(const vivace::cli::ConfigDiff& diff) {
+  VIVACE_ASSIGN_OR_RETURN(auto before, vivace::cli::ParseCommandLine(diff.before));
+  VIVACE_ASSIGN_OR_RETURN(auto after, vivace::cli::ParseCommandLine(diff.after));
+  VIVACE_RETURN_IF_ERROR(AddOtherSources(before));
+  VIVACE_RETURN_IF_ERROR(AddOtherSources(after));
+  return vivace::cli::RunConfigDiff(diff, before, after);
+}
+
 Status Run(const std::vector<std::string>& arguments) {
+  VIVACE_ASSIGN_OR_RETURN(const auto diff, vivace::cli::ReadConfigDiff(arguments));
+  if (diff) return RunDiff(*diff);
   VIVACE_ASSIGN_OR_RETURN(auto invocation, vivace::cli::ParseCommandLine(arguments));
   if (invocation.help || invocation.command == Command::kHelp || invocation.command == Command::kBench) {
     VIVACE_ASSIGN_OR_RETURN(const std::string help,
@@ -30,12 +52,8 @@ Status Run(const std::vector<std::string>& arguments) {
     return Status::Ok();
   }
   if (invocation.command == Command::kBenchServe) return vivace::cli::RunBench(invocation);  // no model here
-  VIVACE_RETURN_IF_ERROR(invocation.options.SetFromEnvironment());
-  if (!invocation.config.empty()) {
-    VIVACE_RETURN_IF_ERROR(invocation.options.SetFromConfigFile(invocation.config));
-  }
+  VIVACE_RETURN_IF_ERROR(AddOtherSources(invocation));
   if (invocation.command == Command::kCache) return vivace::cli::RunCache(invocation);
-  VIVACE_RETURN_IF_ERROR(vivace::cli::ResolveModelOption(vivace::cli::ModelFolders(), invocation.options));
   switch (invocation.command) {
     case Command::kRun:
       return vivace::cli::RunChat(invocation);
@@ -45,6 +63,8 @@ Status Run(const std::vector<std::string>& arguments) {
       return vivace::cli::RunCompile(invocation);
     case Command::kInspect:
       return vivace::cli::RunInspect(invocation);
+    case Command::kConfig:
+      return vivace::cli::RunConfig(invocation);
     case Command::kExplain:
       return vivace::cli::RunExplain(invocation);
     case Command::kTune:

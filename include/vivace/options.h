@@ -37,6 +37,12 @@ class Options {
   /// command line nor the environment says anything. Errors name the file, the key and its line.
   Status SetFromConfigFile(const std::string& path);
 
+  /// What a setting comes to when all of them are joined: replaces any value. Where it was set by the user,
+  /// the environment or a file, Asked keeps what was. A value that stays keeps its origin, too.
+  Status Settle(std::string_view name, std::string_view text, OptionOrigin origin);
+  /// What was asked for and does not count, or nothing.
+  const std::string& Asked(std::string_view name) const;
+
   /// Sets the defaults of the level that "optimization-level" says, where nothing else is set.
   Status SetFromLevel();
 
@@ -58,6 +64,7 @@ class Options {
   struct Value {
     std::string text;               // of a list: the first value
     std::vector<std::string> list;  // of a list
+    std::string asked;              // before Settle
     OptionOrigin origin = OptionOrigin::kDefault;
   };
   const Value& Find(std::string_view name) const;

@@ -26,6 +26,7 @@ enum OptionScope : unsigned {
   kExplainOption = 128,
   kCacheOption = 256,
   kTuneOption = 512,
+  kConfigOption = 1024,
   kBenchLatencyOption = 1 << 16,
   kBenchThroughputOption = 1 << 17,
   kBenchStartupOption = 1 << 18,

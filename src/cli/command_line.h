@@ -30,6 +30,7 @@ enum class Command {
   kExplain,
   kTune,
   kCache,
+  kConfig,
   kBench,  // without the name of one: the list of them
   kBenchLatency,
   kBenchThroughput,

@@ -40,6 +40,11 @@ constexpr std::array kCommands = {
         "tune", Command::kTune, base::kModelOption | base::kTuneOption,
         "vivace tune MODEL [-O3] [--show] [OPTIONS]",
         "measure which tile plans run a model's compile sizes fastest, and keep them for later starts"},
+    CommandRow{
+        "config", Command::kConfig, base::kModelOption | base::kServeOption | base::kConfigOption,
+        "vivace config [MODEL] [OPTIONS] [--diff -O1 -O2]",
+        "every option with its value and where that comes from; --diff: what differs between two command "
+        "lines"},
     CommandRow{"bench", Command::kBench, 0,
                "vivace bench latency|throughput|startup|serve|levels [MODEL] [OPTIONS]",
                "measure speed and start; each has a list of options of its own"},

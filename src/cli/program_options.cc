@@ -6,6 +6,7 @@
 namespace vivace::cli {
 namespace {
 
+using base::kConfigOption;
 using base::kExplainOption;
 using base::kGenerateOption;
 using base::kInspectOption;
@@ -47,7 +48,7 @@ constexpr std::array kRows = {
         .name = "json",
         .type = OptionType::kFlag,
         .default_text = "false",
-        .scope = kGenerateOption | kInspectOption | base::kCacheOption,
+        .scope = kGenerateOption | kInspectOption | kConfigOption | base::kCacheOption,
         .help = "print JSON: generate one object an answer (ids, text, log-probabilities, times in seconds)",
         .common = true},
     OptionRow{.name = "config",

@@ -21,7 +21,8 @@ struct PassRow {
   int level;                  // lowest level that runs it by default
   bool moves_rounding_point;  // the others leave every bit of the result as it is
   std::string_view help;
-  bool is_vllm_name = false;  // a field of vLLM's pass_config
+  std::string_view condition;  // what a model must have for it, "for" left out; without it nothing changes
+  bool is_vllm_name = false;   // a field of vLLM's pass_config
 };
 
 /// The passes whose groups are any tile phase: a source of tiles and what follows it.

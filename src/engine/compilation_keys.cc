@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
 
 #include "base/nearest_name.h"
 #include "base/status_macros.h"
@@ -13,70 +13,98 @@
 namespace vivace::engine {
 namespace {
 
+using base::OptionType;
+
 enum class Effect {
-  kNone,     // any value is taken, with a line in the log
-  kOffOnly,  // only what leaves it off is taken
+  kNone,      // any value of its type is taken, with a line in the log
+  kOffOnly,   // it would change answers: only what leaves it off is taken
+  kInternal,  // no setting of a user
 };
 
-// Keys of vLLM without a row, and why.
+// Keys of vLLM without a row, the type of their values, and why.
 struct ForeignKey {
   std::string_view name;
+  OptionType type;  // kObject: a dict, whose keys are anything
   Effect effect;
   std::string_view why;
+  std::string_view choices = {};
 };
 constexpr std::string_view kNoCache = "an artifact has one form";
 constexpr std::string_view kNoTorch = "there is no torch compiler";
 constexpr std::string_view kNoEncoder = "models here have no encoder";
 constexpr std::string_view kOneDevice = "it is for several devices";
 constexpr std::string_view kNoMla = "models here have no latent attention";
+constexpr std::string_view kFilledIn = "vLLM fills it in";
+constexpr double kAnyNumber = 9e15;
+constexpr auto kFlag = OptionType::kFlag;
+constexpr auto kInteger = OptionType::kInteger;
+constexpr auto kObject = OptionType::kObject;
+// clang-format off: a table
 constexpr ForeignKey kForeignKeys[] = {
-    {"compile-cache-save-format", Effect::kNone, kNoCache},
-    {"ir-enable-torch-wrap", Effect::kNone, kNoTorch},
-    {"inductor-compile-config", Effect::kOffOnly, kNoTorch},
-    {"inductor-passes", Effect::kOffOnly, kNoTorch},
-    {"use-inductor-graph-partition", Effect::kOffOnly, kNoTorch},
-    {"compile-mm-encoder", Effect::kOffOnly, kNoEncoder},
-    {"cudagraph-mm-encoder", Effect::kOffOnly, kNoEncoder},
-    {"encoder-cudagraph-token-budgets", Effect::kOffOnly, kNoEncoder},
-    {"encoder-cudagraph-max-vision-items-per-batch", Effect::kOffOnly, kNoEncoder},
-    {"encoder-cudagraph-max-frames-per-batch", Effect::kOffOnly, kNoEncoder},
-    {"cudagraph-decoder-replay", Effect::kNone, "plans are replayed for decode steps anyway"},
-    {"decoder-replay-cudagraph-capture-sizes", Effect::kOffOnly, "give cudagraph_capture_sizes"},
-    {"decoder-replay-trim-threshold", Effect::kNone, "plans need no trimming"},
-    {"cudagraph-num-of-warmups", Effect::kNone, "a plan is captured without a run"},
-    {"cudagraph-copy-inputs", Effect::kNone, "plans read the inputs where they are"},
-    {"cudagraph-specialize-lora", Effect::kNone, "there are no adapters yet"},
-    {"fast-moe-cold-start", Effect::kNone, "there are no mixtures of experts yet"},
-    {"dynamic-shapes-config.type", Effect::kNone, "a general program takes any number of tokens"},
-    {"dynamic-shapes-config.evaluate-guards", Effect::kNone, "a general program has no guards"},
-    {"dynamic-shapes-config.assume-32-bit-indexing", Effect::kNone, "addresses have 64 bits"},
-    {"pass-config.fuse-allreduce-rms", Effect::kOffOnly, kOneDevice},
-    {"pass-config.enable-sp", Effect::kOffOnly, kOneDevice},
-    {"pass-config.enable-sequence-parallelism", Effect::kOffOnly, kOneDevice},
-    {"pass-config.sp-min-token-num", Effect::kNone, kOneDevice},
-    {"pass-config.fuse-gemm-comms", Effect::kOffOnly, kOneDevice},
-    {"pass-config.enable-async-tp", Effect::kOffOnly, kOneDevice},
-    {"pass-config.enable-fi-allreduce-fusion", Effect::kOffOnly, kOneDevice},
-    {"pass-config.fi-allreduce-fusion-max-size-mb", Effect::kNone, kOneDevice},
-    {"pass-config.fuse-mla-dual-rms-norm", Effect::kOffOnly, kNoMla},
-    {"pass-config.fuse-rope-kvcache-cat-mla", Effect::kOffOnly, kNoMla},
-    {"pass-config.fuse-minimax-qk-norm", Effect::kOffOnly, "give enable_qk_norm_rope_fusion"},
-    {"pass-config.fuse-qk-norm-rope-kvcache", Effect::kNone,
-     "give enable_qk_norm_rope_fusion and fuse_rope_kvcache"},
-    {"pass-config.rope-kvcache-fusion-max-token-num", Effect::kNone, "the fusion pays at every size"},
+    {"compile-cache-save-format", OptionType::kChoice, Effect::kNone, kNoCache, "binary|unpacked"},
+    {"ir-enable-torch-wrap", kFlag, Effect::kNone, kNoTorch},
+    {"inductor-compile-config", kObject, Effect::kNone, kNoTorch},
+    {"inductor-passes", kObject, Effect::kOffOnly, "its passes are programs for torch"},
+    {"use-inductor-graph-partition", kFlag, Effect::kNone, kNoTorch},
+    {"compile-mm-encoder", kFlag, Effect::kNone, kNoEncoder},
+    {"cudagraph-mm-encoder", kFlag, Effect::kNone, kNoEncoder},
+    {"encoder-cudagraph-token-budgets", OptionType::kIntegers, Effect::kNone, kNoEncoder},
+    {"encoder-cudagraph-max-vision-items-per-batch", kInteger, Effect::kNone, kNoEncoder},
+    {"encoder-cudagraph-max-frames-per-batch", kInteger, Effect::kNone, kNoEncoder},
+    {"cudagraph-decoder-replay", kFlag, Effect::kNone, "plans are replayed for decode steps anyway"},
+    {"decoder-replay-cudagraph-capture-sizes", OptionType::kIntegers, Effect::kNone,
+     "give cudagraph_capture_sizes"},
+    {"decoder-replay-trim-threshold", kInteger, Effect::kNone, "plans need no trimming"},
+    {"cudagraph-num-of-warmups", kInteger, Effect::kNone, "a plan is captured without a run"},
+    {"cudagraph-copy-inputs", kFlag, Effect::kNone, "plans read the inputs where they are"},
+    {"cudagraph-specialize-lora", kFlag, Effect::kNone, "there are no adapters yet"},
+    {"fast-moe-cold-start", kFlag, Effect::kNone, "there are no mixtures of experts yet"},
+    {"dynamic-shapes-config.type", OptionType::kChoice, Effect::kNone,
+     "a general program takes any number of tokens", "backed|unbacked|backed_size_oblivious"},
+    {"dynamic-shapes-config.evaluate-guards", kFlag, Effect::kNone, "a general program has no guards"},
+    {"dynamic-shapes-config.assume-32-bit-indexing", kFlag, Effect::kNone, "addresses have 64 bits"},
+    {"dump-graph-stages", OptionType::kString, Effect::kNone, "give --dump"},
+    {"pass-config.dump-graph-stages", OptionType::kString, Effect::kNone, "give --dump"},
+    {"pass-config.fuse-allreduce-rms", kFlag, Effect::kNone, kOneDevice},
+    {"pass-config.enable-sp", kFlag, Effect::kNone, kOneDevice},
+    {"pass-config.enable-sequence-parallelism", kFlag, Effect::kNone, kOneDevice},
+    {"pass-config.sp-min-token-num", kInteger, Effect::kNone, kOneDevice},
+    {"pass-config.fuse-gemm-comms", kFlag, Effect::kNone, kOneDevice},
+    {"pass-config.enable-async-tp", kFlag, Effect::kNone, kOneDevice},
+    {"pass-config.enable-fi-allreduce-fusion", kFlag, Effect::kNone, kOneDevice},
+    {"pass-config.fi-allreduce-fusion-max-size-mb", OptionType::kNumber, Effect::kNone, kOneDevice},
+    {"pass-config.fi-allreduce-fusion-max-token-num", kInteger, Effect::kNone, kOneDevice},
+    {"pass-config.fuse-mla-dual-rms-norm", kFlag, Effect::kNone, kNoMla},
+    {"pass-config.fuse-rope-kvcache-cat-mla", kFlag, Effect::kNone, kNoMla},
+    {"pass-config.fuse-minimax-qk-norm", kFlag, Effect::kNone,
+     "enable_qk_norm_rope_fusion is for all models"},
+    {"pass-config.fuse-qk-norm-rope-kvcache", kFlag, Effect::kNone,
+     "it is enable_qk_norm_rope_fusion and fuse_rope_kvcache together"},
+    {"pass-config.rope-kvcache-fusion-max-token-num", kInteger, Effect::kNone,
+     "the fusion pays at every size"},
+    {"local-cache-dir", OptionType::kString, Effect::kInternal, kFilledIn},
+    {"enabled-custom-ops", kObject, Effect::kInternal, kFilledIn},
+    {"disabled-custom-ops", kObject, Effect::kInternal, kFilledIn},
+    {"traced-files", OptionType::kString, Effect::kInternal, kFilledIn},
+    {"compilation-time", OptionType::kNumber, Effect::kInternal, kFilledIn},
+    {"encoder-compilation-time", OptionType::kNumber, Effect::kInternal, kFilledIn},
+    {"static-forward-context", kObject, Effect::kInternal, kFilledIn},
+    {"static-all-moe-layers", OptionType::kString, Effect::kInternal, kFilledIn},
 };
+// clang-format on
 
 // Names of the past, and pairs of passes under one name.
 struct RenamedKey {
   std::string_view name, now, also = {};
 };
 constexpr RenamedKey kRenamedKeys[] = {
-    {"level", "mode"},
-    {"candidate-compile-sizes", "compile-sizes"},
     {"compile-ranges-split-points", "compile-ranges-endpoints"},
     {"pass-config.enable-noop", "pass-config.eliminate-noops"},
     {"pass-config.enable-fusion", "pass-config.fuse-norm-quant", "pass-config.fuse-act-quant"},
     {"pass-config.enable-attn-fusion", "pass-config.fuse-attn-quant"},
+    {"dump-graph-dir", "debug-dump-path"},
+    {"pass-config.dump-graph-dir", "debug-dump-path"},
+    {"use-inductor", "backend"},
 };
 
 std::string Underscored(std::string_view key) {
@@ -93,11 +121,6 @@ std::string Lower(std::string_view text) {
   return out;
 }
 
-bool IsOff(std::string_view text) {
-  const std::string lower = Lower(text);
-  return lower.empty() || lower == "false" || lower == "0" || lower == "[]";
-}
-
 Status UnknownKey(std::string_view key) {
   struct Known {
     std::string_view name;
@@ -105,52 +128,86 @@ Status UnknownKey(std::string_view key) {
   std::vector<Known> known;
   for (const base::OptionRow& row : CompilationKeyRows())
     known.push_back({row.name.substr(kCompilationKeyPrefix.size())});
+  for (const ForeignKey& foreign : kForeignKeys) {
+    if (foreign.effect != Effect::kInternal) known.push_back({foreign.name});
+  }
   return InvalidArgument(fmt::format("compilation_config has no key '{}': did you mean '{}'?",
                                      Underscored(key.substr(0, 64)),
                                      Underscored(base::NearestName(key, known))));
 }
 
-Status CheckForeign(const ForeignKey& foreign, std::string_view text, std::vector<std::string>& notes) {
-  const std::string name = Underscored(foreign.name);
-  if (foreign.effect == Effect::kNone) {
-    notes.push_back(fmt::format("compilation_config.{} has no effect: {}", name, foreign.why));
-  } else if (!IsOff(text)) {
+// Null when the key is none of vLLM's without a row. "inductor-compile-config.x" is a key of a dict.
+const ForeignKey* FindForeign(std::string_view key) {
+  for (const ForeignKey& foreign : kForeignKeys) {
+    if (foreign.name == key) return &foreign;
+    const bool is_below = key.starts_with(foreign.name) && key.substr(foreign.name.size()).starts_with('.');
+    if (foreign.type == OptionType::kObject && is_below) return &foreign;
+  }
+  return nullptr;
+}
+
+Status CheckForeign(const ForeignKey& foreign, std::string_view key, std::string_view text,
+                    std::vector<std::string>& notes) {
+  const std::string name = Underscored(key);
+  if (foreign.effect == Effect::kInternal) {
     return InvalidArgument(
-        fmt::format("compilation_config.{} is '{}', which Vivace does not have ({}): leave "
-                    "it out",
-                    name, text.substr(0, 100), foreign.why));
+        fmt::format("compilation_config.{} is no setting ({}): leave it out", name, foreign.why));
+  }
+  const bool is_empty = text.empty() || text == "[]" || Lower(text) == "none" || Lower(text) == "null";
+  if (!is_empty && foreign.type != OptionType::kObject) {
+    const base::OptionRow row{.name = key,
+                              .type = foreign.type,
+                              .default_text = "",
+                              .maximum = kAnyNumber,
+                              .choices = foreign.choices,
+                              .help = foreign.why};
+    const auto checked = NormaliseOption(row, text);
+    if (!checked.ok())
+      return {checked.status().code(), "--compilation-config." + checked.status().message().substr(2)};
+  }
+  if (foreign.effect == Effect::kNone) {
+    const std::string note = fmt::format("compilation_config.{} has no effect: {}", name, foreign.why);
+    if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
+  } else if (!is_empty) {
+    return InvalidArgument(
+        fmt::format("compilation_config.{} is '{}', which Vivace does not have ({}): leave it out", name,
+                    text.substr(0, 100), foreign.why));
   }
   return Status::Ok();
 }
 
-// Numbers of modes become their names; torch's own modes are refused.
+constexpr std::string_view kModes[] = {"NONE", "STOCK_TORCH_COMPILE", "DYNAMO_TRACE_ONCE", "VLLM_COMPILE"};
+// What they were called until vLLM 0.11.
+constexpr std::string_view kOldModes[] = {"NO_COMPILATION", "DYNAMO_AS_IS", "DYNAMO_ONCE", "PIECEWISE"};
+
+// A mode by its number or name becomes its name.
 Result<std::string> ModeText(std::string_view text) {
-  constexpr std::string_view kModes[] = {"NONE", "STOCK_TORCH_COMPILE", "DYNAMO_TRACE_ONCE", "VLLM_COMPILE"};
-  std::string_view name = text;
-  if (text.size() == 1 && text[0] >= '0' && text[0] <= '3')
-    name = kModes[static_cast<std::size_t>(text[0] - '0')];
-  const std::string lower = Lower(name);
-  if (lower == "stock_torch_compile" || lower == "dynamo_trace_once") {
-    return InvalidArgument(
-        fmt::format("compilation_config.mode is '{}', a mode of torch's compiler: give VLLM_COMPILE (3) for "
-                    "Vivace's own, "
-                    "or NONE (0)",
-                    text));
+  const std::string lower = Lower(text);
+  std::string listed;
+  for (std::size_t i = 0; i < std::size(kModes); ++i) {
+    if (text == std::to_string(i) || lower == Lower(kModes[i]) || lower == Lower(kOldModes[i]))
+      return std::string(kModes[i]);
+    listed += fmt::format("{}{} ({})", i == 0 ? "" : ", ", kModes[i], i);
   }
-  return std::string(name);
+  return InvalidArgument(fmt::format("Invalid compilation mode: {}. Valid modes are: {} (-cc.mode)",
+                                     text.substr(0, 100), listed));
 }
 
-// use_cudagraph and full_cuda_graph, flags of the past.
-std::optional<std::vector<CompilationSetting>> ReadOldFlag(std::string_view key, std::string_view text,
-                                                           std::vector<std::string>& notes) {
-  if (key != "use-cudagraph" && key != "full-cuda-graph") return std::nullopt;
-  const bool full = key == "full-cuda-graph";
-  notes.push_back(fmt::format("compilation_config.{} is deprecated: give cudagraph_mode={}", Underscored(key),
-                              full ? "FULL" : "NONE"));
-  std::vector<CompilationSetting> settings;
-  if (full != IsOff(text))
-    settings.push_back({std::string(kCompilationKeyPrefix) + "cudagraph-mode", full ? "FULL" : "NONE"});
-  return settings;
+// vLLM's empty backend is the platform's own.
+Result<std::string> BackendText(std::string_view text) {
+  const std::string lower = Lower(text);
+  if (lower.empty() || lower == "auto" || lower == "vllm") return std::string("auto");
+  if (lower == "true" || lower == "false") return std::string(lower == "true" ? "inductor" : "eager");
+  if (lower == "inductor" || lower == "eager") return lower;
+  return InvalidArgument(
+      fmt::format("Invalid backend for piecewise compilation: {}. -cc.backend must be '', eager or inductor",
+                  text.substr(0, 100)));
+}
+
+Result<std::string> ValueText(std::string_view name, std::string_view text) {
+  if (name == "mode" || name == "level") return ModeText(text);
+  if (name == "backend") return BackendText(text);
+  return FlattenValue(std::string(kCompilationKeyPrefix) + std::string(name), text);
 }
 
 }  // namespace
@@ -158,12 +215,12 @@ std::optional<std::vector<CompilationSetting>> ReadOldFlag(std::string_view key,
 Result<std::vector<CompilationSetting>> ReadCompilationKey(std::string_view key, std::string_view text,
                                                            std::vector<std::string>& notes) {
   const std::string prefix(kCompilationKeyPrefix);
-  if (auto settings = ReadOldFlag(key, text, notes)) return std::move(*settings);
   if (key == "cache-dir") return std::vector<CompilationSetting>{{"cache-dir", std::string(text)}};
-  for (const ForeignKey& foreign : kForeignKeys) {
-    const bool is_within = key.size() > foreign.name.size() && key[foreign.name.size()] == '.';
-    if (!key.starts_with(foreign.name) || (foreign.name != key && !is_within)) continue;
-    VIVACE_RETURN_IF_ERROR(CheckForeign(foreign, text, notes));
+  // An empty object: none of its keys is set.
+  if (text.empty() && (key == "pass-config" || key == "dynamic-shapes-config"))
+    return std::vector<CompilationSetting>();
+  if (const ForeignKey* const foreign = FindForeign(key)) {
+    VIVACE_RETURN_IF_ERROR(CheckForeign(*foreign, key, text, notes));
     return std::vector<CompilationSetting>();
   }
   std::vector<std::string_view> names = {key};
@@ -177,10 +234,7 @@ Result<std::vector<CompilationSetting>> ReadCompilationKey(std::string_view key,
   std::vector<CompilationSetting> settings;
   for (const std::string_view name : names) {
     if (!FindOption(prefix + std::string(name))) return UnknownKey(name);
-    VIVACE_ASSIGN_OR_RETURN(std::string value, FlattenValue(prefix + std::string(name), text));
-    if (name == "mode") {
-      VIVACE_ASSIGN_OR_RETURN(value, ModeText(value));
-    }
+    VIVACE_ASSIGN_OR_RETURN(std::string value, ValueText(name, text));
     settings.push_back({prefix + std::string(name), std::move(value)});
   }
   return settings;

@@ -55,33 +55,46 @@ TEST(CompilationKeys, EveryPassIsAKeyWithItsLevel) {
 
 TEST(CompilationKeys, OldNamesBecomeThePresentOnesWithALine) {
   Options options;
-  ASSERT_TRUE(options.Set(kConfig, "{'level': 0, 'candidate_compile_sizes': [1]}").ok());
+  ASSERT_TRUE(options.Set(kConfig, "{'compile_ranges_split_points': [16], 'use_inductor': False}").ok());
   ASSERT_TRUE(options.Set("compilation-config.pass_config.enable_fusion", "false").ok());
-  ASSERT_TRUE(options.Set("compilation-config.full_cuda_graph", "true").ok());
-  EXPECT_EQ(options.Text("compilation-config.mode"), "NONE");
-  EXPECT_EQ(options.Text("compilation-config.compile-sizes"), "1");
+  EXPECT_EQ(options.Text("compilation-config.compile-ranges-endpoints"), "16");
+  EXPECT_EQ(options.Text("compilation-config.backend"), "eager");
   EXPECT_FALSE(options.Flag("compilation-config.pass-config.fuse-norm-quant"));
   EXPECT_FALSE(options.Flag("compilation-config.pass-config.fuse-act-quant"));
-  EXPECT_EQ(options.Text("compilation-config.cudagraph-mode"), "FULL");
-  ASSERT_EQ(options.notes().size(), 4u);
-  EXPECT_EQ(options.notes()[0], "compilation_config.level is an old name: give mode");
-  ASSERT_TRUE(options.Set("compilation-config.use_cudagraph", "false").ok());
-  EXPECT_EQ(options.Text("compilation-config.cudagraph-mode"), "NONE");
+  ASSERT_EQ(options.notes().size(), 3u);
+  EXPECT_EQ(options.notes()[0],
+            "compilation_config.compile_ranges_split_points is an old name: give compile_ranges_endpoints");
 }
 
-TEST(CompilationKeys, KeysOfVllmThatMeanNothingHereAreTakenWhereTheyChangeNothing) {
+TEST(CompilationKeys, KeysOfVllmThatMeanNothingHereAreNamed) {
   Options options;
   ASSERT_TRUE(options
-                  .Set(kConfig, R"({"compile_cache_save_format": "binary", "inductor_compile_config": {},
-                                       "pass_config": {"fuse_allreduce_rms": false, "enable_sp": null}})")
+                  .Set(kConfig, R"({"inductor_compile_config": {"a": {"b": 1}},
+                                    "pass_config": {"fuse_allreduce_rms": true, "enable_sp": null}})")
                   .ok());
-  ASSERT_EQ(options.notes().size(), 1u);
+  ASSERT_EQ(options.notes().size(), 2u);
   EXPECT_EQ(options.notes()[0],
-            "compilation_config.compile_cache_save_format has no effect: an artifact has one form");
-  EXPECT_EQ(
-      ErrorOf(R"({"pass_config": {"fuse_allreduce_rms": true}})"),
-      "compilation_config.pass_config.fuse_allreduce_rms is 'true', which Vivace does not have (it is for "
-      "several devices): leave it out");
+            "compilation_config.inductor_compile_config.a.b has no effect: there is no torch compiler");
+  EXPECT_EQ(options.notes()[1],
+            "compilation_config.pass_config.fuse_allreduce_rms has no effect: it is for several devices");
+  EXPECT_EQ(ErrorOf(R"({"inductor_passes": {"p": "m.f"}})"),
+            "compilation_config.inductor_passes.p is 'm.f', which Vivace does not have (its passes are "
+            "programs for torch): leave it out");
+  EXPECT_EQ(ErrorOf(R"({"traced_files": ["a"]})"),
+            "compilation_config.traced_files is no setting (vLLM fills it in): leave it out");
+}
+
+TEST(CompilationKeys, ModesAreReadByNumberAndByName) {
+  for (const auto& [text, mode] : {std::pair{"0", "NONE"},
+                                   {"3", "VLLM_COMPILE"},
+                                   {"none", "NONE"},
+                                   {"Vllm_Compile", "VLLM_COMPILE"},
+                                   {"2", "DYNAMO_TRACE_ONCE"},
+                                   {"PIECEWISE", "VLLM_COMPILE"}}) {
+    Options options;
+    ASSERT_TRUE(options.Set("compilation-config.mode", text).ok()) << text;
+    EXPECT_EQ(options.Text("compilation-config.mode"), mode) << text;
+  }
 }
 
 TEST(CompilationKeys, WrongKeysAndValuesAreNamedWithTheRemedyAndChangeNothing) {
@@ -90,9 +103,11 @@ TEST(CompilationKeys, WrongKeysAndValuesAreNamedWithTheRemedyAndChangeNothing) {
   EXPECT_EQ(ErrorOf(R"({"pass_config": {"fuse_norm_qant": true}})"),
             "compilation_config has no key 'pass_config.fuse_norm_qant': did you mean "
             "'pass_config.fuse_norm_quant'?");
-  EXPECT_EQ(ErrorOf(R"({"mode": 1})"),
-            "compilation_config.mode is '1', a mode of torch's compiler: give VLLM_COMPILE (3) for Vivace's "
-            "own, or NONE (0)");
+  EXPECT_EQ(ErrorOf(R"({"mode": 4})"),
+            "Invalid compilation mode: 4. Valid modes are: NONE (0), STOCK_TORCH_COMPILE (1), "
+            "DYNAMO_TRACE_ONCE (2), VLLM_COMPILE (3) (-cc.mode)");
+  EXPECT_EQ(ErrorOf(R"({"backend": "openxla"})"),
+            "Invalid backend for piecewise compilation: openxla. -cc.backend must be '', eager or inductor");
   EXPECT_EQ(ErrorOf(R"({"cudagraph_mode": "SOME"})"),
             "--compilation-config.cudagraph-mode is 'SOME': it must be one of NONE, PIECEWISE, FULL, "
             "FULL_DECODE_ONLY, FULL_AND_PIECEWISE");

@@ -1,10 +1,11 @@
 #include "engine/compile_config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -12,16 +13,18 @@
 #include "base/status_macros.h"
 #include "codegen/target.h"
 #include "compiler/pass_list.h"
+#include "engine/capture_config.h"
 #include "engine/compilation_keys.h"
 #include "engine/option_list.h"
 
 namespace vivace::engine {
 namespace {
 
-using runtime::CaptureMode;
-
 constexpr std::string_view kMode = "compilation-config.mode";
 constexpr std::string_view kCudagraphMode = "compilation-config.cudagraph-mode";
+constexpr std::string_view kOldMode = "compilation-config.level";
+constexpr std::string_view kSizes = "compilation-config.compile-sizes";
+constexpr std::string_view kCandidates = "compilation-config.candidate-compile-sizes";
 constexpr std::string_view kDumpPath = "compilation-config.debug-dump-path";
 
 bool IsExplicit(const Options& options, std::string_view name) {
@@ -37,28 +40,63 @@ std::vector<std::string_view> Words(std::string_view text) {
   return words;
 }
 
-// Whether compiled code runs. --enforce-eager wins over all else.
-bool Compiles(const Options& options, std::vector<std::string>& notes) {
-  if (options.Flag("enforce-eager")) {
-    if (IsExplicit(options, kMode) || IsExplicit(options, kCudagraphMode))
-      notes.push_back("--enforce-eager overrides -cc.mode and -cc.cudagraph_mode: both are NONE");
-    return false;
-  }
-  return options.Text(kMode) != "NONE" && options.Text("compilation-config.backend") != "eager";
+// `level` was the name of mode; where both are given, mode counts.
+Status ReadOldMode(Options& options, std::vector<std::string>& notes) {
+  if (!options.IsSet(kOldMode)) return Status::Ok();
+  notes.emplace_back(
+      "Level is deprecated: use mode instead (-cc.mode). If both level and mode are given, only mode will be "
+      "used.");
+  if (IsExplicit(options, kMode)) return Status::Ok();
+  return options.Settle(kMode, options.Text(kOldMode), options.Origin(kOldMode));
 }
 
-// The passes that differ from what the level that is compiled runs.
-void ResolvePasses(const Options& options, bool compiles, compiler::CompileOptions& out,
-                   std::vector<std::string>& notes) {
-  bool is_lost = false;
-  for (const compiler::PassRow& pass : compiler::PassList()) {
-    const std::string name = std::string(kPassKeyPrefix) + std::string(pass.name);
-    is_lost |= !compiles && IsExplicit(options, name);
-    const bool runs = options.Flag(name), by_level = pass.level <= out.level;
-    if (!compiles || runs == by_level) continue;
-    (runs ? out.enabled_passes : out.disabled_passes).emplace_back(pass.name);
+// The mode as it runs, which goes back to `options`: --enforce-eager wins over all else, and there is no
+// torch. True when compiled code runs.
+Result<bool> ResolveMode(Options& options, std::vector<std::string>& notes) {
+  VIVACE_RETURN_IF_ERROR(ReadOldMode(options, notes));
+  if (options.Flag("enforce-eager")) {
+    notes.emplace_back(
+        "Enforce eager set, disabling torch.compile and CUDAGraphs. This is equivalent to setting "
+        "-cc.mode=none -cc.cudagraph_mode=none");
+    if (IsExplicit(options, kMode) || IsExplicit(options, kCudagraphMode))
+      notes.push_back("--enforce-eager overrides -cc.mode and -cc.cudagraph_mode: both are NONE");
+    VIVACE_RETURN_IF_ERROR(options.Settle(kMode, "NONE", options.Origin("enforce-eager")));
+    return false;
   }
-  if (is_lost) notes.push_back("compilation_config.pass_config has no effect: nothing is compiled");
+  const std::string mode = options.Text(kMode);
+  if (mode != "NONE" && mode != "VLLM_COMPILE") {
+    notes.push_back(fmt::format(
+        "-cc.mode={} is for torch's compiler, which Vivace does not use: it runs as VLLM_COMPILE", mode));
+    VIVACE_RETURN_IF_ERROR(options.Settle(kMode, "VLLM_COMPILE", OptionOrigin::kPlatform));
+  }
+  return mode != "NONE" && options.Text("compilation-config.backend") != "eager";
+}
+
+// Which passes run, and the level that has them: the lowest that is at least 1 and as high as each of them.
+// The level that was asked for does not count, so that every level can be put together by hand.
+Status ResolvePasses(Options& options, bool compiles, compiler::CompileOptions& out,
+                     std::vector<std::string>& notes) {
+  const auto key = [](const compiler::PassRow& pass) {
+    return std::string(kPassKeyPrefix) + std::string(pass.name);
+  };
+  const auto passes = compiler::PassList();
+  out.level = compiles ? 1 : 0;
+  if (!compiles) {
+    const bool is_lost = std::any_of(passes.begin(), passes.end(), [&](const compiler::PassRow& pass) {
+      return IsExplicit(options, key(pass)) && options.Flag(key(pass));
+    });
+    if (is_lost) notes.push_back("compilation_config.pass_config has no effect: nothing is compiled");
+    for (const compiler::PassRow& pass : passes)
+      VIVACE_RETURN_IF_ERROR(options.Settle(key(pass), "false", options.Origin(kMode)));
+    return Status::Ok();
+  }
+  for (const compiler::PassRow& pass : passes) {
+    if (options.Flag(key(pass))) out.level = std::max(out.level, pass.level);
+  }
+  for (const compiler::PassRow& pass : passes) {
+    if (pass.level <= out.level && !options.Flag(key(pass))) out.disabled_passes.emplace_back(pass.name);
+  }
+  return Status::Ok();
 }
 
 compiler::ActivationDType Activation(std::string_view text) {
@@ -89,10 +127,31 @@ Status ResolveDumps(const Options& options, CompileConfig& out) {
   return Status::Ok();
 }
 
-// vLLM's grammar: all or none at most once, then +op and -op.
+// vLLM's custom ops, as far as a model here could have them.
+constexpr std::string_view kCustomOps[] = {"apply_rotary_emb",
+                                           "column_parallel_linear",
+                                           "fused_moe",
+                                           "gelu_and_mul",
+                                           "gelu_fast",
+                                           "gelu_new",
+                                           "gemma_rms_norm",
+                                           "logits_processor",
+                                           "mul_and_silu",
+                                           "quant_fp8",
+                                           "quick_gelu",
+                                           "relu2",
+                                           "replicated_linear",
+                                           "rms_norm",
+                                           "rms_norm_gated",
+                                           "rotary_embedding",
+                                           "row_parallel_linear",
+                                           "silu_and_mul",
+                                           "vocab_parallel_embedding"};
+
+// vLLM's grammar and messages: all or none at most once, then +op and -op.
 Status CheckCustomOps(const std::string& text, std::vector<std::string>& notes) {
   if (text.empty() || text == "[]") return Status::Ok();
-  std::set<std::string_view> bases, on, off;
+  std::set<std::string_view> bases, on, off, both;
   for (const std::string_view word : Words(text)) {
     if (word == "all" || word == "none") {
       bases.insert(word);
@@ -100,102 +159,28 @@ Status CheckCustomOps(const std::string& text, std::vector<std::string>& notes) 
       (word[0] == '+' ? on : off).insert(word.substr(1));
     } else {
       return InvalidArgument(fmt::format(
-          "compilation_config.custom_ops has '{}': it must be 'all', 'none', '+op' or '-op'", word));
+          "Invalid syntax '{}' for custom op, must be 'all', 'none', '+op' or '-op' (-cc.custom_ops)", word));
     }
   }
   if (bases.size() > 1)
-    return InvalidArgument("compilation_config.custom_ops has both 'all' and 'none': give one of them");
-  for (const std::string_view op : on) {
-    if (off.contains(op)) {
-      return InvalidArgument(
-          fmt::format("compilation_config.custom_ops has both '+{}' and '-{}': give one of them", op, op));
+    return InvalidArgument("custom_ops can contain only one base mode: 'all' or 'none' (-cc.custom_ops)");
+  std::set_intersection(on.begin(), on.end(), off.begin(), off.end(), std::inserter(both, both.end()));
+  if (!both.empty()) {
+    return InvalidArgument(
+        fmt::format("custom_ops cannot both enable and disable the same operation(s): {} (-cc.custom_ops)",
+                    fmt::join(both, ", ")));
+  }
+  for (const auto& [ops, sign, what] : {std::tuple{&on, '+', "enabling"}, {&off, '-', "disabling"}}) {
+    for (const std::string_view op : *ops) {
+      if (std::find(std::begin(kCustomOps), std::end(kCustomOps), op) == std::end(kCustomOps))
+        notes.push_back(
+            fmt::format("Op '{}' does not exist, {} with '{}{}' has no effect", op, what, sign, op));
     }
   }
   notes.push_back(fmt::format(
       "compilation_config.custom_ops '{}' has no effect: compiled code has no other kernels to choose from",
       text));
   return Status::Ok();
-}
-
-// True when pieces end at attention; false for an empty list.
-Result<bool> Splits(const std::string& text) {
-  if (text.empty()) return true;
-  if (text == "[]") return false;
-  const auto words = Words(text);
-  const bool has_attention = std::any_of(words.begin(), words.end(), [](std::string_view word) {
-    return word.find("attention") != std::string_view::npos;
-  });
-  if (has_attention) return true;
-  return InvalidArgument(fmt::format(
-      "compilation_config.splitting_ops is '{}': pieces end at attention here; give attention, or "
-      "[] for whole steps",
-      text));
-}
-
-// The mode that is captured; what cannot be is lowered with a note, as vLLM does.
-Result<std::string> ResolveCaptureMode(const Options& options, bool compiles,
-                                       std::vector<std::string>& notes) {
-  std::string mode = options.Text(kCudagraphMode);
-  if (options.Flag("enforce-eager")) return std::string("NONE");
-  VIVACE_ASSIGN_OR_RETURN(const bool splits, Splits(options.Text("compilation-config.splitting-ops")));
-  const bool is_piecewise = mode == "PIECEWISE" || mode == "FULL_AND_PIECEWISE";
-  if (!compiles && is_piecewise) {
-    if (IsExplicit(options, kCudagraphMode))
-      notes.push_back(fmt::format("cudagraph_mode {} needs compilation mode VLLM_COMPILE: it is NONE", mode));
-    return std::string("NONE");
-  }
-  if (!splits && is_piecewise) {
-    const std::string whole = mode == "PIECEWISE" ? "NONE" : "FULL";
-    notes.push_back(fmt::format("splitting_ops is empty: cudagraph_mode {} becomes {}", mode, whole));
-    mode = whole;
-  }
-  return mode;
-}
-
-CaptureMode CaptureModeOf(std::string_view name) {
-  if (name == "PIECEWISE") return CaptureMode::kPiecewise;
-  if (name == "FULL") return CaptureMode::kFull;
-  if (name == "FULL_DECODE_ONLY") return CaptureMode::kFullDecodeOnly;
-  if (name == "FULL_AND_PIECEWISE") return CaptureMode::kFullAndPiecewise;
-  return CaptureMode::kNone;
-}
-
-// The name under which a size was given, by the flag or by the key; both is a mistake.
-Result<std::string> FlagOrKey(const Options& options, const std::string& flag) {
-  const std::string key = std::string(kCompilationKeyPrefix) + flag;
-  if (!options.IsSet(flag)) return key;
-  if (!options.IsSet(key)) return flag;
-  return InvalidArgument(
-      fmt::format("--{} and --{} are both given: they are the same, give one of them", flag, key));
-}
-
-Result<std::vector<int>> ResolveCaptureSizes(const Options& options, int max_num_seqs, int max_batched_tokens,
-                                             std::vector<std::string>& notes) {
-  VIVACE_ASSIGN_OR_RETURN(const std::string list, FlagOrKey(options, "cudagraph-capture-sizes"));
-  VIVACE_ASSIGN_OR_RETURN(const std::string limit, FlagOrKey(options, "max-cudagraph-capture-size"));
-  std::vector<int> sizes = options.Integers(list);
-  std::sort(sizes.begin(), sizes.end());
-  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
-  const int wanted = options.IsSet(limit) ? static_cast<int>(options.Integer(limit))
-                     : sizes.empty()      ? max_num_seqs
-                                          : sizes.back();
-  if (!sizes.empty() && wanted != sizes.back()) {
-    return InvalidArgument(fmt::format(
-        "max_cudagraph_capture_size is {}, but the largest of cudagraph_capture_sizes is {}: leave "
-        "one of them out",
-        wanted, sizes.back()));
-  }
-  const int largest = std::min(wanted, max_batched_tokens);
-  if (largest < wanted && (options.IsSet(limit) || !sizes.empty())) {
-    notes.push_back(
-        fmt::format("max_cudagraph_capture_size {} becomes {}: a step has no more tokens", wanted, largest));
-  }
-  if (sizes.empty()) {
-    sizes.resize(static_cast<std::size_t>(largest));
-    std::iota(sizes.begin(), sizes.end(), 1);
-  }
-  std::erase_if(sizes, [&](int size) { return size > largest; });
-  return sizes;
 }
 
 // Sizes beyond a step's tokens never come.
@@ -206,30 +191,70 @@ std::vector<int> StepSizes(std::vector<int> sizes, int max_batched_tokens) {
   return sizes;
 }
 
+std::string SizesText(const std::vector<int>& sizes) {
+  return fmt::format("{}", fmt::join(sizes, ","));
+}
+
+// Exact sizes; those of the old key count only where they are captured, too.
+Result<std::vector<int>> ResolveSizes(Options& options, const std::vector<int>& captured,
+                                      int max_batched_tokens, std::vector<std::string>& notes) {
+  constexpr std::string_view kCaptured = "cudagraph_capture_sizes";
+  const bool is_old = options.IsSet(kCandidates);
+  if (is_old) {
+    const bool is_lost = IsExplicit(options, kSizes);
+    notes.push_back(
+        fmt::format("compilation_config.candidate_compile_sizes is an old name: give compile_sizes{}",
+                    is_lost ? ", which counts where both are given" : ""));
+    if (!is_lost)
+      VIVACE_RETURN_IF_ERROR(options.Settle(kSizes, options.Text(kCandidates), options.Origin(kCandidates)));
+  }
+  std::vector<int> sizes = options.Integers(kSizes);
+  if (options.Text(kSizes).find(kCaptured) != std::string::npos)
+    sizes.insert(sizes.end(), captured.begin(), captured.end());
+  if (is_old && options.Text(kSizes) == options.Text(kCandidates)) {
+    std::vector<int> left_out;
+    for (const int size : sizes) {
+      if (!std::binary_search(captured.begin(), captured.end(), size)) left_out.push_back(size);
+    }
+    if (!left_out.empty()) {
+      notes.push_back(fmt::format(
+          "candidate_compile_sizes {} are left out: only cudagraph capture sizes will be compiled "
+          "(compile_sizes takes any)",
+          SizesText(left_out)));
+    }
+    std::erase_if(sizes, [&](int size) { return std::count(left_out.begin(), left_out.end(), size) > 0; });
+  }
+  sizes = StepSizes(std::move(sizes), max_batched_tokens);
+  VIVACE_RETURN_IF_ERROR(options.Settle(kSizes, SizesText(sizes), options.Origin(kSizes)));
+  return sizes;
+}
+
+// Ends of ranges; the last range ends with the largest step, whoever says so.
+Result<std::vector<int>> ResolveRanges(Options& options, int max_batched_tokens) {
+  constexpr std::string_view kEnds = "compilation-config.compile-ranges-endpoints";
+  std::vector<int> ends = StepSizes(options.Integers(kEnds), max_batched_tokens - 1);
+  VIVACE_RETURN_IF_ERROR(options.Settle(kEnds, SizesText(ends), options.Origin(kEnds)));
+  return ends;
+}
+
 }  // namespace
 
-Result<CompileConfig> ResolveCompile(const Options& options, int max_num_seqs, int max_batched_tokens,
+Result<CompileConfig> ResolveCompile(Options& options, int max_num_seqs, int max_batched_tokens,
                                      std::vector<std::string>& notes) {
   CompileConfig out;
-  const bool compiles = Compiles(options, notes);
-  const auto level = static_cast<int>(options.Integer("optimization-level"));
-  out.options.level = compiles ? std::clamp(level, 1, 2) : 0;
+  VIVACE_ASSIGN_OR_RETURN(const bool compiles, ResolveMode(options, notes));
   out.options.activation = Activation(options.Text("activation-dtype"));
-  ResolvePasses(options, compiles, out.options, notes);
+  VIVACE_RETURN_IF_ERROR(ResolvePasses(options, compiles, out.options, notes));
   VIVACE_RETURN_IF_ERROR(ResolveDumps(options, out));
   VIVACE_RETURN_IF_ERROR(CheckCustomOps(options.Text("compilation-config.custom-ops"), notes));
-  VIVACE_ASSIGN_OR_RETURN(out.capture_name, ResolveCaptureMode(options, compiles, notes));
-  out.capture = CaptureModeOf(out.capture_name);
-  VIVACE_ASSIGN_OR_RETURN(out.capture_sizes,
-                          ResolveCaptureSizes(options, max_num_seqs, max_batched_tokens, notes));
-  if (out.capture == CaptureMode::kNone) out.capture_sizes.clear();
-  if (out.capture_sizes.empty()) out.capture = CaptureMode::kNone;  // the executor takes none for all sizes
-  std::vector<int> sizes = options.Integers("compilation-config.compile-sizes");
-  if (options.Text("compilation-config.compile-sizes").find("cudagraph_capture_sizes") != std::string::npos)
-    sizes.insert(sizes.end(), out.capture_sizes.begin(), out.capture_sizes.end());
-  out.options.compile_sizes = StepSizes(std::move(sizes), max_batched_tokens);
-  out.options.compile_ranges_endpoints =
-      StepSizes(options.Integers("compilation-config.compile-ranges-endpoints"), max_batched_tokens - 1);
+  VIVACE_ASSIGN_OR_RETURN(CaptureConfig capture,
+                          ResolveCapture(options, compiles, max_num_seqs, max_batched_tokens, notes));
+  out.capture = capture.mode;
+  out.capture_name = std::move(capture.name);
+  out.capture_sizes = std::move(capture.sizes);
+  VIVACE_ASSIGN_OR_RETURN(out.options.compile_sizes,
+                          ResolveSizes(options, out.capture_sizes, max_batched_tokens, notes));
+  VIVACE_ASSIGN_OR_RETURN(out.options.compile_ranges_endpoints, ResolveRanges(options, max_batched_tokens));
   auto target = codegen::TargetByName(options.Text("cpu-isa"), codegen::RunnableTargets());
   if (!target.ok()) return Status{target.status().code(), "--cpu-isa: " + target.status().message()};
   out.options.target = std::move(target).value();

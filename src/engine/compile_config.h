@@ -21,9 +21,10 @@ struct CompileConfig {
   std::string capture_name;        // "FULL_AND_PIECEWISE", for the log
 };
 
-/// `options` has the defaults of its level (Options::SetFromLevel). `notes` gets a line for each setting that
-/// another one overrides. kInvalidArgument names the setting, its value and what would be right.
-Result<CompileConfig> ResolveCompile(const Options& options, int max_num_seqs, int max_batched_tokens,
+/// `options` has the defaults of its level (Options::SetFromLevel), and gets back how its settings come out.
+/// `notes` gets a line for each setting that another one overrides. kInvalidArgument names the setting, its
+/// value and what would be right.
+Result<CompileConfig> ResolveCompile(Options& options, int max_num_seqs, int max_batched_tokens,
                                      std::vector<std::string>& notes);
 
 }  // namespace vivace::engine

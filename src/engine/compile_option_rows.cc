@@ -95,8 +95,9 @@ constexpr std::array kKeys = {
               .type = OptionType::kChoice,
               .default_text = "VLLM_COMPILE",
               .by_level = "NONE|VLLM_COMPILE|VLLM_COMPILE",
-              .choices = "NONE|VLLM_COMPILE",
-              .help = "NONE (0) runs portable kernels, VLLM_COMPILE (3) compiles"},
+              .choices = "NONE|STOCK_TORCH_COMPILE|DYNAMO_TRACE_ONCE|VLLM_COMPILE",
+              .help = "NONE (0) runs portable kernels, VLLM_COMPILE (3) compiles; torch's own (1, 2) run as "
+                      "VLLM_COMPILE"},
     OptionRow{.name = "compilation-config.backend",
               .type = OptionType::kChoice,
               .default_text = "auto",
@@ -117,14 +118,14 @@ constexpr std::array kKeys = {
               .maximum = kLargestSize,
               .unit = "tokens",
               .help = "sizes of steps whose plans are captured; a step is not padded to a larger one; unset: "
-                      "all up to max_cudagraph_capture_size"},
+                      "1, 2, 4, then by 8 to 256, then by 16, up to max_cudagraph_capture_size"},
     OptionRow{.name = "compilation-config.max-cudagraph-capture-size",
               .type = OptionType::kInteger,
               .default_text = "",
               .minimum = 0,
               .maximum = kLargestSize,
               .unit = "tokens",
-              .help = "the largest of these sizes; unset: --max-num-seqs"},
+              .help = "the largest of these sizes; unset: twice --max-num-seqs, at most 512"},
     OptionRow{.name = "compilation-config.compile-sizes",
               .type = OptionType::kIntegers,
               .default_text = "1,2,4,8,16",
@@ -152,6 +153,28 @@ constexpr std::array kKeys = {
               .help =
                   "all or none, then +op or -op; checked, without effect: compiled code has no other kernels "
                   "to choose from"},
+    // Names of the past that are no plain renaming: what they mean depends on other keys.
+    OptionRow{.name = "compilation-config.level",
+              .type = OptionType::kChoice,
+              .default_text = "",
+              .choices = "NONE|STOCK_TORCH_COMPILE|DYNAMO_TRACE_ONCE|VLLM_COMPILE",
+              .help = "old name of mode, which counts where both are given"},
+    OptionRow{.name = "compilation-config.candidate-compile-sizes",
+              .type = OptionType::kIntegers,
+              .default_text = "",
+              .minimum = 1,
+              .maximum = kLargestSize,
+              .choices = "cudagraph_capture_sizes",
+              .unit = "tokens",
+              .help = "old form of compile_sizes, of which only capture sizes are taken"},
+    OptionRow{.name = "compilation-config.use-cudagraph",
+              .type = OptionType::kFlag,
+              .default_text = "",
+              .help = "old form of cudagraph_mode: false is NONE"},
+    OptionRow{.name = "compilation-config.full-cuda-graph",
+              .type = OptionType::kFlag,
+              .default_text = "",
+              .help = "old form of cudagraph_mode: true is FULL"},
     OptionRow{.name = "compilation-config.debug-dump-path",
               .type = OptionType::kString,
               .default_text = "",
@@ -172,12 +195,13 @@ struct KeyTable {
     for (const compiler::PassRow& pass : compiler::PassList()) {
       std::string name(kPassKeyPrefix);
       for (const char c : pass.name) name += c == '_' ? '-' : c;
-      const std::string_view also = pass.moves_rounding_point ? " (moves a rounding point)" : "";
+      const std::string_view also = pass.moves_rounding_point ? "; moves a rounding point" : "";
       rows.push_back({.name = Keep(std::move(name)),
                       .type = OptionType::kFlag,
                       .default_text = "true",
                       .by_level = kByLevel[pass.level],
-                      .help = Keep(std::string(pass.help) + std::string(also))});
+                      .help = Keep(std::string(pass.help) + "; for " + std::string(pass.condition) +
+                                   std::string(also))});
     }
   }
   std::string_view Keep(std::string text) { return texts.emplace_back(std::move(text)); }

@@ -90,11 +90,15 @@ void UseProfile(const WorkloadProfile& profile, std::string_view source, EngineC
   config.compile_sizes_why = fmt::format("Compile sizes from the profile of {}: {}", source, chosen.why);
 }
 
-Result<EngineConfig> ResolveConfig(const Options& given) {
+Result<EngineConfig> ResolveConfig(const Options& options) {
+  if (!options.IsSet("model")) return InvalidArgument("no model: name a GGUF file or a catalogue name");
+  return ResolveSettings(options);
+}
+
+Result<EngineConfig> ResolveSettings(const Options& given) {
   EngineConfig config;
   config.options = given;
   Options& options = config.options;
-  if (!options.IsSet("model")) return InvalidArgument("no model: name a GGUF file or a catalogue name");
   VIVACE_RETURN_IF_ERROR(options.SetFromLevel());
   VIVACE_RETURN_IF_ERROR(ResolveWorkers(options, config));
   config.notes = options.notes();

@@ -61,5 +61,7 @@ void UseProfile(const WorkloadProfile& profile, std::string_view source, EngineC
 
 /// kInvalidArgument: no model, or options that do not go together; the message names them.
 Result<EngineConfig> ResolveConfig(const Options& options);
+/// The same without a model: what the options mean for any.
+Result<EngineConfig> ResolveSettings(const Options& options);
 
 }  // namespace vivace::engine

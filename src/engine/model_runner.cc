@@ -11,6 +11,7 @@
 #include "compiler/compiler.h"
 #include "engine/compile_dumps.h"
 #include "engine/kv_cache_size.h"
+#include "engine/pass_note.h"
 #include "engine/perf_map.h"
 #include "kernels/epilogue_spec.h"
 #include "models/model_families.h"
@@ -134,6 +135,7 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   if (config.perf_map && program_.library) VIVACE_RETURN_IF_ERROR(AppendPerfMap(program_.library->PerfMap()));
   VIVACE_RETURN_IF_ERROR(WriteDumps(config, report));
   start.Compiled(program_, report);
+  if (const std::string note = PassesNotTaken(report); !note.empty()) start.log().Info(note);
   return Status::Ok();
 }
 

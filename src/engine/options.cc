@@ -93,7 +93,7 @@ std::string engine::DefaultCacheRoot() {
 
 Options::Options() {
   for (const base::OptionRow& row : engine::AllOptions()) {
-    values_.push_back({std::string(row.default_text), {}, OptionOrigin::kDefault});
+    values_.push_back({std::string(row.default_text), {}, {}, OptionOrigin::kDefault});
   }
 }
 
@@ -186,7 +186,7 @@ Status Options::SetRow(std::string_view name, std::string_view text, OptionOrigi
     held.text = held.list.front();
     held.origin = origin;
   } else {
-    held = {std::move(value), {}, origin};
+    held = {std::move(value), {}, {}, origin};
   }
   return Status::Ok();
 }
@@ -219,6 +219,21 @@ Status Options::SetFromLevel() {
     VIVACE_RETURN_IF_ERROR(SetRow(row.name, AtLevel(row.by_level, level), OptionOrigin::kLevel));
   }
   return Status::Ok();
+}
+
+Status Options::Settle(std::string_view name, std::string_view text, OptionOrigin origin) {
+  const auto index = engine::FindOption(name);
+  if (!index) return engine::UnknownOption(name);
+  VIVACE_ASSIGN_OR_RETURN(std::string value, engine::NormaliseOption(engine::AllOptions()[*index], text));
+  Value& held = values_[*index];
+  if (held.text == value) return Status::Ok();
+  std::string asked = held.origin > OptionOrigin::kLevel ? held.text : held.asked;
+  held = {std::move(value), {}, std::move(asked), origin};
+  return Status::Ok();
+}
+
+const std::string& Options::Asked(std::string_view name) const {
+  return Find(name).asked;
 }
 
 bool Options::Flag(std::string_view name) const {
