@@ -49,7 +49,7 @@ TEST(CommandLine, EveryFormOfTheCompilationConfigIsRead) {
   }
   const auto level = Parse({"serve", "m", "-O.level=0", "-tp", "1", "-O1"});
   ASSERT_TRUE(level.ok()) << level.status().message();
-  EXPECT_EQ(level->options.Text("compilation-config.mode"), "NONE");
+  EXPECT_EQ(level->options.Text("compilation-config.level"), "NONE");
   EXPECT_EQ(level->options.Integer("optimization-level"), 1);
 }
 

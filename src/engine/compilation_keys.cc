@@ -207,6 +207,9 @@ Result<std::string> BackendText(std::string_view text) {
 Result<std::string> ValueText(std::string_view name, std::string_view text) {
   if (name == "mode" || name == "level") return ModeText(text);
   if (name == "backend") return BackendText(text);
+  constexpr std::string_view kCaptureModes[] = {"NONE", "PIECEWISE", "FULL"};  // vLLM's numbers
+  if (name == "cudagraph-mode" && text.size() == 1 && text[0] >= '0' && text[0] <= '2')
+    return std::string(kCaptureModes[text[0] - '0']);
   return FlattenValue(std::string(kCompilationKeyPrefix) + std::string(name), text);
 }
 
