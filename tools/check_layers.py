@@ -9,7 +9,7 @@ import re
 import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
-PUBLIC = {"status": 0, "sampling_params": 2, "request": 6, "options": 6, "engine": 6, "text_model": 6, "inspect": 6, "explain": 6, "artifact_cache": 6, "tuning": 6}
+PUBLIC = {"status": 0, "sampling_params": 2, "request": 6, "options": 6, "engine": 6, "text_model": 6, "inspect": 6, "explain": 6, "artifact_cache": 6, "tuning": 6, "resolved_options": 6}
 
 
 def read_layers(root):
