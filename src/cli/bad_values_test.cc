@@ -61,6 +61,7 @@ TEST(BadValues, EachErrorNamesFlagValueAndWhatIsAllowed) {
       {"--artifact-verify", "no", "one of full, manifest"},
       {"--compilation-config", "[1]", "a JSON object"},
       {"--compilation-config.max-cudagraph-capture-size", "-1", "from 0 to 65536"},
+      {"--compilation-config.mode", "5", "one of NONE (0), "},
       {"--compilation-config.cudagraph-mode", "SOME", "one of NONE, PIECEWISE"},
       {"--compilation-config.compile-sizes", "a", "or cudagraph_capture_sizes"},
       {"--compilation-config.pass-config.fuse-act-quant", "perhaps", "true or false"},
@@ -118,11 +119,17 @@ TEST(Spellings, ShortFormsOfVllmAreRead) {
       Parse({"-sc.method=ngram"}).status().message().starts_with("--speculative-config.method is 'ngram'"));
 }
 
+TEST(Spellings, OldKeysInAPythonDictAreKeptForTheirMeaning) {
+  const auto parsed = Parse({"-O", "{'level': 3, 'candidate_compile_sizes': [1,2], 'cudagraph_mode': None}"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed->options.Text("compilation-config.level"), "VLLM_COMPILE");
+  EXPECT_EQ(parsed->options.Text("compilation-config.candidate-compile-sizes"), "1,2");
+}
+
 TEST(Spellings, EveryFormOfTheOldLevelFlagIsRead) {
   const std::vector<std::vector<std::string>> forms = {
       {"-O", R"({"mode": 3, "compile_sizes": [1, 2]})"},
       {R"(-O={"mode": 3, "compile_sizes": [1, 2]})"},
-      {"-O", "{'level': 3, 'candidate_compile_sizes': [1,2], 'cudagraph_mode': None}"},
       {"-O.mode=3", "-O.compile_sizes=[1,2]"},
       {"-cc", "{'mode': 3}", "-cc.compile_sizes", "1,2"},
       {"-cc=3", "-cc.compile_sizes+", "1,2"},

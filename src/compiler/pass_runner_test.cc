@@ -28,7 +28,7 @@ Result<bool> Refuse(graph::Graph&, const PassContext&) {
   return Unsupported("no");
 }
 
-constexpr PassRow kPasses[] = {{"nothing", Nothing, 1, false, ""}, {"rename", Rename, 2, false, ""}};
+constexpr PassRow kPasses[] = {{"nothing", Nothing, 1, false, "", ""}, {"rename", Rename, 2, false, "", ""}};
 
 TEST(PassRunner, RunsPassesOfTheLevelInOrderAndTimesThem) {
   graph::Graph graph = Tiny();
@@ -66,7 +66,7 @@ TEST(PassRunner, UnknownNameIsRefusedWithTheKnownOnes) {
 
 TEST(PassRunner, BrokenGraphNamesThePass) {
   graph::Graph graph = Tiny();
-  const PassRow passes[] = {{"break", Break, 0, false, ""}};
+  const PassRow passes[] = {{"break", Break, 0, false, "", ""}};
   const Result<PassRun> run = RunPasses(graph, PassContext{0}, passes, {}, false);
   EXPECT_EQ(run.status().code(), StatusCode::kInternal);
   EXPECT_EQ(run.status().message(), "pass break: graph 'llama', layer 1: does not bind @ffn_down");
@@ -74,7 +74,7 @@ TEST(PassRunner, BrokenGraphNamesThePass) {
 
 TEST(PassRunner, FailureOfAPassKeepsItsCode) {
   graph::Graph graph = Tiny();
-  const PassRow passes[] = {{"refuse", Refuse, 0, false, ""}};
+  const PassRow passes[] = {{"refuse", Refuse, 0, false, "", ""}};
   const Result<PassRun> run = RunPasses(graph, PassContext{0}, passes, {}, false);
   EXPECT_EQ(run.status().code(), StatusCode::kUnsupported);
   EXPECT_EQ(run.status().message(), "pass refuse: no");

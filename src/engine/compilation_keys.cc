@@ -151,7 +151,8 @@ Status CheckForeign(const ForeignKey& foreign, std::string_view key, std::string
   const std::string name = Underscored(key);
   if (foreign.effect == Effect::kInternal) {
     return InvalidArgument(
-        fmt::format("compilation_config.{} is no setting ({}): leave it out", name, foreign.why));
+        fmt::format("compilation_config.{} is '{}', which is no setting of a user ({}): leave it out", name,
+                    text.substr(0, 100), foreign.why));
   }
   const bool is_empty = text.empty() || text == "[]" || Lower(text) == "none" || Lower(text) == "null";
   if (!is_empty && foreign.type != OptionType::kObject) {
@@ -189,8 +190,10 @@ Result<std::string> ModeText(std::string_view text) {
       return std::string(kModes[i]);
     listed += fmt::format("{}{} ({})", i == 0 ? "" : ", ", kModes[i], i);
   }
-  return InvalidArgument(fmt::format("Invalid compilation mode: {}. Valid modes are: {} (-cc.mode)",
-                                     text.substr(0, 100), listed));
+  const std::string_view shown = text.substr(0, 100);
+  return InvalidArgument(
+      fmt::format("--compilation-config.mode is '{}': it must be one of {} (Invalid compilation mode: {})",
+                  shown, listed, shown));
 }
 
 // vLLM's empty backend is the platform's own.
@@ -199,9 +202,11 @@ Result<std::string> BackendText(std::string_view text) {
   if (lower.empty() || lower == "auto" || lower == "vllm") return std::string("auto");
   if (lower == "true" || lower == "false") return std::string(lower == "true" ? "inductor" : "eager");
   if (lower == "inductor" || lower == "eager") return lower;
-  return InvalidArgument(
-      fmt::format("Invalid backend for piecewise compilation: {}. -cc.backend must be '', eager or inductor",
-                  text.substr(0, 100)));
+  const std::string_view shown = text.substr(0, 100);
+  return InvalidArgument(fmt::format(
+      "--compilation-config.backend is '{}': it must be one of '', eager, inductor (Invalid backend "
+      "for piecewise compilation: {})",
+      shown, shown));
 }
 
 Result<std::string> ValueText(std::string_view name, std::string_view text) {

@@ -81,7 +81,8 @@ TEST(CompilationKeys, KeysOfVllmThatMeanNothingHereAreNamed) {
             "compilation_config.inductor_passes.p is 'm.f', which Vivace does not have (its passes are "
             "programs for torch): leave it out");
   EXPECT_EQ(ErrorOf(R"({"traced_files": ["a"]})"),
-            "compilation_config.traced_files is no setting (vLLM fills it in): leave it out");
+            "compilation_config.traced_files is 'a', which is no setting of a user (vLLM fills it in): leave "
+            "it out");
 }
 
 TEST(CompilationKeys, ModesAreReadByNumberAndByName) {
@@ -104,10 +105,12 @@ TEST(CompilationKeys, WrongKeysAndValuesAreNamedWithTheRemedyAndChangeNothing) {
             "compilation_config has no key 'pass_config.fuse_norm_qant': did you mean "
             "'pass_config.fuse_norm_quant'?");
   EXPECT_EQ(ErrorOf(R"({"mode": 4})"),
-            "Invalid compilation mode: 4. Valid modes are: NONE (0), STOCK_TORCH_COMPILE (1), "
-            "DYNAMO_TRACE_ONCE (2), VLLM_COMPILE (3) (-cc.mode)");
-  EXPECT_EQ(ErrorOf(R"({"backend": "openxla"})"),
-            "Invalid backend for piecewise compilation: openxla. -cc.backend must be '', eager or inductor");
+            "--compilation-config.mode is '4': it must be one of NONE (0), STOCK_TORCH_COMPILE (1), "
+            "DYNAMO_TRACE_ONCE (2), VLLM_COMPILE (3) (Invalid compilation mode: 4)");
+  EXPECT_EQ(
+      ErrorOf(R"({"backend": "openxla"})"),
+      "--compilation-config.backend is 'openxla': it must be one of '', eager, inductor (Invalid backend "
+      "for piecewise compilation: openxla)");
   EXPECT_EQ(ErrorOf(R"({"cudagraph_mode": "SOME"})"),
             "--compilation-config.cudagraph-mode is 'SOME': it must be one of NONE, PIECEWISE, FULL, "
             "FULL_DECODE_ONLY, FULL_AND_PIECEWISE");
@@ -118,7 +121,7 @@ TEST(CompilationKeys, WrongKeysAndValuesAreNamedWithTheRemedyAndChangeNothing) {
   EXPECT_EQ(ErrorOf("fast"),
             "--compilation-config is 'fast': it must be a JSON object, as '{\"KEY\": 3}', or write "
             "--compilation-config.KEY=3");
-  EXPECT_TRUE(ErrorOf("4").starts_with("Invalid compilation mode: 4. Valid modes are: NONE (0), "));
+  EXPECT_TRUE(ErrorOf("4").starts_with("--compilation-config.mode is '4': it must be one of NONE (0), "));
   for (const std::string text :
        {"{", "[1]", "{\"mode\": {\"a\": 1}}", "{\"compile_sizes\": [[1]]}", "{? {a: b}: c}"}) {
     EXPECT_NE(ErrorOf(text), "") << text;
