@@ -171,8 +171,8 @@ Status CheckForeign(const ForeignKey& foreign, std::string_view key, std::string
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
   } else if (!is_empty) {
     return InvalidArgument(
-        fmt::format("compilation_config.{} is '{}', which Vivace does not have ({}): leave it out", name,
-                    text.substr(0, 100), foreign.why));
+        fmt::format("compilation_config.{} is '{}', which Vivace does not have ({}): leave it out",
+                    Underscored(foreign.name), text.substr(0, 100), foreign.why));
   }
   return Status::Ok();
 }

@@ -78,7 +78,7 @@ TEST(CompilationKeys, KeysOfVllmThatMeanNothingHereAreNamed) {
   EXPECT_EQ(options.notes()[1],
             "compilation_config.pass_config.fuse_allreduce_rms has no effect: it is for several devices");
   EXPECT_EQ(ErrorOf(R"({"inductor_passes": {"p": "m.f"}})"),
-            "compilation_config.inductor_passes.p is 'm.f', which Vivace does not have (its passes are "
+            "compilation_config.inductor_passes is 'm.f', which Vivace does not have (its passes are "
             "programs for torch): leave it out");
   EXPECT_EQ(ErrorOf(R"({"traced_files": ["a"]})"),
             "compilation_config.traced_files is 'a', which is no setting of a user (vLLM fills it in): leave "
