@@ -1,10 +1,12 @@
 #include "engine/engine_config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "engine/process_limits.h"
 
@@ -55,7 +57,7 @@ bool AreSizesGiven(const Options& options) {
 }
 
 bool CompilesForProfiles(const EngineConfig& config) {
-  return config.options.Integer("optimization-level") >= 3 && config.compile.options.level > 0 &&
+  return config.options.Flag("profile-sizes") && config.compile.options.level > 0 &&
          !AreSizesGiven(config.options);
 }
 
@@ -66,8 +68,9 @@ Status SizesFromProfile(const Options& options, EngineConfig& config) {
   auto profile = ReadProfile(path);
   if (!profile.ok()) return {profile.status().code(), "--profile-in: " + profile.status().message()};
   if (!CompilesForProfiles(config)) {
-    config.notes.push_back(AreSizesGiven(options) ? "--profile-in has no effect: -cc.compile_sizes is given"
-                                                  : "--profile-in has no effect below -O3");
+    config.notes.push_back(AreSizesGiven(options)
+                               ? "--profile-in has no effect: -cc.compile_sizes is given"
+                               : "--profile-in has no effect below -O3 without --profile-sizes");
     return Status::Ok();
   }
   UseProfile(*profile, path, config);
@@ -87,6 +90,9 @@ void UseProfile(const WorkloadProfile& profile, std::string_view source, EngineC
   ChosenSizes chosen = ChooseSizes(profile, count, config.max_batched_tokens);
   if (chosen.rows.empty()) return;
   sizes = std::move(chosen.rows);
+  const Status settled = config.options.Settle(
+      "compilation-config.compile-sizes", fmt::format("{}", fmt::join(sizes, ",")), OptionOrigin::kLevel);
+  VIVACE_CHECK(settled.ok());  // sizes of steps that were run
   config.compile_sizes_why = fmt::format("Compile sizes from the profile of {}: {}", source, chosen.why);
 }
 

@@ -74,6 +74,7 @@ class LevelContract : public testing::Test {
     EXPECT_EQ(by_hand.compile.options.compile_sizes, level.compile.options.compile_sizes);
     EXPECT_EQ(by_hand.compile.options.disabled_passes, level.compile.options.disabled_passes);
     EXPECT_EQ(by_hand.max_batched_tokens, level.max_batched_tokens);
+    EXPECT_EQ(by_hand.tuner.mode, level.tuner.mode);
     for (const base::OptionRow& row : AllOptions()) {
       if (row.name == "optimization-level") continue;
       EXPECT_EQ(by_hand.options.Text(row.name), level.options.Text(row.name)) << row.name;

@@ -10,6 +10,7 @@ namespace vivace::engine {
 namespace {
 
 constexpr std::string_view kSwitch = "kernel-config.enable-flashinfer-autotune";
+constexpr std::string_view kSearch = "tuning-search";
 constexpr double kSearchSeconds = 0.9;  // of a second: the last step that began may end behind it
 constexpr int kRounds = 4;
 
@@ -35,16 +36,17 @@ SearchLimits LimitsOf(TuningMode mode) {
 TunerConfig ResolveTuner(const Options& options, bool compiles, std::vector<std::string>& notes) {
   TunerConfig config;
   config.folder = FolderOf(options);
-  const auto level = options.Integer("optimization-level");
   const bool is_explicit = IsExplicit(options, kSwitch);
   if (!options.Flag(kSwitch)) return config;
   if (!compiles) {
     if (is_explicit) notes.push_back("enable_flashinfer_autotune has no effect: nothing is compiled");
     return config;
   }
-  config.mode = level >= 3                  ? TuningMode::kExhaustive
-                : level == 2 || is_explicit ? TuningMode::kSearch
-                                            : TuningMode::kStored;
+  const std::string& search = options.Text(kSearch);
+  const bool asks_for_search = is_explicit && !IsExplicit(options, kSearch);
+  config.mode = search == "exhaustive"                   ? TuningMode::kExhaustive
+                : search == "bounded" || asks_for_search ? TuningMode::kSearch
+                                                         : TuningMode::kStored;
   return config;
 }
 

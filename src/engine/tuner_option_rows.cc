@@ -15,13 +15,29 @@ constexpr std::array kRows = {
               .type = OptionType::kObject,
               .default_text = "",
               .help = "JSON of the keys below, or one key"},
-    OptionRow{.name = "kernel-config.enable-flashinfer-autotune",
+    OptionRow{
+        .name = "kernel-config.enable-flashinfer-autotune",
+        .type = OptionType::kFlag,
+        .default_text = "true",
+        .by_level = "false|true|true",
+        .environment = "VIVACE_AUTOTUNE",
+        .help = "tuned tile plans: stored results, and a search as --tuning-search says; set explicitly, -O1 "
+                "searches, too"},
+    OptionRow{
+        .name = "tuning-search",
+        .type = OptionType::kChoice,
+        .default_text = "bounded",
+        .by_level = "none|none|bounded|exhaustive",
+        .choices = "none|bounded|exhaustive",
+        .help =
+            "what a start measures beside stored plans: nothing, for a second at most what is missing, or "
+            "every legal plan"},
+    OptionRow{.name = "profile-sizes",
               .type = OptionType::kFlag,
-              .default_text = "true",
-              .by_level = "false|true|true",
-              .environment = "VIVACE_AUTOTUNE",
-              .help = "tuned tile plans: stored results at -O1, from -O2 on a search of a second at most for "
-                      "what is missing, at -O3 of every legal plan; set explicitly, -O1 searches, too"},
+              .default_text = "false",
+              .by_level = "false|false|false|true",
+              .help = "compile sizes come from a recorded workload where there is one (--profile-in), unless "
+                      "-cc.compile_sizes is given"},
     OptionRow{.name = "log-batchsize-interval",
               .type = OptionType::kNumber,
               .default_text = "-1",
@@ -38,7 +54,7 @@ constexpr std::array kRows = {
     OptionRow{.name = "profile-in",
               .type = OptionType::kString,
               .default_text = "",
-              .help = "a profile of the workload, from which -O3 takes its compile sizes"},
+              .help = "a profile of the workload for --profile-sizes"},
 };
 // clang-format on
 

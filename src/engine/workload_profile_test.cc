@@ -104,7 +104,8 @@ TEST(WorkloadProfile, AtO3TheSizesComeFromTheProfileUnlessTheyAreGiven) {
             (std::vector<std::string>{"--profile-in has no effect: -cc.compile_sizes is given"}));
   const auto lower = resolve({{"optimization-level", "2"}});
   ASSERT_TRUE(lower.ok());
-  EXPECT_EQ(lower->notes, (std::vector<std::string>{"--profile-in has no effect below -O3"}));
+  EXPECT_EQ(lower->notes,
+            (std::vector<std::string>{"--profile-in has no effect below -O3 without --profile-sizes"}));
   std::ofstream(path) << "vivace profile 1\nrows x\n";
   EXPECT_EQ(resolve({{"optimization-level", "3"}}).status().message(),
             "--profile-in: the profile '" + path +
