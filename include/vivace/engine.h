@@ -44,9 +44,9 @@ struct EngineStats {
   double load_s = 0;  // the start in all, and its phases, in seconds:
   double open_s = 0, compile_s = 0, artifact_s = 0, pack_s = 0, tune_s = 0, cache_s = 0, tokenizer_s = 0;
   int artifact_hits = 0, artifact_misses = 0;  // of this start: 0 or 1 each
-  std::int64_t compilations = 0;  // programs and kernels that were compiled,
+  std::int64_t compilations = 0;               // programs and kernels that were compiled,
   std::int64_t compilations_after_ready =
-      0;  // and those of them while requests could run: 0, that is promised
+      0;                          // and those of them while requests could run: 0, that is promised
   std::int64_t packed_bytes = 0;  // of weights
   int captured_plans = 0;
   std::string capture_sizes;  // of steps, in tokens: "1,2,4"

@@ -31,7 +31,8 @@ const std::vector<double>& Speeds(const LevelFigures& figures, std::string_view 
 
 std::vector<std::string> Cells(const LevelFigures& figures) {
   std::vector<std::string> cells = {fmt::format("-O{}", figures.level)};
-  if (figures.running != figures.level) cells[0] += fmt::format(" (runs -O{})", figures.running);
+  // -O3 runs the program of -O2, tuned further; anything less is one that could not be compiled.
+  if (figures.running < std::min(figures.level, 2)) cells[0] += fmt::format(" (runs -O{})", figures.running);
   for (const auto* seconds : {&figures.cold_s, &figures.warm_s, &figures.first_token_s})
     cells.push_back(WithSpread(*seconds, 3));
   for (const double seconds : {figures.compile_s, figures.pack_s, figures.tune_s})

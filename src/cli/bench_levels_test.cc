@@ -127,6 +127,17 @@ TEST(LevelsReport, ShowsATableOfLevelsAndOneOfRatios) {
   EXPECT_NE(text.find("Contract: holds (a higher level is never slower"), std::string::npos) << text;
 }
 
+TEST(LevelsReport, NamesTheLevelThatRanWhereAModelCouldNotBeCompiled) {
+  LevelsReport report = Report();
+  report.levels[0].level = 3;
+  report.levels[0].running = 2;
+  report.levels[1].level = 2;
+  report.levels[1].running = 0;
+  const std::string text = LevelsText(report);
+  EXPECT_EQ(text.find("-O3 (runs"), std::string::npos) << text;
+  EXPECT_NE(text.find("-O2 (runs -O0)"), std::string::npos) << text;
+}
+
 TEST(LevelsReport, HasAJsonObjectAndAPage) {
   const std::string json = LevelsJson(Report());
   EXPECT_NE(json.find(R"({"model":"m<1>.gguf","contract":"holds","bound":0.98,)"), std::string::npos) << json;

@@ -135,7 +135,7 @@ Status ModelRunner::Compile(const checkpoint::Checkpoint& file, const EngineConf
   if (config.perf_map && program_.library) VIVACE_RETURN_IF_ERROR(AppendPerfMap(program_.library->PerfMap()));
   VIVACE_RETURN_IF_ERROR(WriteDumps(config, report));
   start.Compiled(program_, report);
-  if (const std::string note = PassesNotTaken(report); !note.empty()) start.log().Info(note);
+  if (const std::string idle = PassesNotTaken(report); !idle.empty()) start.log().Info(idle);
   return Status::Ok();
 }
 

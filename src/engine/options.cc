@@ -172,7 +172,7 @@ Status Options::SetRow(std::string_view name, std::string_view text, OptionOrigi
         (is_from_environment || held.origin == OptionOrigin::kEnvironment)) {
       notes_.push_back("Config-specified debug dump path is overridden by VLLM_DEBUG_DUMP_PATH to " +
                        (is_from_environment ? value : held.text));
-      if (is_from_environment) held = {std::move(value), {}, origin};
+      if (is_from_environment) held = {std::move(value), {}, {}, origin};
       return Status::Ok();
     }
   }

@@ -25,8 +25,8 @@ struct TextSource {
   std::vector<std::pair<std::string, std::string>> special_tokens;  // "unk_token" -> "<unk>"; no BOS, no EOS
 };
 
-/// From the metadata of a GGUF file; one without tensors will do. An end token is what its keys name, and each
-/// control token that is known to end a turn, such as <|im_end|>.
+/// From the metadata of a GGUF file; one without tensors will do. An end token is what its keys name, and
+/// each control token that is known to end a turn, such as <|im_end|>.
 Result<TextSource> ReadGgufText(const checkpoint::GgufFile& file);
 /// From the texts of a folder; only tokenizer.json must be there. `name` stands for the folder in errors.
 Result<TextSource> ReadFolderText(const checkpoint::FolderTexts& texts, const std::string& name);
