@@ -111,7 +111,7 @@ Result<TuningSummary> TuneModel(const Options& options, const TuneRequest& reque
   // Results of earlier searches are measured again.
   const engine::SearchLimits limits{.seconds = 0,
                                     .rounds = kRounds,
-                                    .all = options.Integer("optimization-level") >= 3,
+                                    .all = options.Text("tuning-search") == "exhaustive",
                                     .least_rounds = program::TuningTable::kMostRounds};
   out.line =
       runner->Retune({config.max_batched_tokens, config.max_num_seqs, runner->max_model_len()}, limits);

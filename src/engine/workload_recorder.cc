@@ -44,8 +44,7 @@ void WorkloadRecorder::Report(const base::Log& log) {
 }
 
 void WorkloadRecorder::Finish(const base::Log& log) {
-  if (changed_) Write(log);
-  changed_ = false;
+  if (changed_) Report(log);
 }
 
 void WorkloadRecorder::Write(const base::Log& log) {

@@ -118,7 +118,7 @@ std::string Print(const TuningTable& table) {
   if (!table.host.empty()) out += "host " + table.host + "\n";
   for (const auto& [key, plan, rounds, default_us, chosen_us] : table.results()) {
     out +=
-        fmt::format("{} {} {} n {} k {} rows {} {} threads {} plan {} {:d} {} rounds {} us {:.1f} {:.1f}\n",
+        fmt::format("{} {} {} n {} k {} rows {} {} threads {} plan {} {:d} {} rounds {} us {:.3f} {:.3f}\n",
                     Name(PhaseKind::kPanelGemm), tensor::Row(key.type).name, tensor::Row(key.activation).name,
                     key.n, key.k, key.first_rows, key.last_rows, key.threads, plan.direct_rows, plan.expand,
                     plan.task_units, rounds, default_us, chosen_us);

@@ -10,9 +10,9 @@ namespace {
 constexpr std::string_view kText =
     R"(vivace tuning 1
 host AuthenticAMD 25 17 avx2 avx512f l2 1048576
-panel_gemm q4_1 u8g32 n 960 k 576 rows 1 1 threads 2 plan 1 0 2 rounds 4 us 103.5 99.1
-panel_gemm q6_k i16g32 n 1536 k 576 rows 17 512 threads 64 plan 0 0 8 rounds 0 us 0.0 0.0
-panel_gemm bf16 bf16 n 64 k 64 rows 9 9 threads 1 plan 9 1 1 rounds 2 us 1.0 0.5
+panel_gemm q4_1 u8g32 n 960 k 576 rows 1 1 threads 2 plan 1 0 2 rounds 4 us 103.500 99.125
+panel_gemm q6_k i16g32 n 1536 k 576 rows 17 512 threads 64 plan 0 0 8 rounds 0 us 0.000 0.000
+panel_gemm bf16 bf16 n 64 k 64 rows 9 9 threads 1 plan 9 1 1 rounds 2 us 1.000 0.025
 )";
 
 std::string With(std::string_view from, std::string_view to) {
@@ -77,10 +77,10 @@ TEST(TuningTable, AHostileTextIsAnErrorWithItsLine) {
                                                                   {"n 960", "n 99999999999999999999999"},
                                                                   {"k 576", "k 0"},
                                                                   {"threads 64", "threads 0"},
-                                                                  {"99.1", "nan"},
-                                                                  {"99.1", "-1"},
-                                                                  {"99.1", "99.1 7"},
-                                                                  {"us 103.5", "103.5"},
+                                                                  {"99.125", "nan"},
+                                                                  {"99.125", "-1"},
+                                                                  {"99.125", "99.125 7"},
+                                                                  {"us 103.500", "103.500"},
                                                                   {"panel_gemm q4_1", "linear q4_1"},
                                                                   {"host AuthenticAMD", "host \x01"}};
   for (const auto& [from, to] : others) {
