@@ -6,7 +6,7 @@
 
 #include "base/status_macros.h"
 #include "cli/config_text.h"
-#include "vivace/resolved_options.h"
+#include "vivace/options.h"
 
 namespace vivace::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "vivace/resolved_options.h"
+#include "vivace/options.h"
 
 namespace vivace::cli {
 

@@ -19,16 +19,16 @@ constexpr double kLargestSize = 65536;  // tokens of a step
 
 // clang-format off: a table
 constexpr std::array kRows = {
-    OptionRow{.name = "optimization-level",
-              .type = OptionType::kInteger,
-              .default_text = "2",
-              .minimum = 0,
-              .maximum = 3,
-              .environment = "VIVACE_OPTIMIZATION_LEVEL",
-              .help =
-                  "0 starts at once on portable kernels; 1 compiles with the fast fusions; 2 with all; 3 is "
-                  "2 for now (-O0 .. -O3)",
-              .common = true},
+    OptionRow{
+        .name = "optimization-level",
+        .type = OptionType::kInteger,
+        .default_text = "2",
+        .minimum = 0,
+        .maximum = 3,
+        .environment = "VIVACE_OPTIMIZATION_LEVEL",
+        .help = "0 starts at once on portable kernels; 1 compiles with the fast fusions; 2 with all; 3 also "
+                "searches all tile plans (-O0 .. -O3)",
+        .common = true},
     OptionRow{.name = "activation-dtype",
               .type = OptionType::kChoice,
               .default_text = "auto",

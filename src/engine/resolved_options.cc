@@ -1,5 +1,3 @@
-#include "vivace/resolved_options.h"
-
 #include <algorithm>
 #include <new>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "engine/model_opening.h"
 #include "engine/option_list.h"
 #include "models/model_families.h"
+#include "vivace/options.h"
 
 namespace vivace {
 namespace {

@@ -1,5 +1,3 @@
-#include "vivace/resolved_options.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "runtime/tiny_model.h"
+#include "vivace/options.h"
 
 namespace vivace {
 namespace {
