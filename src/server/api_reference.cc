@@ -1,5 +1,6 @@
 #include "server/api_reference.h"
 
+#include "server/field_shape.h"
 #include "server/request_fields.h"
 #include "server/router.h"
 
@@ -44,10 +45,7 @@ void AppendRefused(std::string& out) {
   AppendRow({"---", "---", "---"}, out);
   for (const RequestField& field : RequestFields()) {
     if (!IsRefused(field)) continue;
-    const std::string_view neutral = NeutralText(std::get<Neutral>(field.target));
-    AppendRow({"`" + std::string(field.name) + "`",
-               Cell(neutral == "null" ? "null" : "null or " + std::string(neutral)), Cell(field.help)},
-              out);
+    AppendRow({"`" + std::string(field.name) + "`", Cell(FieldTypeText(field)), Cell(field.help)}, out);
   }
 }
 

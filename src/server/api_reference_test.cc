@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "server/field_shape.h"
 #include "server/request_fields.h"
 
 namespace vivace::server {

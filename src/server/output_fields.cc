@@ -64,8 +64,9 @@ void ReadStreamInterval(const FieldContext& context) {
   context.fields.Integer(context.name, 1, kIntMax, context.request.stream_interval);
 }
 
+constexpr std::size_t kIdBytes = 256;
+
 void ReadRequestId(const FieldContext& context) {
-  constexpr std::size_t kIdBytes = 256;
   std::string& id = context.request.request_id;
   context.fields.Text(context.name, kIdBytes, id);
   if (!IsRequestId(id)) {
@@ -91,13 +92,15 @@ constexpr std::array kRows = {
                  .default_text = "null",
                  .help = "include_usage: a last chunk with the usage; continuous_usage_stats: with it, the "
                          "usage so far in every chunk",
-                 .type = "object; only with stream"},
+                 .shape = FieldShape::kStreamOptions},
     RequestField{.name = "stream_interval",
                  .endpoints = kInAnswers,
                  .target = &ReadStreamInterval,
                  .default_text = "1, or --stream-interval",
                  .help = "tokens of one chunk; the first comes at once",
-                 .type = "integer from 1"},
+                 .minimum = 1,
+                 .maximum = kIntMax,
+                 .shape = FieldShape::kInteger},
     RequestField{.name = "echo",
                  .endpoints = kInAnswers,
                  .target = &ApiRequest::echo,
@@ -110,25 +113,28 @@ constexpr std::array kRows = {
                  .target = &ReadLogprobs,
                  .default_text = "null",
                  .help = "the log-probability of each token and of so many likeliest ones",
-                 .type = "integer from 0 to 20, or --max-logprobs"},
+                 .maximum = kMaxLogprobs,
+                 .shape = FieldShape::kLogprobs},
     RequestField{.name = "logprobs",
                  .endpoints = kInChat,
                  .target = &ReadLogprobs,
                  .default_text = "false",
                  .help = "the log-probability of each token",
-                 .type = "boolean"},
+                 .shape = FieldShape::kFlag},
     RequestField{.name = "top_logprobs",
                  .endpoints = kInChat,
                  .target = &ReadLogprobs,
                  .default_text = "0",
                  .help = "with logprobs: so many likeliest tokens beside each",
-                 .type = "integer from 0 to 20, or --max-logprobs"},
+                 .maximum = kMaxLogprobs,
+                 .shape = FieldShape::kLogprobs},
     RequestField{.name = "prompt_logprobs",
                  .endpoints = kInAnswers,
                  .target = &ReadPromptLogprobs,
                  .default_text = "null",
                  .help = "the same for each token of the prompt, by token id; not with stream",
-                 .type = "integer from 0 to 20, or --max-logprobs"},
+                 .maximum = kMaxLogprobs,
+                 .shape = FieldShape::kLogprobs},
     RequestField{.name = "return_token_ids",
                  .endpoints = kInAnswers,
                  .target = &ApiRequest::return_token_ids,
@@ -139,7 +145,7 @@ constexpr std::array kRows = {
                  .target = &ReadTokensAsIds,
                  .default_text = "false, or --return-tokens-as-token-ids",
                  .help = "tokens in log-probabilities are written token_id:ID",
-                 .type = "boolean"},
+                 .shape = FieldShape::kFlag},
     RequestField{.name = "return_token_strs",
                  .endpoints = kInTokenize,
                  .target = &ApiRequest::return_token_texts,
@@ -155,7 +161,8 @@ constexpr std::array kRows = {
                  .target = &ReadRequestId,
                  .default_text = "made by the server, or the header X-Request-Id",
                  .help = "part of the answer's id",
-                 .type = "string of at most 256 visible ASCII characters"},
+                 .maximum = kIdBytes,
+                 .shape = FieldShape::kVisibleText},
     RequestField{.name = "user",
                  .endpoints = kInAnswers,
                  .target = Ignored::kText,

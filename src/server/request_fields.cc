@@ -2,9 +2,6 @@
 
 #include <boost/json/value.hpp>
 #include <cstdint>
-#include <limits>
-
-#include "base/json_text.h"
 
 namespace vivace::server {
 namespace json = boost::json;
@@ -49,12 +46,6 @@ bool IsNeutral(const json::value& value, Neutral neutral) {
   return false;
 }
 
-std::string Number(double value) {
-  std::string out;
-  base::AppendJsonNumber(value, out);
-  return out;
-}
-
 /// Reads one field into what its row names.
 struct FieldVisitor {
   const RequestField& row;
@@ -96,28 +87,6 @@ struct FieldVisitor {
   }
 };
 
-struct TypeVisitor {
-  const RequestField& row;
-
-  std::string operator()(Reader) const { return std::string(row.type); }
-  std::string operator()(Neutral) const { return std::string(row.type); }
-  std::string operator()(Ignored ignored) const { return ignored == Ignored::kFlag ? "boolean" : TextType(); }
-  std::string operator()(bool ApiRequest::*) const { return "boolean"; }
-  std::string operator()(bool SamplingParams::*) const { return "boolean"; }
-  std::string operator()(int ApiRequest::*) const { return IntegerType(); }
-  std::string operator()(int SamplingParams::*) const { return IntegerType(); }
-  std::string operator()(double SamplingParams::*) const {
-    return std::string("number ") + (row.open_minimum ? "above " : "from ") + Number(row.minimum) + " to " +
-           Number(row.maximum);
-  }
-  std::string operator()(std::string ApiRequest::*) const { return TextType(); }
-  std::string TextType() const { return "string of at most " + Number(row.maximum) + " bytes"; }
-  std::string IntegerType() const {
-    const bool open = row.maximum >= std::numeric_limits<std::int32_t>::max();
-    return "integer from " + Number(row.minimum) + (open ? "" : " to " + Number(row.maximum));
-  }
-};
-
 }  // namespace
 
 std::span<const RequestField> RequestFields() {
@@ -129,10 +98,6 @@ std::span<const RequestField> RequestFields() {
     return all;
   }();
   return rows;
-}
-
-std::string FieldTypeText(const RequestField& field) {
-  return std::visit(TypeVisitor{field}, field.target);
 }
 
 std::string_view NeutralText(Neutral neutral) {

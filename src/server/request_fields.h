@@ -24,6 +24,31 @@ enum class Neutral { kNull, kZero, kOne, kFalse, kTrue, kEmpty, kTypeText, kText
 /// Checked by its type, then without effect.
 enum class Ignored { kText, kFlag };
 
+/// What JSON a field takes; the page of the API and /openapi.json say it in their ways (field_shape.h).
+enum class FieldShape {
+  kOfTarget,
+  kFlag,
+  kInteger,
+  kInteger64,
+  kNumber,
+  kText,
+  kVisibleText,  // ASCII without spaces
+  kTexts,        // none is empty
+  kTextOrTexts,  // none is empty
+  kTokenIds,
+  kPrompts,
+  kMessages,
+  kObject,
+  kObjects,
+  kArray,
+  kBiases,  // token ids to numbers
+  kStreamOptions,
+  kLogprobs,    // at most --max-logprobs
+  kTruncation,  // not 0
+  kSide,
+  kToolChoice,
+};
+
 struct FieldContext {
   FieldReader& fields;
   std::string_view name;
@@ -42,15 +67,13 @@ struct RequestField {
   FieldTarget target;
   std::string_view default_text;    // as the reference page shows it
   std::string_view help;            // what it does; of a refused field: why
-  double minimum = 0, maximum = 0;  // of numbers, inclusive; of texts the bytes
+  double minimum = 0, maximum = 0;  // of numbers, inclusive; of texts bytes; of lists items (0: no limit)
   bool open_minimum = false;
-  std::string_view type = {};  // of fields with a Reader; the others' follows from the target
+  FieldShape shape = FieldShape::kOfTarget;  // of fields with a Reader; the others' follows from the target
 };
 
 /// Every field of every endpoint.
 std::span<const RequestField> RequestFields();
-/// "number above 0 to 1".
-std::string FieldTypeText(const RequestField& field);
 /// The neutral value of a refused field as JSON text; empty: only null.
 std::string_view NeutralText(Neutral neutral);
 

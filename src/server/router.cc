@@ -18,6 +18,7 @@ constexpr std::array kRoutes = {
     RouteRow{"GET", "/version", Endpoint::kVersion, "the version of Vivace"},
     RouteRow{"GET", "/load", Endpoint::kLoad, "requests under way"},
     RouteRow{"GET", "/metrics", Endpoint::kMetrics, "counters in the Prometheus text format"},
+    RouteRow{"GET", "/openapi.json", Endpoint::kOpenApi, "this API as an OpenAPI 3.1 document"},
 };
 
 constexpr std::size_t kShownBytes = 80;

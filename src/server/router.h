@@ -21,7 +21,8 @@ enum class Endpoint {
   kPing,
   kVersion,
   kLoad,
-  kMetrics
+  kMetrics,
+  kOpenApi
 };
 
 struct RouteRow {

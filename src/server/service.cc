@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/version.h"
+#include "server/openapi.h"
 #include "server/request_log.h"
 #include "server/text_call.h"
 
@@ -74,6 +75,7 @@ void Service::SetBackend(Backend& backend) {
   if (config_.names.empty()) config_.names.push_back(model.name);
   metrics_ = std::make_unique<Metrics>(config_.names.front());
   fingerprint_ = Fingerprint(config_, model);
+  openapi_ = OpenApiDocument(config_.rules);
 }
 
 std::optional<ApiError> Service::CheckKey(const Route& route, const HttpRequest& request) const {
@@ -118,6 +120,8 @@ HttpReply Service::Answer(const Route& route) {
       return {.body = ModelCard(route.argument, backend_->model(), created_)};
     case Endpoint::kLoad:
       return {.body = R"({"server_load":)" + std::to_string(calls_.size()) + "}"};
+    case Endpoint::kOpenApi:
+      return {.body = openapi_};
     case Endpoint::kMetrics:
       return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
               .body = metrics_->Serialize(backend_->stats())};

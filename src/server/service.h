@@ -98,6 +98,7 @@ class Service : private CallObserver {
   bool draining_ = false;
   std::int64_t created_ = 0;
   std::string fingerprint_;      // of every answer
+  std::string openapi_;          // /openapi.json
   std::uint64_t id_prefix_ = 0;  // differs from process to process
   std::uint64_t next_id_ = 0;
   mutable std::uint64_t next_header_id_ = 0;
