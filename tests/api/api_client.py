@@ -2,8 +2,10 @@
 import http.client
 import json
 
+import httpx2
 import openai
 
+import answer_schema
 from server_process import ServerProcess
 
 MODEL = "smollm2-135m"
@@ -23,12 +25,20 @@ def start(*arguments):
 def server():
     if "server" not in STATE:
         STATE["server"] = start()
+        answer_schema.load(STATE["server"].url)
     return STATE["server"]
+
+
+def make_client(at=None, **settings):
+    """A client whose every answer is held against /openapi.json; of another server with `at`."""
+    http = httpx2.Client(transport=answer_schema.Transport(limits=httpx2.Limits(max_connections=200)))
+    return openai.OpenAI(base_url=(at or server()).url + "/v1", http_client=http,
+                         **({"api_key": "none", "max_retries": 0, "timeout": 60} | settings))
 
 
 def client():
     if "client" not in STATE:
-        STATE["client"] = openai.OpenAI(base_url=server().url + "/v1", api_key="none", max_retries=0, timeout=60)
+        STATE["client"] = make_client()
     return STATE["client"]
 
 
@@ -64,6 +74,8 @@ def ask(method, path, body=None, headers=None, at=None):
     reply = connection.getresponse()
     content = reply.read().decode()
     connection.close()
+    answer_schema.load((at or server()).url)
+    answer_schema.check_answer(method, path, reply.status, reply.headers, content)
     is_json = (reply.getheader("Content-Type") or "").startswith("application/json")
     return reply.status, reply.headers, json.loads(content) if is_json else content
 

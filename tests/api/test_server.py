@@ -7,14 +7,19 @@ import argparse
 import sys
 import unittest
 
+import answer_schema
 import api_cases
 import api_client
+import assertions
+import client_cases
 import endpoint_cases
 import fetch_cases
 import field_cases
 import mistake_cases
 import program_cases
 import seed_cases
+
+CLIENT = ("api_cases.py", "client_cases.py", "field_cases.py", "endpoint_cases.py")  # those that ask through the official client
 
 
 def main():
@@ -26,17 +31,19 @@ def main():
     known = parser.parse_args()
     arguments = [f"-O{known.level}", "--log-level", "warning"]
     loader = unittest.defaultTestLoader
-    modules = (api_cases, field_cases, endpoint_cases, mistake_cases, program_cases, fetch_cases, seed_cases)
+    modules = (api_cases, client_cases, field_cases, endpoint_cases, mistake_cases, program_cases, fetch_cases, seed_cases)
     for module in (api_client, program_cases, fetch_cases, seed_cases):
         module.configure(known.vivace, known.model, arguments)
     if known.names:
         suite = loader.loadTestsFromNames(known.names)
     else:
         suite = unittest.TestSuite(map(loader.loadTestsFromModule, modules))
+    assertions.count()
     try:
         result = unittest.TextTestRunner(verbosity=2).run(suite)
     finally:
         api_client.stop()
+    print(assertions.report(CLIENT), ", ".join(f"{number} {name}" for name, number in answer_schema.COUNTS.items()), "held against /openapi.json")
     sys.exit(not result.wasSuccessful())
 
 
