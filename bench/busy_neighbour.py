@@ -18,9 +18,9 @@ import sys
 BAR = 0.4
 
 
-def decode_rate(program, model, options, tokens):
-    """Tokens a second between the first token of an answer and the last."""
-    command = [program, "generate", model, "--json", "--ignore-eos", "--temperature", "0", "--max-tokens", str(tokens + 1),
+def decode_rate(program, model, options, tokens, prefix=()):
+    """Tokens a second between the first token of an answer and the last; `prefix` is a command that starts the program."""
+    command = [*prefix, program, "generate", model, "--json", "--ignore-eos", "--temperature", "0", "--max-tokens", str(tokens + 1),
                "--prompt-ids", "1,2,3,4,5", "--log-level", "off", *options]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     timing = json.loads(run.stdout)["timing"]
