@@ -92,7 +92,7 @@ def measure_levels(runner, folder):
     def case(level):
         root = pathlib.Path(folder, level)
         shutil.rmtree(root, ignore_errors=True)
-        cache = ["--cache-dir", str(root)]
+        cache = ["--cache-root", str(root)]
         cold = runner.latency(1, level, *cache, iterations=1)
         warm = runner.latency(1, level, *cache)
         many = runner.bench("throughput", "--input-len", str(INPUT), "--output-len", str(OUTPUT), "--num-prompts", "16", level, *cache)
@@ -138,7 +138,7 @@ def measure_workload(runner, folder):
     rows = []
     for batch in (9, 23):
         runner.latency(batch, "-O2", "--no-cache", "--profile-out", profile)
-        cache = ["--cache-dir", str(pathlib.Path(folder, f"workload{batch}"))]
+        cache = ["--cache-root", str(pathlib.Path(folder, f"workload{batch}"))]
         for options in (["-O2"], ["-O3", "--profile-in", profile]):  # tuning is done once, and stored
             runner.latency(batch, *options, *cache)
         results = runner.rounds({"O2": lambda batch=batch: runner.latency(batch, "-O2", *cache),

@@ -62,15 +62,15 @@ class LevelsBench {
 
   std::string CacheOf(int level) const { return fmt::format("{}/level{}", folder_, level); }
   Result<std::unique_ptr<EngineChild>> Start(int level) const {
-    const std::string more[] = {fmt::format("-O{}", level), "--cache-dir=" + CacheOf(level)};
+    const std::string more[] = {fmt::format("-O{}", level), "--cache-root=" + CacheOf(level)};
     return EngineChild::Start(invocation_, "levels", more);
   }
 
   /// One whose speed is measured: it packs its weights into pages of its own. Those of an artifact stay in
   /// the page cache where they are, so that a level would have good or bad ones in every pair alike.
   Result<std::unique_ptr<LevelSource>> StartForSpeed(int level) const {
-    const std::string more[] = {fmt::format("-O{}", level), "--cache-dir=" + folder_ + "/speeds",
-                                "--cache-max-bytes=1"};
+    const std::string more[] = {fmt::format("-O{}", level), "--cache-root=" + CacheOf(level),
+                                "--cache-dir=" + folder_ + "/speeds", "--cache-max-bytes=1"};
     VIVACE_ASSIGN_OR_RETURN(std::unique_ptr<LevelSource> source,
                             EngineChild::Start(invocation_, "levels", more));
     return source;

@@ -48,7 +48,7 @@ struct CompileOptions {
   /// has not. A name in both is refused.
   std::vector<std::string> disabled_passes = {};
   std::vector<std::string> enabled_passes = {};
-  /// Numbers of rows that get tile plans of their own; none given: the level's (-O2: 1, 2, 4, 8, 16).
+  /// Numbers of rows that get tile plans of their own; none given: the level's (-O2: 1, 2, 4).
   std::optional<std::vector<int>> compile_sizes = std::nullopt;
   /// Ascending ends of the ranges of rows that get tile plans: {16, 512} gives 1..16 and 17..512.
   std::vector<int> compile_ranges_endpoints = {};

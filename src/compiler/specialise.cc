@@ -10,7 +10,7 @@ namespace vivace::compiler {
 namespace {
 
 /// Decode steps of few sequences, where the plan of the general shape is furthest from the best.
-constexpr int kLevel2Sizes[] = {1, 2, 4, 8, 16};
+constexpr int kLevel2Sizes[] = {1, 2, 4};
 
 kernels::TilePlan PlanOf(const program::Phase& phase, int first, int last, const CompileOptions& options,
                          const codegen::Target& target) {

@@ -13,6 +13,8 @@
 namespace vivace::engine {
 namespace {
 
+constexpr int kProfileSizes = 5;  // exact sizes that a profile may ask for; each is searched for its plans
+
 std::optional<std::int64_t> IfSet(const Options& options, std::string_view name) {
   return options.IsSet(name) ? std::optional(options.Integer(name)) : std::nullopt;
 }
@@ -84,12 +86,9 @@ bool WantsProfile(const EngineConfig& config) {
 }
 
 void UseProfile(const WorkloadProfile& profile, std::string_view source, EngineConfig& config) {
-  std::vector<int>& sizes = config.compile.options.compile_sizes.emplace(
-      config.compile.options.compile_sizes.value_or(std::vector<int>()));
-  const int count = std::max(1, static_cast<int>(sizes.size()));
-  ChosenSizes chosen = ChooseSizes(profile, count, config.max_batched_tokens);
+  ChosenSizes chosen = ChooseSizes(profile, kProfileSizes, config.max_batched_tokens);
   if (chosen.rows.empty()) return;
-  sizes = std::move(chosen.rows);
+  const std::vector<int>& sizes = config.compile.options.compile_sizes.emplace(std::move(chosen.rows));
   const Status settled = config.options.Settle(
       "compilation-config.compile-sizes", fmt::format("{}", fmt::join(sizes, ",")), OptionOrigin::kLevel);
   VIVACE_CHECK(settled.ok());  // sizes of steps that were run
