@@ -26,6 +26,7 @@ class Answer {
   void PushPromptLogprob(const sampling::SampleResult& scored);
   /// Ends the answer from outside: cancelled, or an error.
   void End(FinishReason reason, Status status = Status::Ok(), std::string_view error_code = {});
+  std::string_view error_code() const { return piece_.error_code; }
 
   FinishReason finish_reason() const { return piece_.finish_reason; }
   int generated() const { return generated_; }

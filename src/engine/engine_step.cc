@@ -8,6 +8,11 @@
 #include "engine/statistics_line.h"
 
 namespace vivace::engine {
+namespace {
+
+constexpr const char* kNumericalError = "numerical_error";
+
+}  // namespace
 
 void EngineLoop::Step(Tier& tier) {
   const scheduler::Plan& plan = tier.scheduler.Next();
@@ -18,6 +23,7 @@ void EngineLoop::Step(Tier& tier) {
   MarkStarted(tier, plan);
   try {
     const tensor::StepView& step = tier.batch.Fill(plan);
+    tier.runner->CleanBlocks(plan.blocks_to_clean);
     const Stopwatch watch;
     tier.runner->Run(step);
     recorder_.Add(step.rows, watch.Seconds());
@@ -76,7 +82,8 @@ void EngineLoop::SampleSequence(Tier& tier, const scheduler::SequencePlan& plan,
   }
   if (!plan.samples) return;
   const bool more = SampleNext(live, plan, first_logit + plan.logit_rows - 1);
-  results_.push_back({plan.id, sampled_.chosen.token, !more});
+  results_.push_back(
+      {plan.id, sampled_.chosen.token, !more, !more && live.answer.error_code() == kNumericalError});
   to_deliver_.push_back(&live);
 }
 
@@ -107,7 +114,7 @@ void EngineLoop::FailRequest(LiveRequest& live, const Status& status) {
   log_.Error(fmt::format("request {}: {}", live.id, status.message()));
   const bool numerical = status.code() == StatusCode::kInternal;
   if (numerical) ++numerical_errors_;
-  live.answer.End(FinishReason::kError, status, numerical ? "numerical_error" : "");
+  live.answer.End(FinishReason::kError, status, numerical ? kNumericalError : "");
 }
 
 // Memory ran out in the middle: the requests of this step end, the others go on.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/checked_math.h"
@@ -88,6 +89,17 @@ Status ModelRunner::Load(const checkpoint::Checkpoint& file, const EngineConfig&
   start.log().Info(fmt::format("Runs at -O{}: activations {}, captured plans {}", level(),
                                config.options.Text("activation-dtype"), config.compile.capture_name));
   return Status::Ok();
+}
+
+void ModelRunner::CleanBlocks(std::span<const kvcache::BlockId> blocks) {
+  const tensor::KvLayout& kv = executor_->kv();
+  std::byte* const memory = executor_->kv_memory().data();
+  for (const kvcache::BlockId block : blocks) {
+    const std::size_t offset = static_cast<std::size_t>(block.value) * kv.block_stride();
+    for (int layer = 0; layer < kv.layers; ++layer)
+      std::memset(memory + static_cast<std::size_t>(layer) * kv.layer_stride() + offset, 0,
+                  kv.block_stride());
+  }
 }
 
 std::optional<sampling::UnitMaxima> ModelRunner::Maxima(int index) {

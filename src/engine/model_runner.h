@@ -15,6 +15,7 @@
 #include "engine/engine_config.h"
 #include "engine/start_log.h"
 #include "engine/tuner.h"
+#include "kvcache/block_pool.h"
 #include "models/model_config.h"
 #include "program/program.h"
 #include "runtime/executor.h"
@@ -49,6 +50,8 @@ class ModelRunner {
 
   /// Computes a step of at most max_rows rows; see runtime::Executor.
   void Run(const tensor::StepView& step) { executor_->Run(step); }
+  /// Writes zeros over these blocks of the KV cache, in all layers.
+  void CleanBlocks(std::span<const kvcache::BlockId> blocks);
   std::span<const float> Logits(int index) { return executor_->Logits(index); }
 
   // What `explain` measures on: the same program, executor and team that steps run on.

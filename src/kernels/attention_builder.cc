@@ -234,7 +234,9 @@ class ChunkBuilder {
       b_.ZeroTo(sum);
       const Scalar scores = b_.Copy(of_head), position = b_.ScalarConst(0), entry = b_.Copy(table_);
       b_.Loop(blocks_);
-      const Vec weight = MaskOne(Exp(b_, k, b_.Sub(b_.Load({scores}), top)), row, position, zero);
+      const Vec score = b_.Load({scores}), exponential = Exp(b_, k, b_.Sub(score, top));
+      b_.Fma(exponential, zero, score);  // Exp clamps: a score that is not finite must be seen
+      const Vec weight = MaskOne(exponential, row, position, zero);
       b_.BinaryTo(Op::kAdd, sum, sum, weight);
       if (spec_.kv.has_scales()) {
         b_.BinaryTo(Op::kMul, weight, weight, b_.Load({BlockAddress(entry), v_offset() + codes_bytes()}));

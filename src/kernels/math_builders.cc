@@ -116,7 +116,8 @@ SoftCapConstants MakeSoftCapConstants(Builder& b, float cap) {
 }
 
 Vec SoftCap(Builder& b, const SoftCapConstants& k, Vec x) {
-  return b.Mul(Tanh(b, k.tanh, b.Mul(x, k.inverse)), k.cap);
+  // x - x is zero for every number, and keeps the sign of a zero when it is taken away.
+  return b.Sub(b.Mul(Tanh(b, k.tanh, b.Mul(x, k.inverse)), k.cap), b.Sub(x, x));
 }
 
 Vec ReciprocalSqrt(Builder& b, Vec one, Vec x) {

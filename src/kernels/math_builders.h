@@ -59,7 +59,7 @@ struct SoftCapConstants {
 SoftCapConstants MakeSoftCapConstants(codegen::Builder& b, float cap);
 
 /// cap * tanh(x / cap), relative error at most 5e-7 (where x / cap is a normal number, else 0); infinities
-/// give cap and -cap.
+/// give NaN, so that a broken score or logit is seen.
 codegen::Vec SoftCap(codegen::Builder& b, const SoftCapConstants& constants, codegen::Vec x);
 
 /// 1 / sqrt(x), each of the two rounded.

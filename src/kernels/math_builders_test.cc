@@ -56,7 +56,7 @@ std::vector<Case> Cases() {
       {"tanh", With(MakeTanhConstants, Tanh), std::tanh, -20, 20, 4e-7, 0, 1, -1},
       {"tanh near", With(MakeTanhConstants, Tanh), std::tanh, -0.01f, 0.01f, 4e-7, 0, 1, -1},
       {"soft cap", With(Cap30, SoftCap), [](double x) { return kCap * std::tanh(x / kCap); }, -200, 200, 5e-7,
-       4e-37, kCap, -kCap},
+       4e-37, NAN, NAN},
   };
 }
 

@@ -86,8 +86,8 @@ VIVACE_INLINE void ScoreBlocks(const AttentionTask<Element, kRows>& task, int ch
   for (int r = 0; r < kRows; ++r) {
     for (int i = 0; i < kBlocks * kSlotParts; ++i) {
       const V score = sum[r][i] * Splat(task.scale);
-      const V cap = Splat(task.softcap);
-      Store(scores + r * kChunk + j + i * kLanes, task.softcap > 0 ? Tanh(score / cap) * cap : score);
+      Store(scores + r * kChunk + j + i * kLanes,
+            task.softcap > 0 ? SoftCapped(score, Splat(task.softcap)) : score);
     }
   }
 }
@@ -102,7 +102,8 @@ void ScoreChunk(const AttentionTask<Element, kRows>& task, int chunk, int begin,
   for (; j < visible; j += kSlots) ScoreBlocks<1>(task, chunk, j, scores);
 }
 
-/// Turns one row's scores into exponentials: positions [begin, count); zeros in the rest of their blocks.
+/// Turns one row's scores into exponentials: positions [begin, count); zeros in the rest of their blocks. A
+/// score that is no finite number makes the sum NaN.
 VIVACE_INLINE void SoftmaxRow(float* scores, int begin, int count, float* maximum, float* sum) {
   const int first = begin / kSlots * kSlots;
   for (int j = first; j < begin; ++j) scores[j] = kMasked;
@@ -115,7 +116,7 @@ VIVACE_INLINE void SoftmaxRow(float* scores, int begin, int count, float* maximu
   V total = {};
   for (int j = first; j < end; j += kLanes) {
     const V score = Load(scores + j);
-    const V exponential = score > Splat(kMasked) ? Exp(score - top) : V{};
+    const V exponential = score == Splat(kMasked) ? V{} : Fma(score, Splat(0.0f), Exp(score - top));
     Store(scores + j, exponential);
     total = total + exponential;
   }

@@ -81,7 +81,7 @@ void Softcap(const void* arguments, int task, const TaskContext& context) {
   const Stretch part = StretchOf(task, rows, args.width);
   const V cap = Splat(args.softcap);
   Map(args.x + part.begin, args.x + part.begin, args.out + part.begin, part.count,
-      [cap](V x, V) { return Tanh(x / cap) * cap; });
+      [cap](V x, V) { return SoftCapped(x, cap); });
 }
 
 void SiluMul(const void* arguments, int task, const TaskContext& context) {

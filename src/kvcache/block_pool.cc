@@ -1,5 +1,6 @@
 #include "kvcache/block_pool.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/check.h"
@@ -12,6 +13,7 @@ BlockPool::BlockPool(int blocks) {
   table_.assign(std::bit_ceil(static_cast<std::size_t>(blocks) * 2), -1);
   for (std::int32_t i = 0; i < blocks; ++i) PushBack(blank_, i);
   free_count_ = blocks;
+  to_clean_.reserve(blocks_.size());
 }
 
 const BlockPool::Block& BlockPool::At(BlockId block) const {
@@ -99,6 +101,25 @@ void BlockPool::Release(BlockId block) {
   if (--held.references > 0) return;
   PutBack(block.value);
   ++free_count_;
+  if (!held.spoilt) return;
+  held.spoilt = false;
+  ListForCleaning(block.value);
+}
+
+void BlockPool::Spoil(BlockId block) {
+  Block& spoilt = At(block);
+  VIVACE_CHECK(spoilt.references > 0 || spoilt.named);  // else there is nothing in it that anyone reads
+  if (spoilt.named) Forget(block.value);
+  if (spoilt.references > 0) {
+    spoilt.spoilt = true;
+  } else {
+    ListForCleaning(block.value);
+  }
+}
+
+void BlockPool::ListForCleaning(std::int32_t index) {
+  if (std::find(to_clean_.begin(), to_clean_.end(), BlockId{index}) == to_clean_.end())
+    to_clean_.push_back({index});
 }
 
 // The slot of that name, or the empty slot where it would go. The table is at most half full, so the walk
@@ -115,11 +136,16 @@ void BlockPool::SetName(BlockId block, const BlockHash& name) {
   Block& held = At(block);
   VIVACE_CHECK(held.references > 0 && !held.named);
   const std::size_t slot = SlotOf(name);
-  if (table_[slot] >= 0) return;
+  if (table_[slot] >= 0 || held.spoilt) return;
   table_[slot] = block.value;
   held.named = true;
   held.name = name;
   ++named_count_;
+}
+
+std::optional<BlockHash> BlockPool::NameOf(BlockId block) const {
+  const Block& known = At(block);
+  return known.named ? std::optional<BlockHash>(known.name) : std::nullopt;
 }
 
 std::optional<BlockId> BlockPool::FindCached(const BlockHash& name) const {
@@ -145,13 +171,17 @@ void BlockPool::EraseName(std::int32_t index) {
   --named_count_;
 }
 
+// A free block moves from the cached ones to the blank ones.
+void BlockPool::Forget(std::int32_t index) {
+  const bool free = At({index}).references == 0;
+  if (free) Remove(cached_, index);
+  EraseName(index);
+  if (free) PutBack(index);
+}
+
 void BlockPool::ForgetNames() {
   for (std::int32_t i = 0; i < capacity(); ++i) {
-    Block& block = At({i});
-    if (!block.named) continue;
-    if (block.references == 0) Remove(cached_, i);
-    EraseName(i);
-    if (block.references == 0) PutBack(i);
+    if (At({i}).named) Forget(i);
   }
 }
 
@@ -175,9 +205,13 @@ void BlockPool::CheckInvariants() const {
     unreferenced += block.references == 0 ? 1 : 0;
     named += block.named ? 1 : 0;
     if (block.named) VIVACE_CHECK(table_[SlotOf(block.name)] == i);
+    VIVACE_CHECK(!block.spoilt || (!block.named && block.references > 0));
   }
   for (const std::int32_t index : table_) in_table += index >= 0 ? 1 : 0;
   VIVACE_CHECK(unreferenced == free_count_ && named == named_count_ && in_table == named);
+  for (const BlockId block : to_clean_) {
+    VIVACE_CHECK(!At(block).named && std::count(to_clean_.begin(), to_clean_.end(), block) == 1);
+  }
   VIVACE_CHECK(CheckList(blank_, false) + CheckList(cached_, true) == free_count_);
 }
 

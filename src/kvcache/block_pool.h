@@ -2,11 +2,13 @@
 // memory and no model. A block is *held* (references > 0), *cached* (free, but its contents can be found by
 // hash) or *blank* (free, contents unknown). Allocation takes blank blocks first, the last freed one before
 // those that were never used, so that memory is touched no further than it must be; then the least recently
-// used cached one. One thread; all memory is taken in the constructor.
+// used cached one. A block whose contents may be no numbers is *spoilt*: nobody finds it by name any more,
+// and once nobody holds it, it is among those to clean. One thread; all memory is taken in the constructor.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/ids.h"
@@ -45,6 +47,14 @@ class BlockPool {
   void SetName(BlockId block, const BlockHash& name);
   /// The block of that name, held or free; takes no reference.
   std::optional<BlockId> FindCached(const BlockHash& name) const;
+  /// The name of a block that has one.
+  std::optional<BlockHash> NameOf(BlockId block) const;
+  /// The contents of a held or cached block may be no numbers: it loses its name, and is to be cleaned when
+  /// its last holder has let go.
+  void Spoil(BlockId block);
+  /// Spoilt blocks that were let go, each once: they must be cleaned before anything is written there again.
+  std::span<const BlockId> to_clean() const { return to_clean_; }
+  void Cleaned() { to_clean_.clear(); }
   /// Forgets every name; held blocks stay held.
   void ForgetNames();
 
@@ -55,6 +65,7 @@ class BlockPool {
   struct Block {
     int references = 0;
     bool named = false;
+    bool spoilt = false;  // held, and to be cleaned afterwards
     BlockHash name;
     std::int32_t previous = -1;  // neighbours in its free list
     std::int32_t next = -1;
@@ -73,6 +84,8 @@ class BlockPool {
   void Remove(FreeList& list, std::int32_t index);
   std::size_t SlotOf(const BlockHash& name) const;
   void EraseName(std::int32_t index);
+  void Forget(std::int32_t index);
+  void ListForCleaning(std::int32_t index);
   int CheckList(const FreeList& list, bool named) const;
 
   std::vector<Block> blocks_;
@@ -81,7 +94,8 @@ class BlockPool {
   int free_count_ = 0;
   int named_count_ = 0;
   std::vector<std::int32_t>
-      table_;  // open addressing by name: block index or -1; a power of two >= 2 * blocks
+      table_;                      // open addressing by name: block index or -1; a power of two >= 2 * blocks
+  std::vector<BlockId> to_clean_;  // at most all
 };
 
 }  // namespace vivace::kvcache

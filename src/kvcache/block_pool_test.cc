@@ -119,6 +119,35 @@ TEST(BlockPool, ForgettingNamesLeavesHoldersAlone) {
   pool.CheckInvariants();
 }
 
+TEST(BlockPool, ASpoiltBlockIsFoundByNobodyAndCleanedWhenItsLastHolderLetsGo) {
+  BlockPool pool(3);
+  const BlockId shared = Take(pool), cached = Take(pool);
+  pool.SetName(shared, Name(1));
+  pool.SetName(cached, Name(2));
+  pool.AddReference(shared);
+  pool.Release(cached);
+  pool.Spoil(shared);
+  pool.Spoil(shared);
+  EXPECT_EQ(pool.FindCached(Name(1)), std::nullopt);
+  pool.SetName(shared, Name(1));
+  EXPECT_EQ(pool.FindCached(Name(1)), std::nullopt) << "it gets no name again";
+  pool.Release(shared);
+  EXPECT_TRUE(pool.to_clean().empty()) << "somebody holds it still";
+  pool.Release(shared);
+  pool.Spoil(cached);
+  EXPECT_EQ(pool.FindCached(Name(2)), std::nullopt);
+  pool.CheckInvariants();
+  ASSERT_EQ(pool.to_clean().size(), 2u);
+  EXPECT_EQ(pool.to_clean()[0], shared);
+  EXPECT_EQ(pool.to_clean()[1], cached);
+  pool.Cleaned();
+  EXPECT_TRUE(pool.to_clean().empty());
+  EXPECT_EQ(Take(pool), cached);  // a blank block like any other
+  pool.SetName(cached, Name(2));
+  EXPECT_EQ(pool.FindCached(Name(2)), cached);
+  pool.CheckInvariants();
+}
+
 TEST(BlockPoolDeathTest, ReleasingAFreeBlockIsABug) {
   BlockPool pool(1);
   const BlockId block = Take(pool);

@@ -194,7 +194,16 @@ std::string BufferFault(const Program& program, const std::vector<BufferId>& ids
   return "";
 }
 
-/// Tasks of a tile kind run at once: none may write where another reads.
+/// Tasks run at once: none may write where another reads. Those of row-wise kinds read no rows but their own.
+std::string RowFault(const Program& program, const Phase& phase) {
+  const bool reads_other_rows =
+      phase.kind == PhaseKind::kLinear || phase.kind == PhaseKind::kGatherRows || ReadsCache(phase);
+  if (!reads_other_rows || phase.reads[0] != phase.writes[0]) return "";
+  return "writes " + program.buffers[static_cast<std::size_t>(phase.writes[0].value)].name +
+         ", which it reads";
+}
+
+/// The same for tile kinds, whose tasks take columns.
 std::string AliasFault(const Program& program, const Phase& phase) {
   for (std::size_t i = 0; i < phase.writes.size(); ++i) {
     const Buffer& buffer = program.buffers[static_cast<std::size_t>(phase.writes[i].value)];
@@ -232,7 +241,7 @@ std::string PhaseFault(const Program& program, const Body& body, const Phase& ph
   const PhaseUses uses = UsesOf(program, phase);
   fault = BufferFault(program, phase.reads, uses.reads);
   if (fault.empty()) fault = BufferFault(program, phase.writes, uses.writes);
-  if (fault.empty() && IsTileKind(phase.kind)) fault = AliasFault(program, phase);
+  if (fault.empty()) fault = IsTileKind(phase.kind) ? AliasFault(program, phase) : RowFault(program, phase);
   return fault;
 }
 

@@ -26,6 +26,8 @@ struct TinyModelSpec {
   bool as_f32 = false;  // the same values, stored as f32
   std::uint64_t seed = 1;
   bool poisoned = false;  // the embedding of the token "!" is not a number, and the output has its own matrix
+  std::string broken;  // the tensor of this name (if not empty) has `breaking` for its first value or scale
+  float breaking = 0;
   static constexpr std::int32_t kEndOfText = 0, kStart = 1, kEnd = 2, kFirstByte = 3;
   static constexpr int kVocabulary = 3 + 256 + 2;
 };
@@ -184,6 +186,22 @@ class TinyModel {
     if (spec_.poisoned) {
       AddMatrix("output.weight", spec_.embedding, TinyModelSpec::kVocabulary, hidden, 1.0f);
     }
+    for (Tensor& tensor : tensors_) {
+      if (tensor.name == spec_.broken) Break(tensor);
+    }
+  }
+
+  // Of the quantised types, those whose blocks begin with their f16 scale.
+  void Break(Tensor& tensor) {
+    if (tensor.type == tensor::DType::kF32) {
+      std::memcpy(tensor.data.data(), &spec_.breaking, sizeof(float));
+      return;
+    }
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(spec_.breaking);
+    const std::uint16_t sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
+    const std::uint16_t half =
+        static_cast<std::uint16_t>(sign | (spec_.breaking != spec_.breaking ? 0x7e00 : 0x7c00));
+    std::memcpy(tensor.data.data(), &half, sizeof(half));
   }
 
   // A byte in the printable alphabet of byte-level BPE, as UTF-8.

@@ -3,6 +3,8 @@
 // later token.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -51,6 +53,20 @@ class FakeModel {
     return true;
   }
 
+  // A value that is no number, as in a broken cache: whatever reads it becomes one.
+  void Poison(const SequencePlan& entry, int position) { At(entry, position) = kNoNumber; }
+  /// The entry reads one before its first row.
+  bool ReadsPoison(const SequencePlan& entry) {
+    for (int i = 0; i < entry.first_position; ++i) {
+      if (At(entry, i) == kNoNumber) return true;
+    }
+    return false;
+  }
+  void Clean(kvcache::BlockId block) {
+    const auto begin = cache_.begin() + std::ptrdiff_t{block.value} * kBlockTokens;
+    std::fill(begin, begin + kBlockTokens, 0);
+  }
+
   /// What a sequence alone would answer.
   std::vector<std::int32_t> Reference(std::span<const std::int32_t> prompt, int max_tokens,
                                       std::uint64_t salt) const {
@@ -65,6 +81,8 @@ class FakeModel {
   }
 
  private:
+  static constexpr std::uint64_t kNoNumber = ~std::uint64_t{0};
+
   std::uint64_t& At(const SequencePlan& entry, int position) {
     const auto block = static_cast<std::size_t>(entry.block_values()[position / kBlockTokens]);
     return cache_[block * kBlockTokens + static_cast<std::size_t>(position % kBlockTokens)];

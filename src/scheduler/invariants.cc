@@ -47,6 +47,18 @@ void Scheduler::CheckRunning(const Sequence& sequence) const {
   for (int i = sequence.computed / kBlockTokens; i < static_cast<int>(sequence.blocks.size()); ++i) {
     VIVACE_CHECK(pool_.references(sequence.blocks[static_cast<std::size_t>(i)]) == 1);
   }
+  VIVACE_CHECK(sequence.named_blocks * kBlockTokens <= sequence.computed);
+  const std::span<const kvcache::BlockId> to_clean = pool_.to_clean();
+  for (int i = 0; i < static_cast<int>(sequence.blocks.size()); ++i) {
+    const kvcache::BlockId block = sequence.blocks[static_cast<std::size_t>(i)];
+    const auto name = pool_.NameOf(block);
+    // Only full, computed blocks have names, and the name is that of the tokens up to their end.
+    VIVACE_CHECK(!name ||
+                 (i < sequence.named_blocks && *name == sequence.names[static_cast<std::size_t>(i)]));
+    // What is to be cleaned holds nothing yet.
+    VIVACE_CHECK(i * kBlockTokens >= sequence.computed ||
+                 std::find(to_clean.begin(), to_clean.end(), block) == to_clean.end());
+  }
 }
 
 }  // namespace vivace::scheduler

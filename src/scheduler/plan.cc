@@ -25,6 +25,7 @@ const Plan& Scheduler::Next() {
   EmitEntries(true);
   EmitEntries(false);
   plan_.sequences = plan_entries_;
+  plan_.blocks_to_clean = pool_.to_clean();
   plan_outstanding_ = !plan_.empty();
   return plan_;
 }

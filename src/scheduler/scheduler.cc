@@ -105,6 +105,15 @@ void Scheduler::Retire(Sequence& sequence) {
   unused_ids_.push_back(id);
 }
 
+// Its blocks, and whatever else goes by the names of their contents: another sequence may have computed the
+// same.
+void Scheduler::Spoil(const Sequence& sequence) {
+  for (const kvcache::BlockId block : sequence.blocks) pool_.Spoil(block);
+  for (const kvcache::BlockHash& name : sequence.names) {
+    if (const auto block = pool_.FindCached(name)) pool_.Spoil(*block);
+  }
+}
+
 // Ends first, so that they are evicted before the beginnings that more sequences can use.
 void Scheduler::ReleaseBlocks(Sequence& sequence) {
   for (auto block = sequence.blocks.rbegin(); block != sequence.blocks.rend(); ++block) pool_.Release(*block);
@@ -115,6 +124,7 @@ void Scheduler::ReleaseBlocks(Sequence& sequence) {
 void Scheduler::Commit(const StepResult& result) {
   VIVACE_CHECK(plan_outstanding_);
   plan_outstanding_ = false;
+  pool_.Cleaned();
   std::size_t next_result = 0;
   bool any_finished = false;
   for (const SequencePlan& entry : plan_entries_) {
@@ -129,7 +139,9 @@ void Scheduler::Commit(const StepResult& result) {
     VIVACE_CHECK(next_result < result.sequences.size());
     const SequenceResult& sampled = result.sequences[next_result++];
     VIVACE_CHECK(sampled.id == entry.id);
+    VIVACE_CHECK(sampled.finished || !sampled.corrupt);
     if (sampled.finished) {
+      if (sampled.corrupt) Spoil(sequence);
       Retire(sequence);
       any_finished = true;
       ++stats_.finished;

@@ -63,6 +63,8 @@ struct Plan {
   std::span<const SequencePlan> sequences;
   int rows = 0;
   int logit_rows = 0;
+  /// Blocks of corrupt sequences: to be overwritten with zeros before the plan runs, all layers of them.
+  std::span<const kvcache::BlockId> blocks_to_clean;
   bool empty() const { return sequences.empty(); }
 };
 
@@ -72,6 +74,8 @@ struct SequenceResult {
   std::int32_t token = 0;
   bool finished = false;  // the engine's decision: stop token, stop string, length, error. Ends the sequence
                           // and frees its blocks
+  bool corrupt = false;   // finished because a number of its logits was none: its blocks leave the prefix
+                          // cache, whoever else holds them, and are cleaned before they are used again
 };
 
 /// One result for each entry of the plan with `samples`, in the plan's order.
@@ -114,7 +118,7 @@ class Scheduler {
   SchedulerStats stats() const;
   const kvcache::BlockPool& pool() const { return pool_; }
 
-  /// Aborts when sequences, queues and blocks do not agree.
+  /// Aborts when sequences, queues, blocks and names do not agree.
   void CheckInvariants() const;
 
  private:
@@ -122,6 +126,7 @@ class Scheduler {
   const Sequence& Get(SequenceId id) const;
   Sequence& NewSequence();
   void Retire(Sequence& sequence);
+  void Spoil(const Sequence& sequence);
   void ReleaseBlocks(Sequence& sequence);
   // Next
   int PlanRunning();

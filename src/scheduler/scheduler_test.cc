@@ -303,6 +303,69 @@ TEST(Scheduler, CancelFreesBlocksAtOnceAndIdsAreUsedAgain) {
   EXPECT_LE(Add(scheduler, Prompt(5), 5).value, 1);
 }
 
+// Answers a plan: `corrupt` ends, the others get a token.
+void CommitCorrupt(Scheduler& scheduler, const Plan& plan, SequenceId corrupt) {
+  std::vector<SequenceResult> results;
+  for (const SequencePlan& entry : plan.sequences) {
+    const bool ends = entry.id == corrupt;
+    if (entry.samples) results.push_back({entry.id, 1000, ends, ends});
+  }
+  scheduler.Commit({results});
+  scheduler.CheckInvariants();
+}
+
+TEST(Scheduler, BlocksOfACorruptSequenceAreSharedByNobodyAndCleanedBeforeTheNextStep) {
+  Scheduler scheduler(Config());
+  const SequenceId ill = Add(scheduler, Prompt(40), 3);
+  const Plan& first = scheduler.Next();
+  EXPECT_TRUE(first.blocks_to_clean.empty());
+  const std::vector<kvcache::BlockId> blocks(first.sequences[0].blocks.begin(),
+                                             first.sequences[0].blocks.end());
+  CommitCorrupt(scheduler, first, ill);
+  Add(scheduler, Prompt(40), 3);
+  const Plan& second = scheduler.Next();
+  EXPECT_THAT(Shape(second), ElementsAre(Row{ill.value, 0, 40})) << "no prefix hit";
+  EXPECT_THAT(second.blocks_to_clean, ::testing::UnorderedElementsAreArray(blocks));
+  scheduler.Discard();
+  const Plan& again = scheduler.Next();
+  EXPECT_EQ(again.blocks_to_clean.size(), blocks.size()) << "nobody knows whether the step cleaned them";
+  Commit(scheduler, again);
+  EXPECT_TRUE(scheduler.Next().blocks_to_clean.empty());
+}
+
+TEST(Scheduler, ASharedBlockOfACorruptSequenceIsCleanedAfterItsLastHolder) {
+  Scheduler scheduler(Config());
+  Add(scheduler, Prompt(40), 8);
+  Step(scheduler);
+  const SequenceId ill = Add(scheduler, Prompt(40), 8);
+  const Plan& both = scheduler.Next();
+  ASSERT_EQ(both.sequences[1].cached_tokens, 32);
+  CommitCorrupt(scheduler, both, ill);
+  const Plan& rest = scheduler.Next();
+  EXPECT_EQ(rest.blocks_to_clean.size(), 1u) << "the one that it had alone";
+  Commit(scheduler, rest, {rest.sequences[0].id});
+  Add(scheduler, Prompt(40), 8);
+  const Plan& third = scheduler.Next();
+  EXPECT_EQ(third.blocks_to_clean.size(), 2u);
+  EXPECT_EQ(third.sequences[0].cached_tokens, 0);
+}
+
+// Two compute the same block; the name goes to the first. When the second is corrupt, the first one's is
+// suspect.
+TEST(Scheduler, WhoComputedTheSameAsACorruptSequenceLosesItsNames) {
+  Scheduler scheduler(Config());
+  Add(scheduler, Prompt(40), 8, "", true);  // with prompt logits there is no waiting for one another
+  const SequenceId ill = Add(scheduler, Prompt(40), 8, "", true);
+  const Plan& both = scheduler.Next();
+  ASSERT_EQ(both.sequences.size(), 2u);
+  CommitCorrupt(scheduler, both, ill);
+  const SequenceId next = Add(scheduler, Prompt(40), 8);
+  const Plan& plan = scheduler.Next();
+  ASSERT_EQ(plan.sequences.size(), 2u);
+  EXPECT_EQ(plan.sequences[1].id, next);
+  EXPECT_EQ(plan.sequences[1].cached_tokens, 0);
+}
+
 TEST(Scheduler, AddIsAllowedWhileAPlanIsOut) {
   Scheduler scheduler(Config(256));
   Add(scheduler, Prompt(5), 5);
