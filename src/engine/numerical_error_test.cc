@@ -1,7 +1,6 @@
 // What is no number, in a weight or in the KV cache, ends the requests that read it with numerical_error, and
 // no other; nothing of it stays behind.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <future>
@@ -160,27 +159,22 @@ class PoisonedCacheTest : public testing::TestWithParam<CacheCase> {
     loop_ = std::make_unique<engine::EngineLoop>(std::move(*runner), *text_, loop, base::Log());
   }
 
-  /// The bytes of what belongs to position `slot` of the pool's first block: a key, a value, or its scale.
+  /// The bytes of what belongs to position `slot` of the pool's first block: a key or a value.
   std::span<std::byte> Entry(bool value, int layer, int slot) {
     const tensor::KvLayout& kv = runner_->executor().kv();
     std::size_t at = static_cast<std::size_t>(layer) * kv.layer_stride();
-    if (kv.has_scales()) {
-      at += value ? kv.v_scale_offset(0, slot) : kv.k_scale_offset(0, slot);
-    } else {
-      at += value ? kv.v_element_offset(0, slot, 3) : kv.k_offset(0, 3, slot);
-    }
+    at += value ? kv.v_element_offset(0, slot, 3) : kv.k_offset(0, 3, slot);
     return runner_->executor().kv_memory().subspan(at, kv.element_bytes() == 2 ? 2 : 4);
   }
 
-  static void Put(std::span<std::byte> entry, float value, tensor::DType type) {
-    std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-    if (entry.size() == 4) {
-      std::memcpy(entry.data(), &bits, 4);
+  static void Put(std::span<std::byte> entry, float value) {
+    if (entry.size() == sizeof(float)) {
+      std::memcpy(entry.data(), &value, sizeof(float));
       return;
     }
-    auto half = static_cast<std::uint16_t>(bits >> 16);
-    if (type == tensor::DType::kF16) half = (half & 0x8000) | (std::isnan(value) ? 0x7e00 : 0x7c00);
-    std::memcpy(entry.data(), &half, 2);
+    const auto half = static_cast<std::uint16_t>((std::signbit(value) ? 0x8000 : 0) |
+                                                 (std::isnan(value) ? 0x7e00 : 0x7c00));
+    std::memcpy(entry.data(), &half, sizeof(half));
   }
 
   static bool IsZero(std::span<const std::byte> entry) {
@@ -212,7 +206,7 @@ TEST_P(PoisonedCacheTest, EndsTheRequestThatReadsItAndLeavesNothingBehind) {
       std::promise<void> submitted;
       const auto poisoning = [&, tell = victim.Callback()](RequestOutput output) {
         if (++pieces == 1) submitted.get_future().wait();
-        if (pieces == kPoisonedPiece) Put(Entry(value, 1, 4), poison, config_.compile.options.kv_type);
+        if (pieces == kPoisonedPiece) Put(Entry(value, 1, 4), poison);
         tell(std::move(output));
       };
       ASSERT_TRUE(loop_->Submit(ill, poisoning).ok());  // the first, so it has the first block
@@ -254,9 +248,7 @@ TEST_P(PoisonedCacheTest, WhatBlocksHeldBeforeChangesNoAnswer) {
 
 INSTANTIATE_TEST_SUITE_P(Types, PoisonedCacheTest,
                          testing::Values(CacheCase{0, tensor::DType::kF16}, CacheCase{0, tensor::DType::kF32},
-                                         CacheCase{2, tensor::DType::kF16}, CacheCase{2, tensor::DType::kF32},
-                                         CacheCase{2, tensor::DType::kBF16},
-                                         CacheCase{2, tensor::DType::kI8}),
+                                         CacheCase{2, tensor::DType::kF16}, CacheCase{2, tensor::DType::kF32}),
                          [](const auto& test) {
                            return "O" + std::to_string(test.param.level) + "_" +
                                   std::string(tensor::Row(test.param.type).name);

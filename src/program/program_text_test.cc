@@ -35,13 +35,13 @@ body layer
   panel_gemm kv: x8, squares -> with kv, kv_bias {k = 64, n = 64, head_dim = 32, eps = 1e-05, type = f32, input = u8g32, k_steps = rs bias rope key, v_steps = rs bias value}
     computes k, v, kv_new
   paged_attention rows: q -> rows {heads = 2, head_dim = 32, scale = 0.125, output = f32r}
-  paged_attention floats: q -> q {heads = 2, head_dim = 32, scale = 0.125, float_output = 1}
+  paged_attention floats: q -> gate {heads = 2, head_dim = 32, scale = 0.125, float_output = 1}
   rms_norm portable: q -> gate with norm {n = 64, eps = 1e-05}
   rms_norm portable2: q -> up with norm {n = 64, eps = 1e-05}
   row_steps gated: gate, up -> x8 {n = 128, output_k = 64, output = u8g32, order = gate_up_pairs, steps = gelu rows}
 body plain
   kv_append plain: q, q ->
-  attention plain: q -> q {n = 64, heads = 2, head_dim = 32, scale = 0.125}
+  attention plain: q -> gate {n = 64, heads = 2, head_dim = 32, scale = 0.125}
 body epilogue
   slot token_embd {type = q8_0, k = 64, n = 100, order = plain}
   panel_gemm logits: x8, squares -> logits, maxima with token_embd {k = 64, n = 100, eps = 1e-05, type = q8_0, input = u8g32, logit_rows = 1, steps = rs scale:0.5 cap:30 floats maximum}
