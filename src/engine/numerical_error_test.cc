@@ -248,7 +248,8 @@ TEST_P(PoisonedCacheTest, WhatBlocksHeldBeforeChangesNoAnswer) {
 
 INSTANTIATE_TEST_SUITE_P(Types, PoisonedCacheTest,
                          testing::Values(CacheCase{0, tensor::DType::kF16}, CacheCase{0, tensor::DType::kF32},
-                                         CacheCase{2, tensor::DType::kF16}, CacheCase{2, tensor::DType::kF32}),
+                                         CacheCase{2, tensor::DType::kF16},
+                                         CacheCase{2, tensor::DType::kF32}),
                          [](const auto& test) {
                            return "O" + std::to_string(test.param.level) + "_" +
                                   std::string(tensor::Row(test.param.type).name);
