@@ -13,15 +13,13 @@ import time
 import unittest
 import urllib.request
 
+import tiny_model
+
 CASE = {}
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TABLE = ROOT / "tests" / "seeds" / "commands.txt"
 KEYS = {"page", "vllm", "vivace", "needs", "error", "adds", "shows", "resolves", "again"}
 READY = re.compile(r"serving \S+ on http://[\d.]+:(\d+) ")
-# The model of a line that has no name of one.
-TINY = {"architectures": ["LlamaForCausalLM"], "hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 512, "max_position_embeddings": 512,
-        "rms_norm_eps": 1e-5, "tie_word_embeddings": True, "bos_token_id": 1, "eos_token_id": 2}
 
 
 def configure(program, model, arguments):
@@ -49,7 +47,7 @@ class Commands(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
         pathlib.Path(folder.name, "model").mkdir()
-        pathlib.Path(folder.name, "model", "config.json").write_text(json.dumps(TINY))
+        pathlib.Path(folder.name, "model", "config.json").write_text(json.dumps(tiny_model.CONFIG))
 
     def start(self, line, adds=""):
         """The line in bash, in a folder of its own; `vivace` is the program with the added arguments."""
