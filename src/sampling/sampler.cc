@@ -207,8 +207,9 @@ void Sampler::KeepTopP(std::span<const float> logits, float maximum, float scale
   for (const float weight : weights_) masses_[OrderedBits(weight) >> kBucketShift] += double{weight};
   double total = 0;
   for (std::size_t bucket = kBuckets; bucket > 0; --bucket) total += masses_[bucket - 1];
+  // The likeliest token stays whatever top_p is: a denormal one counts as 0 where denormals are flushed.
   std::size_t bucket = kBuckets;
-  for (double mass = 0; bucket > 0 && mass < top_p * total;) mass += masses_[--bucket];
+  for (double mass = 0; bucket > 0 && (mass == 0 || mass < top_p * total);) mass += masses_[--bucket];
   candidates_.clear();
   for (std::size_t i = 0; i < logits.size(); ++i) {
     if (OrderedBits(weights_[i]) >> kBucketShift >= bucket)

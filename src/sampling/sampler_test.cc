@@ -1,6 +1,7 @@
 #include "sampling/sampler.h"
 
 #include <gtest/gtest.h>
+#include <xmmintrin.h>
 
 #include <cmath>
 #include <limits>
@@ -318,6 +319,23 @@ TEST(Sampler, TopPKeepsTheFewestThatReachIt) {
   params.top_k = 2;  // of the two that are left, 2/3 and 1/3
   EXPECT_EQ(kept(0.65), "1");
   EXPECT_EQ(kept(0.68), "12");
+}
+
+TEST(Sampler, SettingsThatAreDenormalLeaveTheLikeliestToken) {
+  const std::vector<float> logits = MakeLogits(kVocabulary);
+  SamplingParams greedy;
+  greedy.temperature = 0;
+  const unsigned saved = _mm_getcsr();
+  _mm_setcsr(saved | 0x8040u);  // denormals are zero, as on the engine's threads
+  for (double SamplingParams::*field :
+       {&SamplingParams::top_p, &SamplingParams::typical_p, &SamplingParams::temperature}) {
+    SamplingParams params;
+    params.top_p = 0.9;  // typical_p works on what this leaves
+    params.*field = std::numeric_limits<double>::denorm_min();
+    const std::int32_t drawn = Draw(logits, params, {3, 0, 0});
+    if (field != &SamplingParams::typical_p) EXPECT_EQ(drawn, Draw(logits, greedy, {}));
+  }
+  _mm_setcsr(saved);
 }
 
 TEST(Sampler, ATinyTemperatureIsNearlyGreedy) {

@@ -140,6 +140,8 @@ BAD_REQUESTS(S3Length,
               "min_tokens must be an integer from 0 to 2147483647, but is -1"},
              {kText, R"("min_tokens":9,"max_tokens":8)", "min_tokens",
               "min_tokens is 9, but max_tokens is 8; it must not be more"},
+             {kText, R"("min_tokens":1,"max_tokens":0,"echo":true)", "min_tokens",
+              "min_tokens is 1, but max_tokens is 0; it must not be more"},
              {kChat, R"("min_tokens":999)", "min_tokens",
               "min_tokens is 999, but the prompt leaves room for 998 tokens"});
 
@@ -285,7 +287,7 @@ BAD_REQUESTS(
      "continue_final_message and add_generation_prompt are both true"},
     {kChat, R"("chat_template":"{{")", "messages", "chat template, line 1: it does not end"},
     {kChat, R"("chat_template":"{{ bomb }}")", "messages", "the template passed its budget"},
-    {kTokenize, R"({"messages":[{"role":"user","content":"a"}],"chat_template":"{{ bomb }}"})", "",
+    {kTokenize, R"({"messages":[{"role":"user","content":"a"}],"chat_template":"{{ bomb }}"})", "messages",
      "the template passed its budget"},
     {kChat, R"("chat_template":7)", "chat_template", "chat_template must be a string, but is 7"},
     {kChat, R"("chat_template_kwargs":[])", "chat_template_kwargs",

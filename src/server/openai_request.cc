@@ -19,7 +19,7 @@ void CheckTogether(FieldReader& fields, ApiRequest& request) {
                               " answers that one request may ask for");
   }
   SamplingParams& sampling = request.sampling;
-  if (request.max_tokens && *request.max_tokens > 0 && sampling.min_tokens > *request.max_tokens) {
+  if (request.max_tokens && sampling.min_tokens > *request.max_tokens) {
     fields.Fail("min_tokens", "min_tokens is " + std::to_string(sampling.min_tokens) +
                                   ", but max_tokens is " + std::to_string(*request.max_tokens) +
                                   "; it must not be more");

@@ -9,7 +9,7 @@ namespace vivace::server {
 namespace {
 
 std::string_view PromptField(const ApiRequest& request) {
-  return request.kind == ApiKind::kChat ? "messages" : "prompt";
+  return request.chat.messages.empty() ? "prompt" : "messages";
 }
 
 /// Cuts the prompt where the request says so; true when something went.
@@ -92,6 +92,12 @@ Result<std::vector<std::int32_t>> PromptTokens(const Backend& backend, const Api
   return ids;
 }
 
+ApiError PromptError(const ApiRequest& request, const Status& status) {
+  ApiError error = FromStatus(status);
+  if (error.status == 400) error.param = std::string(PromptField(request));
+  return error;
+}
+
 std::optional<ApiError> TokenizeRequest(const Backend& backend, const ApiRequest& request,
                                         TokenizedRequest& out) {
   out.sampling = request.sampling;
@@ -99,11 +105,7 @@ std::optional<ApiError> TokenizeRequest(const Backend& backend, const ApiRequest
   for (std::size_t i = 0; i < count; ++i) {
     const bool is_chat = request.kind == ApiKind::kChat;
     auto ids = PromptTokens(backend, request, is_chat ? PromptInput() : request.prompts[i]);
-    if (!ids.ok()) {
-      ApiError error = FromStatus(ids.status());
-      if (error.status == 400) error.param = std::string(PromptField(request));
-      return error;
-    }
+    if (!ids.ok()) return PromptError(request, ids.status());
     out.cut.push_back(Truncate(request, backend.model().max_model_len, *ids));
     out.prompts.push_back(std::move(ids).value());
   }

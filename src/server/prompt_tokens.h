@@ -15,6 +15,9 @@ namespace vivace::server {
 Result<std::vector<std::int32_t>> PromptTokens(const Backend& backend, const ApiRequest& request,
                                                const PromptInput& prompt);
 
+/// The error of a prompt that PromptTokens refused: where it is the request's mistake, it names the field.
+ApiError PromptError(const ApiRequest& request, const Status& status);
+
 /// Everything that the engine is given for one request.
 struct TokenizedRequest {
   std::vector<std::vector<std::int32_t>> prompts;

@@ -23,7 +23,7 @@ HttpReply TextCall::Work() const {
 HttpReply TextCall::Tokenize() const {
   const bool is_chat = !request_.chat.messages.empty();
   auto ids = PromptTokens(backend_, request_, is_chat ? PromptInput() : request_.prompts.at(0));
-  if (!ids.ok()) return ErrorReply(FromStatus(ids.status()));
+  if (!ids.ok()) return ErrorReply(PromptError(request_, ids.status()));
   std::string out = R"({"count":)";
   base::AppendJsonInteger(static_cast<std::int64_t>(ids->size()), out);
   out += R"(,"max_model_len":)";
