@@ -333,7 +333,9 @@ TEST(Sampler, SettingsThatAreDenormalLeaveTheLikeliestToken) {
     params.top_p = 0.9;  // typical_p works on what this leaves
     params.*field = std::numeric_limits<double>::denorm_min();
     const std::int32_t drawn = Draw(logits, params, {3, 0, 0});
-    if (field != &SamplingParams::typical_p) EXPECT_EQ(drawn, Draw(logits, greedy, {}));
+    if (field != &SamplingParams::typical_p) {
+      EXPECT_EQ(drawn, Draw(logits, greedy, {}));
+    }
   }
   _mm_setcsr(saved);
 }
