@@ -208,8 +208,10 @@ def friendly(port, run, draw, pace):
 
 def hostile(port, run, draw, pace):
     """One attack after the other; what comes back must be no 5xx, and nothing where the server has closed."""
+    order = []
     while not run.stop.wait(draw.uniform(0, 2 * pace)):
-        attack = draw.choice(soak_attacks.ATTACKS)
+        order = order or draw.sample(soak_attacks.ATTACKS, len(soak_attacks.ATTACKS))
+        attack = order.pop()
         try:
             statuses = attack(port, draw, run.stop)
         except OSError:
