@@ -86,10 +86,9 @@ json::object GoodAnswer(const Shape& shape) {
   json::object content = shape.answer.empty() ? ContentOf("text/plain", {{"type", "string"}})
                                               : ContentOf("application/json", Reference(shape.answer));
   if (!shape.chunk.empty()) {
-    json::object events = ContentOf("text/event-stream", {{"type", "string"}});
-    events["text/event-stream"].as_object()["x-event-schema"] =
-        json::object{{"anyOf", json::array{Reference(shape.chunk), Reference("Error")}}};
-    content.insert(events.begin(), events.end());
+    // No schema: some programs take it for that of the whole text, others for that of one event.
+    json::object event{{"anyOf", json::array{Reference(shape.chunk), Reference("Error")}}};
+    content["text/event-stream"] = json::object{{"x-event-schema", std::move(event)}};
   }
   return {{"description", "the answer"}, {"content", std::move(content)}};
 }

@@ -63,14 +63,15 @@ def by_schemathesis(server, known, findings, folder):
 
 def plan(bodies, number):
     """So many (path, body, kind, broken); an endpoint comes as often as it has fields, with right and broken bodies in turn."""
-    weights = {path: max(10, len(schema["properties"])) for path, schema in bodies.schemas.items()} | {NAME: 10}
+    weights = {path: max(10, len(schema["properties"])) for path, schema in bodies.schemas.items()}
+    weights |= {path: 10 if path == NAME else 1 for path in bodies.others}
     paths = [path for path, weight in weights.items() for _ in range(weight)]
     bodies.draw.shuffle(paths)
     turns, requests = collections.Counter(), []
     for path in itertools.islice(itertools.cycle(paths), number):
         turns[path] += 1
-        if path == NAME:
-            requests.append((path, None, "own", None))
+        if path in bodies.others:
+            requests.append((path, None, "own" if path == NAME else "right", None))
         elif turns[path] % 2:
             requests.append((path, bodies.right(path), "right", None))
         else:

@@ -53,6 +53,7 @@ class Bodies:
         self.components = document["components"]
         self.schemas = {path: item["post"]["requestBody"]["content"]["application/json"]["schema"]
                         for path, item in document["paths"].items() if "requestBody" in item.get("post", {})}
+        self.others = [path for path in document["paths"] if path not in self.schemas]
         self.breaks, self.next = {}, {}
 
     def right(self, path):
