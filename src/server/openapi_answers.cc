@@ -26,7 +26,7 @@ std::string_view AnswerSchemas() {
       "properties": {"cached_tokens": {"type": "integer", "minimum": 0}}}}},
 "TokenIds": {"type": "array", "items": {"type": "integer", "minimum": 0}},
 "Logprob": {"type": "number", "maximum": 0},
-"TokenLogprob": {"type": "object", "required": ["token", "logprob", "bytes"], "properties": {
+"TokenLogprob": {"type": "object", "required": ["token", "logprob", "bytes"], "additionalProperties": false, "properties": {
   "token": {"type": "string"}, "logprob": {"$ref": "#/components/schemas/Logprob"},
   "bytes": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}}}},
 "CompletionLogprobs": {"type": "object", "required": ["text_offset", "token_logprobs", "tokens", "top_logprobs"],
@@ -38,8 +38,11 @@ std::string_view AnswerSchemas() {
       "additionalProperties": {"$ref": "#/components/schemas/Logprob"}}}}},
 "ChatLogprobs": {"type": "object", "required": ["content", "refusal"], "additionalProperties": false, "properties": {
   "refusal": {"type": "null"},
-  "content": {"type": "array", "items": {"allOf": [{"$ref": "#/components/schemas/TokenLogprob"}], "required": ["top_logprobs"],
-    "properties": {"top_logprobs": {"type": "array", "items": {"$ref": "#/components/schemas/TokenLogprob"}}}}}}},
+  "content": {"type": "array", "items": {"type": "object", "required": ["token", "logprob", "bytes", "top_logprobs"],
+    "additionalProperties": false, "properties": {
+      "token": {"type": "string"}, "logprob": {"$ref": "#/components/schemas/Logprob"},
+      "bytes": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}},
+      "top_logprobs": {"type": "array", "items": {"$ref": "#/components/schemas/TokenLogprob"}}}}}}},
 "PromptLogprobs": {"type": "array", "items": {"type": ["object", "null"], "minProperties": 1,
   "propertyNames": {"pattern": "^[0-9]+$"}, "additionalProperties": {"type": "object",
     "required": ["logprob", "rank", "decoded_token"], "additionalProperties": false, "properties": {

@@ -38,6 +38,8 @@ def kilobytes(words):
 
 def slope(points):
     """Of a line through (x, y) by least squares."""
+    if not points:
+        return 0.0
     middle_x = sum(x for x, _ in points) / len(points)
     middle_y = sum(y for _, y in points) / len(points)
     spread = sum((x - middle_x) ** 2 for x, _ in points)
