@@ -15,6 +15,7 @@ import client_cases
 import endpoint_cases
 import fetch_cases
 import field_cases
+import group_cases
 import harness_cases
 import mistake_cases
 import program_cases
@@ -32,7 +33,7 @@ def main():
     known = parser.parse_args()
     arguments = [f"-O{known.level}", "--log-level", "warning"]
     loader = unittest.defaultTestLoader
-    modules = (api_cases, client_cases, field_cases, endpoint_cases, mistake_cases, harness_cases, program_cases, fetch_cases,
+    modules = (api_cases, client_cases, field_cases, endpoint_cases, mistake_cases, group_cases, harness_cases, program_cases, fetch_cases,
                seed_cases)
     for module in (api_client, program_cases, fetch_cases, seed_cases):
         module.configure(known.vivace, known.model, arguments)
