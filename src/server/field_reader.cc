@@ -1,5 +1,6 @@
 #include "server/field_reader.h"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <cmath>
@@ -11,6 +12,8 @@ namespace vivace::server {
 namespace json = boost::json;
 namespace {
 
+constexpr std::size_t kShownBytes = 60;
+
 std::string NumberText(double value) {
   std::string out;
   base::AppendJsonNumber(value, out);
@@ -19,16 +22,21 @@ std::string NumberText(double value) {
 
 }  // namespace
 
+std::string ShownText(std::string_view text) {
+  std::size_t end = 0;
+  while (end < std::min(text.size(), kShownBytes)) {
+    end += std::max<std::size_t>(1, base::Utf8Length(text.substr(end, 4)));
+  }
+  std::string out;
+  base::AppendJsonString(text.substr(0, end), out);
+  return out.substr(1, out.size() - 2) + (end < text.size() ? "..." : "");
+}
+
 std::string Shown(const json::value& value) {
-  constexpr std::size_t kMaxBytes = 60;
   // Long arrays and objects are not written out just to be cut.
   if (value.is_array()) return "an array of " + std::to_string(value.get_array().size());
   if (value.is_object()) return "an object";
-  if (const auto* string = value.if_string(); string != nullptr && string->size() > kMaxBytes) {
-    std::size_t end = 0;
-    while (end < kMaxBytes) end += std::max<std::size_t>(1, base::Utf8Length(string->subview(end, 4)));
-    return "\"" + std::string(string->subview(0, end)) + "...\"";
-  }
+  if (const auto* string = value.if_string()) return "\"" + ShownText(*string) + "\"";
   if (value.is_double()) return NumberText(value.get_double());
   return json::serialize(value);
 }

@@ -63,5 +63,7 @@ class FieldReader {
 std::optional<std::int64_t> AsInteger(const boost::json::value& value);
 /// The value as shown in messages: JSON, cut after 60 bytes.
 std::string Shown(const boost::json::value& value);
+/// A text alike: control characters are escaped, so that messages are safe to print. Without quotes.
+std::string ShownText(std::string_view text);
 
 }  // namespace vivace::server

@@ -52,7 +52,7 @@ HttpParser::Progress HttpParser::Advance() {
     buffer_.erase(0, std::min(buffer_.find_first_not_of("\r\n"), buffer_.size()));
   }
   while (!buffer_.empty() && !parser.is_done()) {
-    if (!parser.is_header_done() && RequestLineTooLong()) {
+    if (!started_ && RequestLineTooLong()) {
       return Fail(414, "the request line is over " + std::to_string(limits_.request_line_bytes) + " bytes");
     }
     boost::system::error_code error;
@@ -61,10 +61,15 @@ HttpParser::Progress HttpParser::Advance() {
     buffer_.erase(0, used);
     started_ = started_ || used > 0;
     if (in_body) body_received_ += used;
-    if (error == http::error::need_more) break;
-    if (error == http::error::header_limit) {
+    // What is left then is one line that does not end: a header, or in a body the length of a chunk.
+    const bool endless = error == http::error::need_more && buffer_.size() > limits_.header_bytes;
+    if (endless && in_body) {
+      return Fail(400, "a line of a chunked body is over " + std::to_string(limits_.header_bytes) + " bytes");
+    }
+    if (endless || error == http::error::header_limit) {
       return Fail(431, "the headers are over " + std::to_string(limits_.header_bytes) + " bytes");
     }
+    if (error == http::error::need_more) break;
     if (error == http::error::body_limit) {
       return Fail(413, "the request body is over " + std::to_string(limits_.body_bytes) + " bytes");
     }
@@ -75,6 +80,11 @@ HttpParser::Progress HttpParser::Advance() {
     const auto& fields = parser.get().base();
     if (static_cast<std::size_t>(std::distance(fields.begin(), fields.end())) > limits_.header_count) {
       return Fail(431, "there are more than " + std::to_string(limits_.header_count) + " headers");
+    }
+    // RFC 9112 section 3.2: exactly one Host. Programs that read another of several would answer for another.
+    const std::size_t hosts = fields.count(http::field::host);
+    if (hosts > 1 || (hosts == 0 && parser.get().version() >= 11)) {
+      return Fail(400, "there are " + std::to_string(hosts) + " Host headers; one is needed");
     }
   }
   if (parser.is_done()) return Progress::kComplete;

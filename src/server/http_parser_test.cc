@@ -37,7 +37,7 @@ TEST(HttpParser, ARequestMayArriveByteByByte) {
 
 TEST(HttpParser, PipelinedRequestsComeOneAfterAnother) {
   HttpParser parser({});
-  ASSERT_EQ(Feed(parser, "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.0\r\n\r\n"), Progress::kComplete);
+  ASSERT_EQ(Feed(parser, "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.0\r\n\r\n"), Progress::kComplete);
   EXPECT_EQ(parser.Take().target, "/a");
   ASSERT_EQ(parser.Advance(), Progress::kComplete);
   const HttpRequest second = parser.Take();
@@ -50,14 +50,16 @@ TEST(HttpParser, PipelinedRequestsComeOneAfterAnother) {
 TEST(HttpParser, ChunkedBodiesAreJoined) {
   HttpParser parser({});
   ASSERT_EQ(
-      Feed(parser, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
+      Feed(
+          parser,
+          "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
       Progress::kComplete);
   EXPECT_EQ(parser.Take().body, "abcde");
 }
 
 TEST(HttpParser, AsksForTheBodyOnceWhenTheClientWaits) {
   HttpParser parser({});
-  EXPECT_EQ(Feed(parser, "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"),
+  EXPECT_EQ(Feed(parser, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"),
             Progress::kContinue);
   EXPECT_EQ(Feed(parser, "a"), Progress::kNeedMore);
   EXPECT_EQ(Feed(parser, "b"), Progress::kComplete);
@@ -65,24 +67,66 @@ TEST(HttpParser, AsksForTheBodyOnceWhenTheClientWaits) {
 
 TEST(HttpParser, EveryLimitHasItsStatus) {
   EXPECT_EQ(RefusalOf("GET /" + std::string(9000, 'a')), 414);
-  EXPECT_EQ(RefusalOf("GET / HTTP/1.1\r\nX: " + std::string(70000, 'a') + "\r\n\r\n"), 431);
-  std::string many = "GET / HTTP/1.1\r\n";
+  EXPECT_EQ(RefusalOf("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(70000, 'a') + "\r\n\r\n"), 431);
+  std::string many = "GET / HTTP/1.1\r\nHost: a\r\n";
   for (int i = 0; i < 101; ++i) many += "X" + std::to_string(i) + ": 1\r\n";
   EXPECT_EQ(RefusalOf(many + "\r\n"), 431);
-  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nContent-Length: 17000000\r\n\r\n"), 413);
-  EXPECT_EQ(
-      RefusalOf("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n", {.body_bytes = 8}),
-      413);
+  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 17000000\r\n\r\n"), 413);
+  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n",
+                      {.body_bytes = 8}),
+            413);
+}
+
+TEST(HttpParser, ALongHeaderIsNoRequestLineHoweverItArrives) {
+  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(60000, 'a') + "\r\n\r\n";
+  for (const std::size_t piece : {std::size_t{1000}, std::size_t{9000}, std::size_t{60000}}) {
+    HttpParser parser({});
+    Progress progress = Progress::kNeedMore;
+    for (std::size_t at = 0; at < request.size() && progress == Progress::kNeedMore; at += piece) {
+      progress = Feed(parser, request.substr(at, piece));
+    }
+    EXPECT_EQ(progress, Progress::kComplete) << piece;
+  }
+}
+
+TEST(HttpParser, LinesThatDoNotEndAreRefusedBeforeTheyAreKept) {
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const auto& [begin, status] : {std::pair<std::string, int>{chunked + "5;", 400},
+                                      {chunked + "0\r\nX: ", 400},
+                                      {"GET / HTTP/1.1\r\nHost: a\r\nX: ", 431}}) {
+    HttpParser parser({});
+    Progress progress = Feed(parser, begin);
+    int pieces = 0;
+    while (progress == Progress::kNeedMore && pieces < 20) {
+      ++pieces;
+      progress = Feed(parser, std::string(8192, 'x'));
+    }
+    EXPECT_EQ(progress, Progress::kError) << begin;
+    EXPECT_LE(pieces, 9) << begin;
+    EXPECT_EQ(parser.error().status, status) << begin;
+  }
+}
+
+TEST(HttpParser, ARequestHasOneHost) {
+  EXPECT_EQ(RefusalOf("GET / HTTP/1.1\r\nX: a\r\n\r\n"), 400);
+  EXPECT_EQ(RefusalOf("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), 400);
+  EXPECT_EQ(RefusalOf("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), 400);
+  HttpParser parser({});
+  EXPECT_EQ(Feed(parser, "GET / HTTP/1.0\r\n\r\n"), Progress::kComplete);
 }
 
 TEST(HttpParser, WhatIsNotHttpIsRefused) {
   EXPECT_EQ(RefusalOf("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n"), 400);
   EXPECT_EQ(RefusalOf("GET / HTTP/3.0\r\n\r\n"), 400);
-  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"), 400);
-  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"), 400);
-  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
-  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n"), 400);
-  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n"), 400);
+  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"), 400);
+  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"), 400);
+  EXPECT_EQ(
+      RefusalOf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
+      400);
+  EXPECT_EQ(RefusalOf("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n"), 400);
+  EXPECT_EQ(
+      RefusalOf("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n"),
+      400);
 }
 
 }  // namespace

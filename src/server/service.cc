@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/version.h"
+#include "server/field_reader.h"
 #include "server/openapi.h"
 #include "server/request_log.h"
 #include "server/text_call.h"
@@ -99,14 +100,13 @@ std::optional<ApiError> Service::CheckReady(Endpoint endpoint) const {
 std::optional<ApiError> Service::CheckModel(const std::string& name) const {
   const auto& names = config_.names;
   if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) return std::nullopt;
-  constexpr std::size_t kShownBytes = 100;
   std::string served;
   for (const std::string& one : names) served += (served.empty() ? "`" : ", `") + one + "`";
-  return ApiError{.status = 404,
-                  .message = "The model `" + name.substr(0, kShownBytes) +
-                             "` does not exist; this server has " + served + ".",
-                  .param = "model",
-                  .code = "model_not_found"};
+  return ApiError{
+      .status = 404,
+      .message = "The model `" + ShownText(name) + "` does not exist; this server has " + served + ".",
+      .param = "model",
+      .code = "model_not_found"};
 }
 
 HttpReply Service::Answer(const Route& route) {
