@@ -3,6 +3,7 @@ asynchronous client. Run by test_server.py."""
 import asyncio
 import concurrent.futures
 import math
+import signal
 import threading
 import time
 import unittest
@@ -102,6 +103,33 @@ class Streams(unittest.TestCase):
         self.assertEqual("".join(chunk.choices[0].text for chunk in chunks), free[:free.index(stop)])
         self.assertEqual(ends(chunks), [(0, "stop")])
         self.assertEqual(chunks[-1].choices[0].stop_reason, stop)
+
+
+class Raw(unittest.TestCase):
+    """The parts of the client that give what came over the wire."""
+
+    def test_lines_of_a_stream_are_events(self):
+        with client().completions.with_streaming_response.create(model=MODEL, prompt=START, max_tokens=3, temperature=0,
+                                                                 stream=True) as response:
+            self.assertTrue(response.headers["content-type"].startswith("text/event-stream"))
+            self.assertEqual(response.headers.get("cache-control"), "no-cache")
+            lines = [line for line in response.iter_lines() if line]
+        self.assertEqual(lines[-1], "data: [DONE]")
+        self.assertTrue(all(line.startswith("data: {") for line in lines[:-1]))
+
+    def test_a_chat_stops_and_repeats_its_seed(self):
+        free = chat(max_tokens=16, temperature=0).choices[0].message.content
+        stopped = chat(max_tokens=16, temperature=0, stop=[free[4:8]]).choices[0]
+        self.assertEqual((stopped.message.content, stopped.finish_reason), (free[:free.index(free[4:8])], "stop"))
+        drawn = [chat(max_tokens=12, seed=seed, temperature=1.5).choices[0].message.content for seed in (4, 4, 5)]
+        self.assertEqual(drawn[0], drawn[1])
+        self.assertNotEqual(drawn[0], drawn[2])
+
+    def test_extra_fields_and_headers_go_through(self):
+        answer = complete(START, max_tokens=2, extra_headers={"X-Request-Id": "from-a-header"}, extra_query={"a": "b"},
+                          extra_body={"never_heard_of": {"a": [1]}})
+        self.assertEqual(answer.id, "cmpl-from-a-header")
+        self.assertEqual(answer.usage.completion_tokens, 2)
 
 
 class Echoes(unittest.TestCase):
@@ -234,6 +262,33 @@ class Overload(unittest.TestCase):
             other.stop()
 
 
+    def test_the_client_comes_back_after_retry_after(self):
+        other = start("--max-num-seqs", "1", "--max-num-queued-reqs", "0")
+        try:
+            stream = make_client(other).completions.create(model=MODEL, prompt=START, stream=True, **LONG)
+            next(iter(stream))
+            threading.Timer(0.3, stream.close).start()
+            begin = time.monotonic()
+            answer = make_client(other, max_retries=3).completions.create(model=MODEL, prompt=START, max_tokens=2)
+            self.assertEqual(answer.usage.completion_tokens, 2)
+            self.assertGreaterEqual(time.monotonic() - begin, 0.9)  # Retry-After is a second
+        finally:
+            other.stop()
+
+    def test_a_stream_that_the_server_ends_is_an_error_of_the_client(self):
+        other = start("--shutdown-timeout", "0.2")
+        try:
+            stream = make_client(other).chat.completions.create(model=MODEL, messages=QUESTION, stream=True, **LONG)
+            next(iter(stream))
+            other.send(signal.SIGTERM)
+            with self.assertRaises(openai.APIError) as caught:
+                list(stream)
+            self.assertIn("shutting down", caught.exception.message)
+            self.assertEqual(caught.exception.type, "server_error")
+        finally:
+            other.stop()
+
+
 class Leaving(unittest.TestCase):
     def test_a_closed_stream_is_cancelled(self):
         stream = complete(START, stream=True, **LONG)
@@ -297,6 +352,33 @@ class Together(unittest.TestCase):
                 return await asyncio.gather(*(one() for _ in range(8)))
 
         self.assertEqual(asyncio.run(several()), [whole] * 8)
+
+    def test_a_stream_of_the_asynchronous_client_is_left(self):
+        async def left():
+            async with openai.AsyncOpenAI(base_url=server().url + "/v1", api_key="none", max_retries=0) as other:
+                stream = await other.chat.completions.create(model=MODEL, messages=QUESTION, stream=True, **LONG)
+                async for chunk in stream:
+                    self.assertEqual(chunk.choices[0].delta.role, "assistant")
+                    break
+                await stream.close()
+
+        asyncio.run(left())
+        self.assertLess(server().wait_idle(), 1)
+
+    def test_timeouts_of_some_leave_others_alone(self):
+        alone = complete("Water boils at", max_tokens=12, temperature=0).choices[0].text
+
+        def impatient():
+            with self.assertRaises(openai.APITimeoutError):
+                client().with_options(timeout=0.2).completions.create(model=MODEL, prompt=START, **LONG)
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            jobs = [pool.submit(impatient) for _ in range(4)]
+            texts = [pool.submit(complete, "Water boils at", max_tokens=12, temperature=0) for _ in range(4)]
+            for job in jobs:
+                job.result()
+            self.assertEqual([job.result().choices[0].text for job in texts], [alone] * 4)
+        self.assertLess(server().wait_idle(), 1)
 
     def test_a_cancelled_task_frees_its_blocks(self):
         async def cancelled():
