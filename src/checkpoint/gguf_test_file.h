@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <initializer_list>
 #include <string_view>
 #include <vector>
@@ -16,9 +15,8 @@ class GgufTestFile {
  public:
   template <class T>
   GgufTestFile& Put(T value) {
-    const auto at = bytes_.size();
-    bytes_.resize(at + sizeof(T));
-    std::memcpy(bytes_.data() + at, &value, sizeof(T));
+    const auto* bytes = reinterpret_cast<const std::byte*>(&value);
+    for (std::size_t i = 0; i < sizeof(T); ++i) bytes_.push_back(bytes[i]);
     return *this;
   }
   GgufTestFile& Text(std::string_view text) {
