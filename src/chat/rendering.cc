@@ -44,6 +44,11 @@ Status Rendering::Charge(std::size_t bytes) {
   return Status::Ok();
 }
 
+Status Rendering::CheckLength(std::size_t bytes) const {
+  if (bytes <= static_cast<std::size_t>(budget_.output_bytes)) return Status::Ok();
+  return ResourceExhausted("the template makes more text than its budget allows");
+}
+
 Status Rendering::ChargeProduct(std::size_t count, std::size_t bytes) {
   std::size_t product = 0;
   if (__builtin_mul_overflow(count, bytes, &product)) product = std::numeric_limits<std::size_t>::max();

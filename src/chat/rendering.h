@@ -39,7 +39,9 @@ class Rendering {
 
   /// Counts one step, and the reading or making of `bytes`. Errors do not name the line: the caller adds it.
   Status Charge(std::size_t bytes = 0);
-  /// The same for `count` times `bytes`, which may be beyond all bounds.
+  /// A text of so many bytes is about to be made: no text may be longer than the whole result.
+  Status CheckLength(std::size_t bytes) const;
+  /// The same as Charge for `count` times `bytes`, which may be beyond all bounds.
   Status ChargeProduct(std::size_t count, std::size_t bytes);
   /// The same for all that is in a value, which may be far more than is in memory.
   Status ChargeWhole(const Value& value);

@@ -167,6 +167,7 @@ Result<Value> JoinItems(Use& use) {
     VIVACE_RETURN_IF_ERROR(use.rendering.Charge(item.text().size() + use.self.text().size()));
     if (i > 0) out.Append(use.self.text());
     out.Append(item.text());
+    VIVACE_RETURN_IF_ERROR(use.rendering.CheckLength(out.size()));
   }
   return Value::String(std::move(out));
 }

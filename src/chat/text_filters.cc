@@ -64,6 +64,7 @@ Result<Value> Join(Use& use) {
     VIVACE_RETURN_IF_ERROR(use.rendering.ChargeWhole(item));
     if (i > 0) out.Append(separator);
     out.Append(item.Print());
+    VIVACE_RETURN_IF_ERROR(use.rendering.CheckLength(out.size()));
   }
   return Value::String(std::move(out));
 }
