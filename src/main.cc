@@ -84,7 +84,7 @@ Status Run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  vivace::base::ExitOnFileFault();
+  vivace::base::SurviveFileFaults();
   const Status status = Run({arguments + 1, arguments + argument_count});
   if (!status.ok()) std::fprintf(stderr, "vivace: error: %s\n", status.message().c_str());
   return vivace::cli::ExitStatus(status);

@@ -48,23 +48,43 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   file.path_ = path;
   file.data_ = static_cast<const std::byte*>(data);
   file.size_ = static_cast<std::size_t>(info.st_size);
+  file.info_ = info;
+  file.range_ = FileRange(file.bytes());
   return file;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
+      size_(std::exchange(other.size_, 0)),
+      info_(other.info_),
+      range_(std::move(other.range_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(info_, other.info_);
+  std::swap(range_, other.range_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
+  range_ = FileRange();  // before the addresses may be somebody else's
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+Status MappedFile::CheckUnchanged() const {
+  constexpr const char* kRemedy =
+      ": leave a model as it is while it is in use; fetch it again and start anew";
+  if (faulted()) return DataLoss("'" + path_ + "' became shorter or unreadable while it was read" + kRemedy);
+  struct stat now {};
+  if (::stat(path_.c_str(), &now) != 0) return Status::Ok();
+  const bool same_file = now.st_dev == info_.st_dev && now.st_ino == info_.st_ino;
+  const bool same_content = now.st_size == info_.st_size && now.st_mtim.tv_sec == info_.st_mtim.tv_sec &&
+                            now.st_mtim.tv_nsec == info_.st_mtim.tv_nsec;
+  if (!same_file || same_content) return Status::Ok();
+  return DataLoss("'" + path_ + "' was changed while it was read" + kRemedy);
 }
 
 void MappedFile::Release(std::span<const std::byte> range) const {

@@ -109,6 +109,18 @@ Result<const TensorView*> Checkpoint::Tensor(std::string_view name) const {
                   "'. Fetch or convert the model again.");
 }
 
+bool Checkpoint::faulted() const {
+  const auto has_fault = [](const auto& file) { return file.faulted(); };
+  return std::any_of(files_.begin(), files_.end(), has_fault) ||
+         std::any_of(safetensors_.begin(), safetensors_.end(), has_fault);
+}
+
+Status Checkpoint::CheckUnchanged() const {
+  for (const GgufFile& file : files_) VIVACE_RETURN_IF_ERROR(file.CheckUnchanged());
+  for (const SafetensorsFile& file : safetensors_) VIVACE_RETURN_IF_ERROR(file.CheckUnchanged());
+  return Status::Ok();
+}
+
 void Checkpoint::Release(const TensorView& tensor) const {
   Release(tensor, tensor.data);
 }

@@ -82,6 +82,10 @@ class Checkpoint {
   void Release(const TensorView& tensor) const;
   /// The same of `bytes`, a part of the tensor's data.
   void Release(const TensorView& tensor, std::span<const std::byte> bytes) const;
+  /// A file became shorter or unreadable while it is mapped: what was read of it since may be zeros. Cheap.
+  bool faulted() const;
+  /// kDataLoss: the same, or a file was written to since Open. Looks at each file.
+  Status CheckUnchanged() const;
 
  private:
   friend class CheckpointOpener;

@@ -74,6 +74,9 @@ class GgufFile {
   Result<const TensorView*> Tensor(std::string_view name) const;
   /// These bytes of a tensor were copied elsewhere: their pages may go. Does nothing for Parse.
   void Release(std::span<const std::byte> bytes) const;
+  /// As base::MappedFile has them; a file in memory never changes.
+  bool faulted() const { return file_ && file_->faulted(); }
+  Status CheckUnchanged() const { return file_ ? file_->CheckUnchanged() : Status::Ok(); }
 
  private:
   friend class GgufParser;

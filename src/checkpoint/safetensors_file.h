@@ -41,6 +41,9 @@ class SafetensorsFile {
   std::span<const ForeignTensor> foreign() const { return foreign_; }
   /// These bytes of a tensor were copied elsewhere: their pages may go. Does nothing for Parse.
   void Release(std::span<const std::byte> bytes) const;
+  /// As base::MappedFile has them; a file in memory never changes.
+  bool faulted() const { return file_ && file_->faulted(); }
+  Status CheckUnchanged() const { return file_ ? file_->CheckUnchanged() : Status::Ok(); }
 
  private:
   friend class SafetensorsParser;

@@ -176,6 +176,7 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
   Runners runners;
   VIVACE_RETURN_IF_ERROR(
       LoadParts(*impl->file, config, start, *impl->artifact, impl->team, impl->text, runners));
+  VIVACE_RETURN_IF_ERROR(impl->file->CheckUnchanged());
   const engine::ModelRunner& runner = *runners.serving;
   // Fewer tokens than rows are fine: vocabularies are padded, and a row without a token is never drawn.
   if (impl->text->tokenizer().size() > runner.vocabulary()) {

@@ -72,7 +72,7 @@ class EngineLoop {
   void SampleSequence(Tier& tier, const scheduler::SequencePlan& plan, int first_logit);
   bool SampleNext(LiveRequest& live, const scheduler::SequencePlan& plan, int logit);
   void FailRequest(LiveRequest& live, const Status& status);
-  void FailStep(Tier& tier, const scheduler::Plan& plan);
+  void FailStep(Tier& tier, const scheduler::Plan& plan, const Status& why);
   void PublishStats();
   bool StatsAreDue() const { return stats_began_ && since_stats_.Seconds() >= config_.log_stats_s; }
   void BeginStats();

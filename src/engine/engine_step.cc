@@ -26,11 +26,12 @@ void EngineLoop::Step(Tier& tier) {
     tier.runner->CleanBlocks(plan.blocks_to_clean);
     const Stopwatch watch;
     tier.runner->Run(step);
+    if (const Status file = tier.runner->CheckFile(); !file.ok()) return FailStep(tier, plan, file);
     recorder_.Add(step.rows, watch.Seconds());
     if (plan_counts_) plan_counts_->Count(plan.rows, tier.runner->executor().last_plan());
     SampleAll(tier, plan);
   } catch (const std::bad_alloc&) {
-    FailStep(tier, plan);
+    FailStep(tier, plan, ResourceExhausted("memory ran out while this request was running"));
     return;
   }
   tier.scheduler.Commit({results_});
@@ -117,17 +118,16 @@ void EngineLoop::FailRequest(LiveRequest& live, const Status& status) {
   live.answer.End(FinishReason::kError, status, numerical ? kNumericalError : "");
 }
 
-// Memory ran out in the middle: the requests of this step end, the others go on.
-void EngineLoop::FailStep(Tier& tier, const scheduler::Plan& plan) {
+// A step came to nothing, as when memory ran out in its middle: its requests end, the others go on.
+void EngineLoop::FailStep(Tier& tier, const scheduler::Plan& plan, const Status& why) {
   std::vector<LiveRequest*> failed;
   failed.reserve(plan.sequences.size());
   for (const scheduler::SequencePlan& sequence : plan.sequences) failed.push_back(&tier.Live(sequence.id));
   tier.scheduler.Discard();
-  log_.Error(fmt::format("memory ran out: {} requests end", failed.size()));
+  log_.Error(fmt::format("{}: {} requests end", why.message(), failed.size()));
   for (LiveRequest* live : failed) {
     tier.scheduler.Cancel(live->sequence);
-    live->answer.End(FinishReason::kError,
-                     ResourceExhausted("memory ran out while this request was running"));
+    live->answer.End(FinishReason::kError, why);
     PublishStats();
     Retire(*live);
   }

@@ -71,6 +71,8 @@ Status ModelRunner::Load(const checkpoint::Checkpoint& file, const EngineConfig&
   auto weights = image_ ? runtime::WeightStore::CreateFrom(program_, file, *image_)
                         : runtime::WeightStore::Create(program_, file, packers, start.PackingLines());
   if (!weights.ok()) return weights.status();
+  VIVACE_RETURN_IF_ERROR(file.CheckUnchanged());  // or zeros were packed
+  file_ = &file;
   weights_ = std::make_unique<runtime::WeightStore>(std::move(*weights));
   start.LoadedWeights(static_cast<std::int64_t>(weights_->packed_bytes()), TensorBytes(file));
 

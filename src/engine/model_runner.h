@@ -53,6 +53,8 @@ class ModelRunner {
   /// Writes zeros over these blocks of the KV cache, in all layers.
   void CleanBlocks(std::span<const kvcache::BlockId> blocks);
   std::span<const float> Logits(int index) { return executor_->Logits(index); }
+  /// kDataLoss: the model's file became shorter while it is mapped, so that steps may have read zeros.
+  Status CheckFile() const { return file_->faulted() ? file_->CheckUnchanged() : Status::Ok(); }
 
   // What `explain` measures on: the same program, executor and team that steps run on.
   const program::Program& program() const { return program_; }
@@ -95,6 +97,7 @@ class ModelRunner {
   /// Sets the number of KV cache blocks. May lower max_model_len_ when the config lets it.
   Status SizeCache(const checkpoint::Checkpoint& file, const EngineConfig& config, const base::Log& log);
 
+  const checkpoint::Checkpoint* file_ = nullptr;  // set by Load
   models::ModelConfig model_;
   program::Program program_;
   const std::unique_ptr<base::WorkerTeam> own_team_;  // may be null
