@@ -193,7 +193,8 @@ TEST(BadFiles, TheProgramExitsWith2AndOneLine) {
     const std::string said(std::istreambuf_iterator<char>(file), {});
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 2) << row.id << ": " << status << ", " << said;
     EXPECT_TRUE(said.starts_with("vivace: error: ")) << row.id << ": " << said;
-    if (!row.id.starts_with("M14_NoSuch")) {  // then the catalogue of names is searched, too
+    const bool is_searched = row.id.starts_with("M14_NoSuch") || row.id == "M14_LinkLoop";
+    if (!is_searched) {  // what is no file may be a name of the catalogue
       EXPECT_NE(said.find(row.text), std::string::npos) << row.id << ": " << said;
     }
     EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << row.id << ": " << said;
