@@ -62,6 +62,7 @@ engine::LoopConfig MakeLoopConfig(const engine::EngineConfig& config, const engi
   loop.scheduler.max_chunk_tokens = config.max_chunk_tokens;
   loop.scheduler.prefix_caching = config.prefix_caching;
   loop.max_queued = config.max_queued;
+  loop.max_queued_tokens = config.max_queued_tokens;
   loop.recorder = config.recorder;
   loop.log_stats_s = config.log_stats_s;
   loop.counts_plans = config.cudagraph_metrics;

@@ -119,6 +119,7 @@ Result<EngineConfig> ResolveSettings(const Options& given) {
   config.max_num_seqs = std::min(config.max_num_seqs, config.max_batched_tokens);
   config.max_chunk_tokens = static_cast<int>(options.Integer("long-prefill-token-threshold"));
   config.max_queued = static_cast<int>(options.Integer("max-num-queued-reqs"));
+  config.max_queued_tokens = options.Integer("max-num-queued-tokens");
   config.kv_bytes = IfSet(options, "kv-cache-memory-bytes");
   config.memory_utilization = options.Number("gpu-memory-utilization");
   config.prefix_caching = options.Flag("enable-prefix-caching");

@@ -29,6 +29,7 @@ struct EngineConfig {
   int max_batched_tokens = 512;
   int max_chunk_tokens = 0;  // 0: as many as the step has room for
   int max_queued = 1024;
+  std::int64_t max_queued_tokens = 1 << 20;
   std::optional<std::int64_t> kv_bytes;  // of the KV cache; unset: see SizeKvCache
   double memory_utilization = 0.9;  // share of the memory of this process that weights and cache may take
   bool prefix_caching = true;

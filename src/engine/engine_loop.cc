@@ -64,6 +64,22 @@ Status EngineLoop::Check(const Request& request) const {
   return sampling::Validate(request.sampling, vocabulary);
 }
 
+// A prompt finds room when no other waits, however long it is: it will not wait long.
+Status EngineLoop::CheckQueue(const Request& request) const {
+  if (draining_) return Unavailable("the engine is shutting down");
+  if (unfinished_ >= config_.scheduler.max_num_seqs + config_.max_queued) {
+    return ResourceExhausted(
+        fmt::format("{} requests are running or waiting: try again later", unfinished_));
+  }
+  const auto tokens = static_cast<std::int64_t>(request.prompt.size());
+  if (waiting_tokens_ > 0 && waiting_tokens_ + tokens > config_.max_queued_tokens) {
+    return ResourceExhausted(
+        fmt::format("prompts of {} tokens are waiting, of at most {}: try again later", waiting_tokens_,
+                    config_.max_queued_tokens));
+  }
+  return Status::Ok();
+}
+
 Result<RequestId> EngineLoop::Submit(Request request, OutputCallback on_output) {
   if (const Status status = Check(request); !status.ok()) return status;
   const int room = config_.scheduler.max_model_len - static_cast<int>(request.prompt.size());
@@ -73,12 +89,9 @@ Result<RequestId> EngineLoop::Submit(Request request, OutputCallback on_output) 
   RequestId id = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (draining_) return Unavailable("the engine is shutting down");
-    if (unfinished_ >= config_.scheduler.max_num_seqs + config_.max_queued) {
-      return ResourceExhausted(
-          fmt::format("{} requests are running or waiting: try again later", unfinished_));
-    }
+    if (const Status room_left = CheckQueue(live->request); !room_left.ok()) return room_left;
     id = live->id = next_id_;
+    waiting_tokens_ += static_cast<std::int64_t>(live->request.prompt.size());
     arrivals_.push_back(std::move(live));
     ++next_id_;
     ++unfinished_;
@@ -106,6 +119,7 @@ EngineStats EngineLoop::stats() const {
   const std::lock_guard lock(mutex_);
   EngineStats stats = stats_;
   stats.waiting += static_cast<int>(arrivals_.size());
+  stats.waiting_tokens = waiting_tokens_;
   return stats;
 }
 

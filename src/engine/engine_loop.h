@@ -29,6 +29,7 @@ struct LoopConfig {
   scheduler::SchedulerConfig scheduler;  // its blocks and program are those of the runner that serves
   int vocabulary = 0;                    // of the model: ids of prompts are below it
   int max_queued = 1024;                 // requests beyond those that may run
+  std::int64_t max_queued_tokens = 1 << 20;  // of the prompts of requests that have not begun
   std::uint64_t seed = 0;                // from which requests without a seed get theirs
   RecorderConfig recorder;
   bool counts_plans = false;  // log with the statistics how steps ran
@@ -55,6 +56,7 @@ class EngineLoop {
  private:
   // Any thread.
   Status Check(const Request& request) const;
+  Status CheckQueue(const Request& request) const;  // with mutex_ held
 
   // The loop's thread.
   void ThreadMain();
@@ -75,6 +77,7 @@ class EngineLoop {
   void FailStep(Tier& tier, const scheduler::Plan& plan, const Status& why);
   void PublishStats();
   bool StatsAreDue() const { return stats_began_ && since_stats_.Seconds() >= config_.log_stats_s; }
+  void LeaveQueue(const LiveRequest& live);
   void BeginStats();
   void LogStats();
   void Deliver(LiveRequest& live);
@@ -110,7 +113,8 @@ class EngineLoop {
   std::vector<std::unique_ptr<LiveRequest>> arrivals_;  // guarded by mutex_, like all below
   std::vector<RequestId> cancels_;
   std::unique_ptr<ModelRunner> offered_;
-  int unfinished_ = 0;  // submitted, last piece not yet delivered
+  int unfinished_ = 0;               // submitted, last piece not yet delivered
+  std::int64_t waiting_tokens_ = 0;  // prompts of those that have not been in a step
   RequestId next_id_ = 1;
   bool draining_ = false;
   bool stopping_ = false;

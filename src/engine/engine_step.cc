@@ -51,6 +51,7 @@ void EngineLoop::MarkStarted(Tier& tier, const scheduler::Plan& plan) {
   for (const scheduler::SequencePlan& sequence : plan.sequences) {
     LiveRequest& live = tier.Live(sequence.id);
     if (live.started) continue;
+    LeaveQueue(live);
     live.started = true;
     live.timing.queued = live.since_submit.Seconds();
     live.cached_prompt_tokens = sequence.cached_tokens;
@@ -133,6 +134,13 @@ void EngineLoop::FailStep(Tier& tier, const scheduler::Plan& plan, const Status&
   }
 }
 
+// A request that has not begun begins, or ends.
+void EngineLoop::LeaveQueue(const LiveRequest& live) {
+  if (live.started) return;
+  const std::lock_guard lock(mutex_);
+  waiting_tokens_ -= static_cast<std::int64_t>(live.request.prompt.size());
+}
+
 void EngineLoop::PublishStats() {
   const scheduler::SchedulerStats now = tier_->scheduler.stats();
   const scheduler::SchedulerStats left = left_ ? left_->scheduler.stats() : scheduler::SchedulerStats();
@@ -183,6 +191,7 @@ void EngineLoop::Deliver(LiveRequest& live) {
   output.timing = live.timing;
   live.on_output(std::move(output));
   if (!last) return;
+  LeaveQueue(live);
   {
     const std::lock_guard lock(mutex_);
     --unfinished_;

@@ -228,6 +228,31 @@ TEST_P(EngineTest, AFullQueueRefusesAtOnce) {
   for (Collector& collector : collectors) collector.Wait();
 }
 
+TEST_P(EngineTest, TheQueueIsBoundedInPromptTokens) {
+  TinyModelSpec spec;
+  spec.context = 16384;
+  const auto engine = Make({{"max-num-seqs", "1"}, {"max-num-queued-tokens", "20"}}, spec);
+  std::vector<Collector> collectors(4);
+  std::vector<RequestId> ids;
+  const auto submit = [&](int tokens, int answer) {
+    return engine->Submit(Ask(SomePrompt(tokens), answer), collectors[ids.size()].Callback());
+  };
+  ids.push_back(submit(100, 16000).value());  // as nothing waits
+  while (engine->stats().waiting_tokens > 0) std::this_thread::yield();
+  ids.push_back(submit(15, 2).value());
+  EXPECT_EQ(engine->stats().waiting_tokens, 15);
+  EXPECT_EQ(submit(6, 2).status().message(),
+            "prompts of 15 tokens are waiting, of at most 20: try again later");
+  ids.push_back(submit(5, 2).value());
+  engine->Cancel(ids[1]);  // one that waits gives its room back
+  collectors[1].Wait();
+  EXPECT_EQ(engine->stats().waiting_tokens, 5);
+  ids.push_back(submit(15, 2).value());
+  engine->Cancel(ids[0]);
+  for (const std::size_t i : {0, 2, 3}) collectors[i].Wait();
+  EXPECT_EQ(engine->stats().waiting_tokens, 0);
+}
+
 TEST_P(EngineTest, DrainFinishesWhatRunsAndRefusesTheRest) {
   const auto engine = Make();
   Collector collector;

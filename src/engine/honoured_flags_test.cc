@@ -50,6 +50,7 @@ const std::vector<Effect>& Effects() {
       {"long-prefill-token-threshold", "32", [](auto& c) { return std::to_string(c.max_chunk_tokens); },
        "32"},
       {"max-num-queued-reqs", "5", [](auto& c) { return std::to_string(c.max_queued); }, "5"},
+      {"max-num-queued-tokens", "7", [](auto& c) { return std::to_string(c.max_queued_tokens); }, "7"},
       {"kv-cache-memory-bytes", "1.5GiB", [](auto& c) { return std::to_string(c.kv_bytes.value_or(0)); },
        "1610612736"},
       {"gpu-memory-utilization", "0.5", [](auto& c) { return Number(c.memory_utilization); }, "0.5"},

@@ -85,7 +85,6 @@ inline constexpr std::string_view kWindow =
 inline constexpr std::string_view kContent = "templates get the content of a message as text";
 inline constexpr std::string_view kHttpOnly = "the server speaks HTTP";
 inline constexpr std::string_view kKvTypes = "all layers have one --kv-cache-dtype";
-inline constexpr std::string_view kQueueTokens = "the queue counts requests: give --max-num-queued-reqs";
 inline constexpr std::string_view kFcfs = "requests run in the order of their arrival";
 inline constexpr std::string_view kTransfer = "keys, values and weights do not travel between processes";
 inline constexpr std::string_view kWatermark = "answers carry no watermark";

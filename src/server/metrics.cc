@@ -93,6 +93,8 @@ struct Metrics::Impl {
 
   prometheus::Gauge& running = MakeGauge("vllm:num_requests_running", "Requests in execution.");
   prometheus::Gauge& waiting = MakeGauge("vllm:num_requests_waiting", "Requests that wait for a place.");
+  prometheus::Gauge& waiting_tokens =
+      MakeGauge("vivace:prompt_tokens_waiting", "Prompt tokens of requests that have not begun.");
   prometheus::Gauge& cache_usage =
       MakeGauge("vllm:kv_cache_usage_perc", "KV cache blocks held by live requests, 0 to 1.");
   prometheus::Counter& preemptions = MakeCounter("vllm:num_preemptions_total", "Preemptions.");
@@ -271,6 +273,7 @@ void Metrics::HttpRequestDone(const std::string& handler, const std::string& met
 std::string Metrics::Serialize(const EngineStats& stats) {
   impl_->running.Set(stats.running);
   impl_->waiting.Set(stats.waiting);
+  impl_->waiting_tokens.Set(static_cast<double>(stats.waiting_tokens));
   impl_->cache_usage.Set(stats.blocks_total > 0 ? static_cast<double>(stats.blocks_used) /
                                                       static_cast<double>(stats.blocks_total)
                                                 : 0);
