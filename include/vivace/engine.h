@@ -31,7 +31,7 @@ struct ModelInfo {
 /// A snapshot for /metrics and for `run`; counters since start.
 struct EngineStats {
   int running = 0, waiting = 0;
-  std::int64_t waiting_tokens = 0;  // prompts of requests that have not begun
+  std::int64_t waiting_tokens = 0;                 // prompts of requests that have not begun
   int level = 0;                                   // on which requests begin now; with tier-up it rises once
   std::int64_t blocks_total = 0, blocks_used = 0;  // KV cache blocks held by live requests
   std::int64_t prompt_tokens = 0, generation_tokens = 0;

@@ -77,7 +77,11 @@ TEST(BadValues, EachErrorNamesFlagValueAndWhatIsAllowed) {
       {"--cache-config.block-size", "large", "a whole number"},
       {"--attention-config.flash-attn-version", "5", "one of 2, 3, 4, none"},
       // Refused: ignoring them would change security, answers or capacity.
-      {"--ssl-keyfile", "key.pem", "none, or left out: the server speaks plain HTTP"},
+      {"--enable-ssl-refresh", "true", "false, or left out: certificates are read at the start"},
+      {"--ssl-cert-reqs", "3", "from 0 to 2"},
+      {"--max-n", "0", "from 1 to 16384"},
+      {"--max-stop-strings", "65", "from 0 to 64"},
+      {"--header-timeout", "0", "from 0.1 to 3600"},
       {"--quantization", "fp8", "none or gguf, or left out: "},
       {"--pipeline-parallel-size", "2", "1, or left out: "},
       {"--data-parallel-size", "4", "1, or left out: "},

@@ -68,14 +68,12 @@ Status EngineLoop::Check(const Request& request) const {
 Status EngineLoop::CheckQueue(const Request& request) const {
   if (draining_) return Unavailable("the engine is shutting down");
   if (unfinished_ >= config_.scheduler.max_num_seqs + config_.max_queued) {
-    return ResourceExhausted(
-        fmt::format("{} requests are running or waiting: try again later", unfinished_));
+    return ResourceExhausted(fmt::format("{} requests are running or waiting: try again later", unfinished_));
   }
   const auto tokens = static_cast<std::int64_t>(request.prompt.size());
   if (waiting_tokens_ > 0 && waiting_tokens_ + tokens > config_.max_queued_tokens) {
-    return ResourceExhausted(
-        fmt::format("prompts of {} tokens are waiting, of at most {}: try again later", waiting_tokens_,
-                    config_.max_queued_tokens));
+    return ResourceExhausted(fmt::format("prompts of {} tokens are waiting, of at most {}: try again later",
+                                         waiting_tokens_, config_.max_queued_tokens));
   }
   return Status::Ok();
 }

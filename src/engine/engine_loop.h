@@ -26,11 +26,11 @@
 namespace vivace::engine {
 
 struct LoopConfig {
-  scheduler::SchedulerConfig scheduler;  // its blocks and program are those of the runner that serves
-  int vocabulary = 0;                    // of the model: ids of prompts are below it
-  int max_queued = 1024;                 // requests beyond those that may run
+  scheduler::SchedulerConfig scheduler;      // its blocks and program are those of the runner that serves
+  int vocabulary = 0;                        // of the model: ids of prompts are below it
+  int max_queued = 1024;                     // requests beyond those that may run
   std::int64_t max_queued_tokens = 1 << 20;  // of the prompts of requests that have not begun
-  std::uint64_t seed = 0;                // from which requests without a seed get theirs
+  std::uint64_t seed = 0;                    // from which requests without a seed get theirs
   RecorderConfig recorder;
   bool counts_plans = false;  // log with the statistics how steps ran
   double log_stats_s = 0;     // seconds between statistics lines while there is traffic; 0: none

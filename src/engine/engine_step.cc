@@ -189,9 +189,9 @@ void EngineLoop::Deliver(LiveRequest& live) {
   const bool last = output.finish_reason != FinishReason::kNone;
   output.cached_prompt_tokens = live.cached_prompt_tokens;
   output.timing = live.timing;
+  if (last) LeaveQueue(live);  // who hears of the end finds its room free
   live.on_output(std::move(output));
   if (!last) return;
-  LeaveQueue(live);
   {
     const std::lock_guard lock(mutex_);
     --unfinished_;

@@ -45,7 +45,8 @@ inline constexpr std::string_view kOneFormat = "a compiled program is kept in on
 inline constexpr std::string_view kBuild = "it is about building vLLM";
 inline constexpr std::string_view kUsage =
     "nothing is sent or kept about usage, and no folder of settings is read";
-inline constexpr std::string_view kBounds = "requests have fixed bounds, listed in docs/reference/api.md";
+inline constexpr std::string_view kBounds =
+    "this bound of requests is fixed, listed in docs/reference/api.md";
 inline constexpr std::string_view kBatch = "answers never depend on the other requests of a batch";
 inline constexpr std::string_view kTemplates = "a template runs within bounds of its own";
 inline constexpr std::string_view kTests = "it is for tests of vLLM";
@@ -60,7 +61,7 @@ inline constexpr std::string_view kNoGptOss = "it is for models that are not her
 inline constexpr std::string_view kNoMla = "models here have no latent attention";
 inline constexpr std::string_view kNans = "a logit that is not finite always ends its request with an error";
 inline constexpr std::string_view kStructured = "answers are not constrained to a format yet";
-inline constexpr std::string_view kTls = "the server speaks plain HTTP: put a proxy with TLS before it";
+inline constexpr std::string_view kTls = "certificates are read at the start: start again when they change";
 inline constexpr std::string_view kNoLora = "adapters are not built yet: merge the adapter into the weights";
 inline constexpr std::string_view kWeights =
     "weights keep the type that they have in the file: give a file of the wanted type";

@@ -426,7 +426,7 @@ TEST(Validate, NamesFieldValueAndRange) {
          p.stop = {"a", ""};
        },
        "stop[1] is empty; leave it out"},
-      {[](auto& p) { p.stop.assign(17, "x"); }, "stop has 17 strings; it may have at most 16"},
+      {[](auto& p) { p.stop.assign(65, "x"); }, "stop has 65 strings; it may have at most 64"},
       {[](auto& p) {
          p.stop_token_ids = {0, 1000};
        },

@@ -9,7 +9,7 @@
 namespace vivace::sampling {
 namespace {
 
-constexpr std::size_t kMaxStopStrings = 16;
+constexpr std::size_t kMaxStopStrings = 64;
 constexpr std::size_t kMaxBadWords = 256;  // 128 words, each with and without a space in front
 constexpr std::size_t kMaxBadWordTokens = 2048;
 constexpr int kMaxLogprobs = 20;

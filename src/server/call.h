@@ -39,7 +39,7 @@ class Call {
   virtual void Abandon() = 0;
   /// Ends the answer with an error: a reply, or an error event where the stream has begun.
   virtual void Fail(const ApiError& error) = 0;
-  /// Answers of the engine that it stands for.
+  /// Answers of the engine that it stands for, or one for the work on its text.
   virtual int sequences() const = 0;
 };
 
@@ -56,7 +56,7 @@ class CallObserver {
   virtual void OnText(const ReplyFrame& frame, const ChoicePart& part, std::string_view whole) = 0;
   /// The whole answer is given; the longest of its choices.
   virtual void OnAnswered(std::int64_t most_generated_tokens) = 0;
-  /// Exactly once, after the answer is given or abandoned.
+  /// Exactly once, after the answer is given or abandoned and no work goes on for it.
   virtual void OnEnded(Call& call) = 0;
 };
 

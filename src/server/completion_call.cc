@@ -19,9 +19,8 @@ CompletionCall::CompletionCall(ApiRequest request, ReplyFrame frame, Backend& ba
 
 void CompletionCall::Start() {
   executor_.PostToBackground([self = shared_from_this()] {
-    if (self->ended_) return;
     auto prepared = std::make_shared<Prepared>();
-    self->Prepare(*prepared);
+    if (!self->ended_) self->Prepare(*prepared);
     self->executor_.PostToLoop([self, prepared] { self->OnPrepared(std::move(*prepared)); });
   });
 }
@@ -63,8 +62,12 @@ OutputCallback CompletionCall::MakeCallback(std::size_t index) {
 // ---- on the event loop ----
 
 void CompletionCall::OnPrepared(Prepared prepared) {
+  prepared_ = true;
   ids_ = std::move(prepared.ids);
-  if (ended_) return CancelAll();  // the client left meanwhile
+  if (ended_) {  // the client left meanwhile
+    CancelAll();
+    return observer_.OnEnded(*this);
+  }
   if (prepared.error) return Fail(*prepared.error);
   submitted_ = true;
   tokenized_ = std::move(prepared.tokenized);
@@ -316,7 +319,7 @@ void CompletionCall::CancelAll() {
 void CompletionCall::End() {
   ended_ = true;
   sink_ = nullptr;
-  observer_.OnEnded(*this);
+  if (prepared_) observer_.OnEnded(*this);  // until then its place stands for the work under way
 }
 
 }  // namespace vivace::server

@@ -81,6 +81,7 @@ class CompletionCall : public Call, public std::enable_shared_from_this<Completi
   CallObserver& observer_;
   ReplySink* sink_;                  // null once the answer is given or abandoned
   std::atomic<bool> ended_ = false;  // also read by the background thread, to skip work nobody waits for
+  bool prepared_ = false;            // the background thread's work has come back
   bool submitted_ = false;
   bool streaming_ = false;
   bool nothing_wanted_ = false;  // max_tokens 0: the one token that runs is left out

@@ -3,21 +3,27 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 #include <utility>
 
 #include "server/sse.h"
 
 namespace vivace::server {
+namespace {
 
-Connection::Connection(Socket socket, std::string client, Service& service, const ConnectionLimits& limits,
-                       ClosedCallback on_closed)
-    : socket_(std::move(socket)),
+constexpr std::chrono::milliseconds kLingerInDrain{200};
+
+}  // namespace
+
+Connection::Connection(std::unique_ptr<Stream> stream, std::string client, Service& service,
+                       const ConnectionLimits& limits, BodyBudget& budget, ClosedCallback on_closed)
+    : stream_(std::move(stream)),
       client_(std::move(client)),
       service_(service),
       limits_(limits),
       on_closed_(std::move(on_closed)),
-      parser_(limits.http) {}
+      parser_(limits.http),
+      budget_(budget),
+      lease_(budget) {}
 
 Connection::~Connection() {
   if (call_ != nullptr) call_->Abandon();
@@ -25,14 +31,27 @@ Connection::~Connection() {
 
 void Connection::Start() {
   boost::system::error_code ignored;
-  socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);  // a Unix socket has no delay
+  stream_->socket().set_option(boost::asio::ip::tcp::no_delay(true), ignored);  // a Unix socket has no delay
   request_start_ = last_write_ = Clock::now();
+  stream_->Open([self = shared_from_this()](boost::system::error_code error) { self->OnOpened(error); });
+}
+
+void Connection::OnOpened(boost::system::error_code error) {
+  if (state_ == State::kClosed) return;
+  if (error || draining_) return Close();
+  state_ = State::kReading;
+  request_start_ = body_start_ = last_write_ = Clock::now();
+  Read();
+}
+
+void Connection::StartRefused(const ApiError& error) {
+  RefuseAndClose(ErrorReply(error));
   Read();
 }
 
 void Connection::BeginDrain() {
   draining_ = true;
-  const bool waits_for_request = state_ == State::kReading && parser_.idle();
+  const bool waits_for_request = state_ == State::kOpening || (state_ == State::kReading && parser_.idle());
   if (waits_for_request || (state_ == State::kClosing && writes_.empty())) Close();
 }
 
@@ -40,9 +59,7 @@ void Connection::Close() {
   if (state_ == State::kClosed) return;
   state_ = State::kClosed;
   if (call_ != nullptr) std::exchange(call_, nullptr)->Abandon();
-  boost::system::error_code ignored;
-  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  stream_->Close();
   on_closed_(*this);
 }
 
@@ -53,10 +70,10 @@ void Connection::Read() {
   // While an answer is under way only so much is read ahead; the client waits.
   if (state_ == State::kAnswering && parser_.buffered() >= limits_.pipelined_bytes) return;
   reading_ = true;
-  socket_.async_read_some(boost::asio::buffer(read_buffer_),
-                          [self = shared_from_this()](boost::system::error_code error, std::size_t bytes) {
-                            self->OnRead(error, bytes);
-                          });
+  stream_->ReadSome(boost::asio::buffer(read_buffer_),
+                    [self = shared_from_this()](boost::system::error_code error, std::size_t bytes) {
+                      self->OnRead(error, bytes);
+                    });
 }
 
 void Connection::OnRead(boost::system::error_code error, std::size_t bytes) {
@@ -67,6 +84,11 @@ void Connection::OnRead(boost::system::error_code error, std::size_t bytes) {
     if (state_ == State::kReading && parser_.idle()) request_start_ = body_start_ = Clock::now();
     parser_.Append({read_buffer_.data(), bytes});
     if (state_ == State::kReading) Advance();
+    if (!FitsBudget() && state_ == State::kReading) {
+      RefuseAndClose(ErrorReply(FromStatus(
+          ResourceExhausted("requests and answers of all clients hold " + std::to_string(budget_.held()) +
+                            " bytes, of at most " + std::to_string(budget_.bytes()) + "; try again"))));
+    }
   }
   Read();
 }
@@ -94,11 +116,14 @@ void Connection::RefuseAndClose(const HttpReply& reply) {
   keep_alive_ = false;
   answer_complete_ = true;
   request_start_ = Clock::now();
-  Write(SerializeReply(reply, false, false));
+  std::string refusal = SerializeReply(reply, false, false);
+  parser_.Drop();
+  Write(std::move(refusal));
 }
 
 void Connection::StartRequest() {
-  const HttpRequest request = parser_.Take();
+  request_bytes_ = parser_.held();
+  HttpRequest request = parser_.Take();
   state_ = State::kAnswering;
   answer_complete_ = false;
   streaming_ = false;
@@ -109,7 +134,7 @@ void Connection::StartRequest() {
   request_line_ = request.method + " " + request.target + (chunked_ ? " HTTP/1.1" : " HTTP/1.0");
   extra_headers_ = service_.ExtraHeaders(request);
   last_write_ = Clock::now();
-  auto call = service_.Handle(route_, request, *this);
+  auto call = service_.Handle(route_, std::move(request), *this);
   if (!answer_complete_ && state_ == State::kAnswering) call_ = std::move(call);
 }
 
@@ -121,18 +146,26 @@ Clock::time_point Connection::ReadDeadline() const {
   return body_start_ + limits_.body_grace + earned;
 }
 
+// How long a client may take to close after the last answer.
+Clock::time_point Connection::CloseDeadline() const {
+  return request_start_ + (draining_ ? kLingerInDrain : limits_.header_timeout);
+}
+
 void Connection::OnTick(Clock::time_point now) {
   if (state_ == State::kClosed) return;
+  // Where nothing is read, nothing says that the client left.
+  if (state_ == State::kAnswering && !reading_ && stream_->PeerLeft()) return Close();
   if (!writes_.empty()) {
     if (now > last_write_ + limits_.write_timeout) Close();
     return;
   }
+  if (state_ == State::kOpening && now > request_start_ + limits_.header_timeout) return Close();
   if (state_ == State::kReading && now > ReadDeadline()) {
     if (parser_.idle()) return Close();
     return RefuseAndClose(ErrorReply(
         {.status = 408, .message = "the request did not arrive in time", .code = "request_timeout"}));
   }
-  if (state_ == State::kClosing && now > request_start_ + limits_.header_timeout) return Close();
+  if (state_ == State::kClosing && now > CloseDeadline()) return Close();
   const bool pings = limits_.ping_interval.count() > 0;
   if (pings && state_ == State::kAnswering && streaming_ && now > last_write_ + limits_.ping_interval) {
     StreamWrite(kSsePing);
@@ -170,14 +203,16 @@ void Connection::EndStream() {
 void Connection::AnswerDone() {
   call_ = nullptr;
   answer_complete_ = false;
+  request_bytes_ = 0;
+  FitsBudget();
   if (!keep_alive_ || draining_) {
-    if (state_ == State::kClosing) {
-      // Let the client read the refusal: no reset while it still sends.
-      boost::system::error_code ignored;
-      socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
-      return;
-    }
-    return Close();
+    // What the client still sends is dropped until it has closed: a reset could take the answer from it.
+    if (state_ != State::kClosing) request_start_ = Clock::now();
+    state_ = State::kClosing;
+    stream_->EndWrites([self = shared_from_this()](boost::system::error_code error) {
+      if (error) self->Close();
+    });
+    return Read();
   }
   state_ = State::kReading;
   request_start_ = body_start_ = Clock::now();
@@ -193,9 +228,9 @@ void Connection::Write(std::string data) {
   } else {
     writes_.push_back(std::move(data));
   }
-  if (write_bytes_ > limits_.unread_bytes && streaming_) {
+  if ((!FitsBudget() || write_bytes_ > limits_.unread_bytes) && streaming_) {
     // The client asks for tokens and takes none. Not from inside the call that writes.
-    boost::asio::post(socket_.get_executor(), [self = shared_from_this()] { self->Close(); });
+    boost::asio::post(stream_->socket().get_executor(), [self = shared_from_this()] { self->Close(); });
     return;
   }
   if (writes_.size() == 1) {
@@ -204,18 +239,27 @@ void Connection::Write(std::string data) {
   }
 }
 
-void Connection::WriteNext() {
-  boost::asio::async_write(
-      socket_, boost::asio::buffer(writes_.front()),
-      [self = shared_from_this()](boost::system::error_code error, std::size_t) { self->OnWritten(error); });
+// Whether what is held for this client, if more than before, fits.
+bool Connection::FitsBudget() {
+  return lease_.Resize(parser_.held() + request_bytes_ + write_bytes_);
 }
 
-void Connection::OnWritten(boost::system::error_code error) {
+void Connection::WriteNext() {
+  stream_->WriteSome(boost::asio::buffer(writes_.front()) + front_written_,
+                     [self = shared_from_this()](boost::system::error_code error, std::size_t bytes) {
+                       self->OnWritten(error, bytes);
+                     });
+}
+
+void Connection::OnWritten(boost::system::error_code error, std::size_t bytes) {
   if (state_ == State::kClosed) return;
   if (error) return Close();
+  last_write_ = Clock::now();  // a client that takes little at a time is slow, not gone
+  front_written_ += bytes;
+  if (front_written_ < writes_.front().size()) return WriteNext();
   write_bytes_ -= writes_.front().size();
   writes_.pop_front();
-  last_write_ = Clock::now();
+  front_written_ = 0;
   if (!writes_.empty()) return WriteNext();
   if (answer_complete_) AnswerDone();
 }

@@ -1,28 +1,31 @@
-// One client's TCP connection: reads requests one after another, hands each to the service, writes the
-// answer. While an answer is under way it keeps reading, so that a client that leaves is seen at once.
+// One client's connection: reads requests one after another, hands each to the service, writes the answer.
+// While an answer is under way it keeps reading, so that a client that leaves is seen at once. A client that
+// ends its side only, and waits, counts as one that leaves.
 //
 // Threads: the event loop only. Ownership: kept alive by its socket operations under way; the server holds it
 // until OnClosed. Deadlines are checked by the server's tick, not by a timer of each connection.
 #pragma once
 
 #include <array>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "server/body_budget.h"
 #include "server/http_parser.h"
 #include "server/service.h"
+#include "server/stream.h"
 
 namespace vivace::server {
 
 using Clock = std::chrono::steady_clock;
 
 struct ConnectionLimits {
-  std::chrono::milliseconds header_timeout{10'000};  // from a request's first byte to the end of its headers
-  std::chrono::milliseconds body_grace{10'000};      // after that a body must come at the least rate
+  std::chrono::milliseconds header_timeout{
+      10'000};  // from a request's first byte to the end of its headers; of TLS
+  std::chrono::milliseconds body_grace{10'000};  // after that a body must come at the least rate
   std::size_t body_bytes_per_second = 1024;
   std::chrono::milliseconds idle_timeout{60'000};   // between two requests
   std::chrono::milliseconds write_timeout{30'000};  // a write that makes no progress
@@ -35,13 +38,14 @@ struct ConnectionLimits {
 class Connection : public std::enable_shared_from_this<Connection>, private ReplySink {
  public:
   using ClosedCallback = std::function<void(Connection&)>;
-  using Socket = boost::asio::generic::stream_protocol::socket;  // of TCP or of a Unix socket
   /// `client` is how the log calls the other side.
-  Connection(Socket socket, std::string client, Service& service, const ConnectionLimits& limits,
-             ClosedCallback on_closed);
+  Connection(std::unique_ptr<Stream> stream, std::string client, Service& service,
+             const ConnectionLimits& limits, BodyBudget& budget, ClosedCallback on_closed);
   ~Connection() override;
 
   void Start();
+  /// Instead of Start: says why no request is read, and closes.
+  void StartRefused(const ApiError& error);
   /// Closes when a deadline has passed; keeps a silent stream alive.
   void OnTick(Clock::time_point now);
   /// No further request after the one under way; closes at once when there is none.
@@ -50,13 +54,14 @@ class Connection : public std::enable_shared_from_this<Connection>, private Repl
   void Close();
 
  private:
-  enum class State { kReading, kAnswering, kClosing, kClosed };
+  enum class State { kOpening, kReading, kAnswering, kClosing, kClosed };
 
   void Reply(HttpReply reply) override;
   void BeginStream() override;
   void StreamWrite(std::string_view data) override;
   void EndStream() override;
 
+  void OnOpened(boost::system::error_code error);
   void Read();
   void OnRead(boost::system::error_code error, std::size_t bytes);
   void Advance();
@@ -64,20 +69,26 @@ class Connection : public std::enable_shared_from_this<Connection>, private Repl
   void AnswerDone();
   void Write(std::string data);
   void WriteNext();
-  void OnWritten(boost::system::error_code error);
+  void OnWritten(boost::system::error_code error, std::size_t bytes);
+  bool FitsBudget();
   void RefuseAndClose(const HttpReply& reply);
   Clock::time_point ReadDeadline() const;
+  Clock::time_point CloseDeadline() const;
 
-  Socket socket_;
+  const std::unique_ptr<Stream> stream_;
   const std::string client_;
   Service& service_;
   const ConnectionLimits& limits_;
   ClosedCallback on_closed_;
   HttpParser parser_;
+  BodyBudget& budget_;
+  BodyBudget::Lease lease_;
   std::array<char, 16 << 10> read_buffer_;
   std::deque<std::string> writes_;  // the first one is under way
+  std::size_t front_written_ = 0;   // bytes of the first
   std::size_t write_bytes_ = 0;
-  State state_ = State::kReading;
+  std::size_t request_bytes_ = 0;  // of the request under way
+  State state_ = State::kOpening;
   std::shared_ptr<Call> call_;    // the answer under way, when it is not given at once
   Route route_;                   // of the request under way
   std::string request_line_;      // of it, as sent

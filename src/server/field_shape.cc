@@ -138,8 +138,11 @@ json::object ShapeSchema(const RequestField& row, const RequestRules& rules) {
     }
     case FieldShape::kTexts:
       return ListOf(NonEmptyTextSchema(), 0, row.maximum);
-    case FieldShape::kTextOrTexts:
-      return {{"anyOf", json::array{NonEmptyTextSchema(), ListOf(NonEmptyTextSchema(), 0, row.maximum)}}};
+    case FieldShape::kStops:
+      return {{"anyOf",
+               json::array{NonEmptyTextSchema(), ListOf(NonEmptyTextSchema(), 0, rules.max_stop_strings)}}};
+    case FieldShape::kChoices:
+      return IntegerSchema(1, rules.max_choices);
     case FieldShape::kTokenIds:
       return ListOf(TokenIdSchema(rules), row.minimum, row.maximum);
     case FieldShape::kPrompts:
@@ -223,8 +226,10 @@ std::string FieldTypeText(const RequestField& field) {
       return "string of at most " + Number(field.maximum) + " visible ASCII characters";
     case FieldShape::kTexts:
       return "array of at most " + Number(field.maximum) + " strings";
-    case FieldShape::kTextOrTexts:
-      return "string, or array of at most " + Number(field.maximum);
+    case FieldShape::kStops:
+      return "string, or array of at most " + Number(field.maximum) + ", or --max-stop-strings";
+    case FieldShape::kChoices:
+      return "integer from 1 to " + Number(field.maximum) + ", or --max-n";
     case FieldShape::kTokenIds:
       return TokenIdsText(field);
     case FieldShape::kPrompts:

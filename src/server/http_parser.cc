@@ -30,6 +30,11 @@ void HttpParser::Reset() {
   body_received_ = 0;
 }
 
+void HttpParser::Drop() {
+  std::string().swap(buffer_);
+  Reset();
+}
+
 bool HttpParser::header_done() const {
   return impl_->parser.is_header_done();
 }

@@ -36,6 +36,9 @@ class HttpParser {
   /// The complete request; the parser is then at the start of the next one.
   HttpRequest Take();
 
+  /// Forgets what it has read; nothing more is to be parsed.
+  void Drop();
+
   /// The reply (4xx) that says what was wrong.
   const HttpReply& error() const { return error_; }
   std::size_t buffered() const { return buffer_.size(); }
@@ -43,6 +46,8 @@ class HttpParser {
   /// True when no byte of the next request has come.
   bool idle() const { return buffer_.empty() && !started_; }
   std::size_t body_received() const { return body_received_; }
+  /// Bytes of requests that it keeps in memory.
+  std::size_t held() const { return buffer_.size() + body_received_; }
 
  private:
   struct Impl;

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -16,6 +17,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/status_macros.h"
+#include "server/admission.h"
 #include "server/background_thread.h"
 
 namespace vivace::server {
@@ -27,26 +30,46 @@ constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::milliseconds kLastWords{300};  // for error events to leave before sockets close
 
+/// Who counts as one client. IPv6 gives each a network of 2^64 addresses (RFC 4291 section 2.5.1).
+std::string ClientOf(const asio::ip::address& address) {
+  if (!address.is_v6() || address.to_v6().is_v4_mapped()) return address.to_string();
+  auto bytes = address.to_v6().to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+  return asio::ip::address_v6(bytes).to_string();
+}
+
 }  // namespace
 
 struct HttpServer::Impl {
+  struct Guest {
+    std::shared_ptr<Connection> connection;
+    Admission::Place place;
+  };
+
   Impl(HttpServer& server, const ServerConfig& server_config)
       : config(server_config),
+        budget(config.request_bytes_in_all),
         acceptor(loop),
         unix_acceptor(loop),
         tick_timer(loop),
         drain_timer(loop),
         pause_timer(loop),
-        service(server, config.service) {}
+        service(server, config.service),
+        admission(config.max_connections, config.max_connections_per_client) {}
 
   ~Impl() { StopListening(); }
 
   Status Listen();
+  Status ListenOnTcp();
   Status ListenOnUnixSocket();
   void StopListening();
   bool listening() const { return acceptor.is_open() || unix_acceptor.is_open(); }
   void Accept();
-  void OnAccepted(boost::system::error_code error, Connection::Socket socket, std::string client);
+  void OnAccepted(boost::system::error_code error, Stream::Socket socket, const std::string& address,
+                  std::string client);
+  void Begin(Stream::Socket socket, Admission::Place place, std::string client);
+  /// A copy, for who may close some of them.
+  std::vector<std::shared_ptr<Connection>> AllConnections() const;
   void ScheduleTick();
   void WaitForSignal();
   void Drain();
@@ -54,13 +77,16 @@ struct HttpServer::Impl {
   void StopWhenIdle();
 
   const ServerConfig config;
+  BodyBudget budget;  // before the loop, whose handlers keep connections
   asio::io_context loop{1};
   tcp::acceptor acceptor;
   asio::local::stream_protocol::acceptor unix_acceptor;  // one of the two is open
   asio::steady_timer tick_timer, drain_timer, pause_timer;
   std::optional<asio::signal_set> signals;
   Service service;
-  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
+  std::unique_ptr<Tls> tls;  // where it is wanted
+  Admission admission;
+  std::unordered_map<Connection*, Guest> connections;
   bool draining = false;
   bool ending = false;  // the drain time is over
   // Last: its jobs use what is above, and it is joined first.
@@ -95,7 +121,13 @@ void HttpServer::Impl::StopListening() {
 }
 
 Status HttpServer::Impl::Listen() {
-  if (!config.unix_socket.empty()) return ListenOnUnixSocket();
+  if (!config.tls.certificate.empty()) {
+    VIVACE_ASSIGN_OR_RETURN(tls, Tls::FromFiles(config.tls));
+  }
+  return config.unix_socket.empty() ? ListenOnTcp() : ListenOnUnixSocket();
+}
+
+Status HttpServer::Impl::ListenOnTcp() {
   const std::string where = config.host + ":" + std::to_string(config.port);
   boost::system::error_code error;
   tcp::resolver resolver(loop);
@@ -122,7 +154,7 @@ void HttpServer::Impl::Accept() {
   if (unix_acceptor.is_open()) {
     unix_acceptor.async_accept(
         [this](boost::system::error_code error, asio::local::stream_protocol::socket socket) {
-          OnAccepted(error, std::move(socket), "unix");
+          OnAccepted(error, std::move(socket), "", "unix");
         });
     return;
   }
@@ -131,13 +163,13 @@ void HttpServer::Impl::Accept() {
     const tcp::endpoint client = socket.remote_endpoint(unknown);
     const std::string address = client.address().to_string();
     OnAccepted(
-        error, std::move(socket),
+        error, std::move(socket), ClientOf(client.address()),
         (client.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(client.port()));
   });
 }
 
-void HttpServer::Impl::OnAccepted(boost::system::error_code error, Connection::Socket socket,
-                                  std::string client) {
+void HttpServer::Impl::OnAccepted(boost::system::error_code error, Stream::Socket socket,
+                                  const std::string& address, std::string client) {
   if (!listening()) return;
   if (error) {
     // Out of file descriptors, say: try again when some may be free, without spinning.
@@ -147,16 +179,35 @@ void HttpServer::Impl::OnAccepted(boost::system::error_code error, Connection::S
     });
     return;
   }
-  if (connections.size() < config.max_connections) {
-    auto connection = std::make_shared<Connection>(std::move(socket), std::move(client), service,
-                                                   config.connection, [this](Connection& closed) {
-                                                     connections.erase(&closed);
-                                                     StopWhenIdle();
-                                                   });
-    connections.emplace(connection.get(), connection);
-    connection->Start();
+  Admission::Place place = admission.Take(address);
+  // Saying no through TLS would take a handshake, the costliest thing that a client can ask for.
+  const bool heard = place.kind() == Admission::Kind::kRefused && tls == nullptr;
+  if (place.kind() == Admission::Kind::kGuest || heard) {
+    Begin(std::move(socket), std::move(place), std::move(client));
   }
   Accept();
+}
+
+void HttpServer::Impl::Begin(Stream::Socket socket, Admission::Place place, std::string client) {
+  const bool is_guest = place.kind() == Admission::Kind::kGuest;
+  auto connection = std::make_shared<Connection>(
+      tls != nullptr ? tls->Wrap(std::move(socket)) : MakePlainStream(std::move(socket)), std::move(client),
+      service, config.connection, budget, [this](Connection& closed) {
+        connections.erase(&closed);
+        StopWhenIdle();
+      });
+  connections.emplace(connection.get(), Guest{connection, std::move(place)});
+  if (is_guest) return connection->Start();
+  connection->StartRefused(
+      FromStatus(Unavailable("the server has no room for another connection, in all or from this address; "
+                             "close some or try again")));
+}
+
+std::vector<std::shared_ptr<Connection>> HttpServer::Impl::AllConnections() const {
+  std::vector<std::shared_ptr<Connection>> all;
+  all.reserve(connections.size());
+  for (const auto& [key, guest] : connections) all.push_back(guest.connection);
+  return all;
 }
 
 void HttpServer::Impl::ScheduleTick() {
@@ -164,11 +215,7 @@ void HttpServer::Impl::ScheduleTick() {
   tick_timer.async_wait([this](boost::system::error_code cancelled) {
     if (cancelled) return;
     const auto now = Clock::now();
-    // A copy: a tick may close a connection.
-    std::vector<std::shared_ptr<Connection>> all;
-    all.reserve(connections.size());
-    for (const auto& [key, connection] : connections) all.push_back(connection);
-    for (const auto& connection : all) connection->OnTick(now);
+    for (const auto& connection : AllConnections()) connection->OnTick(now);
     ScheduleTick();
   });
 }
@@ -192,9 +239,7 @@ void HttpServer::Impl::Drain() {
   draining = true;
   service.BeginDrain();
   StopListening();
-  std::vector<std::shared_ptr<Connection>> all;
-  for (const auto& [key, connection] : connections) all.push_back(connection);
-  for (const auto& connection : all) connection->BeginDrain();
+  for (const auto& connection : AllConnections()) connection->BeginDrain();
   drain_timer.expires_after(config.shutdown_timeout);
   drain_timer.async_wait([this](boost::system::error_code cancelled) {
     if (!cancelled) EndAll();
@@ -224,8 +269,7 @@ HttpServer::~HttpServer() {
 void HttpServer::CloseAll() {
   impl_->background.reset();
   // Handlers that never ran keep connections; closing ends their calls while the service still stands.
-  auto connections = std::exchange(impl_->connections, {});
-  for (auto& [key, connection] : connections) connection->Close();
+  for (const auto& connection : impl_->AllConnections()) connection->Close();
 }
 
 Status HttpServer::Listen() {

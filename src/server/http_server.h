@@ -11,6 +11,7 @@
 
 #include "server/connection.h"
 #include "server/service.h"
+#include "server/tls.h"
 
 namespace vivace::server {
 
@@ -20,6 +21,9 @@ struct ServerConfig {
   std::string unix_socket = {};  // path of a Unix socket to listen on instead; empty: host and port
   std::chrono::milliseconds shutdown_timeout{30'000};
   std::size_t max_connections = 4096;
+  std::size_t max_connections_per_client = 1024;    // of one address; 0: as many as there are
+  std::size_t request_bytes_in_all = 256ull << 20;  // of all clients; see BodyBudget
+  TlsFiles tls = {};
   ServiceConfig service;
   ConnectionLimits connection;
 };
@@ -29,7 +33,8 @@ class HttpServer : public Executor {
   explicit HttpServer(const ServerConfig& config);
   ~HttpServer() override;
 
-  /// Binds and listens; clients may connect from now on. kUnavailable names the port and the remedy.
+  /// Reads the TLS files, binds and listens; clients may connect from now on. kUnavailable names the port and
+  /// the remedy, kInvalidArgument the option.
   Status Listen();
   int port() const;  // 0 for a Unix socket
   /// Whether it listens on all interfaces.

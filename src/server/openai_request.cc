@@ -28,6 +28,28 @@ void CheckTogether(FieldReader& fields, ApiRequest& request) {
   sampling.prompt_logprobs = std::max(request.prompt_logprobs, echoed ? sampling.logprobs : -1);
 }
 
+bool HasLongText(const json::value& value, std::size_t most) {
+  if (const auto* text = value.if_string()) return text->size() > most;
+  if (const auto* array = value.if_array()) {
+    return std::any_of(array->begin(), array->end(),
+                       [most](const json::value& item) { return HasLongText(item, most); });
+  }
+  const auto* object = value.if_object();
+  return object != nullptr && std::any_of(object->begin(), object->end(), [most](const auto& field) {
+           return field.key().size() > most || HasLongText(field.value(), most);
+         });
+}
+
+/// The first field with a text over the bound is named.
+void CheckTexts(const json::object& object, std::size_t most, FieldReader& fields) {
+  for (const auto& field : object) {
+    if (field.key().size() <= most && !HasLongText(field.value(), most)) continue;
+    return fields.Fail(ShownText(field.key()), ShownText(field.key()) + " holds a text of over " +
+                                                   std::to_string(most) +
+                                                   " bytes, the most that this server takes");
+  }
+}
+
 }  // namespace
 
 bool IsRequestId(std::string_view text) {
@@ -46,11 +68,11 @@ std::optional<ApiError> ParseApiRequest(ApiKind kind, std::string_view body, con
   }
   boost::system::error_code error;
   json::parse_options options;
-  options.max_depth = kJsonDepth;
+  options.max_depth = rules.json_depth;
   const json::value root = json::parse(body, error, {}, options);
   if (error) {
     return ApiError{.message = error == json::error::too_deep
-                                   ? "the body is JSON nested deeper than " + std::to_string(kJsonDepth)
+                                   ? "the body is JSON nested deeper than " + std::to_string(rules.json_depth)
                                    : "the body is not valid JSON: " + error.message(),
                     .code = "invalid_json"};
   }
@@ -60,7 +82,8 @@ std::optional<ApiError> ParseApiRequest(ApiKind kind, std::string_view body, con
                     .code = "invalid_json"};
   }
   FieldReader fields(*object);
-  ReadFields(fields, rules, request);
+  CheckTexts(*object, rules.text_bytes, fields);
+  if (!fields.error()) ReadFields(fields, rules, request);
   if (!fields.error()) CheckTogether(fields, request);
   return fields.error();
 }

@@ -17,17 +17,17 @@ namespace vivace::server {
 
 enum class ApiKind { kCompletion, kChat, kTokenize, kDetokenize };
 
-inline constexpr int kMaxChoices = 128;             // n
+inline constexpr int kMaxChoices = 128;             // n, unless the rules say another
 inline constexpr int kMaxSequences = 1024;          // prompts times n
-inline constexpr int kMaxStopStrings = 16;          // as SamplingParams
+inline constexpr int kMaxStopStrings = 16;          // unless the rules say another
 inline constexpr std::size_t kMaxStopBytes = 4096;  // of one stop string
 inline constexpr int kMaxStopTokenIds = 256;        // far above what any client sends
 inline constexpr int kMaxBadWords = 128;            // strings
 inline constexpr int kMaxBadWordTokens = 1024;      // of all bad words
 inline constexpr int kMaxLogprobs = 20;             // per token; --max-logprobs may allow fewer
 inline constexpr int kDefaultCompletionTokens = 16;
-inline constexpr double kMaxLogitBias = 100;  // either way
-inline constexpr std::size_t kJsonDepth = 64;
+inline constexpr double kMaxLogitBias = 100;   // either way
+inline constexpr std::size_t kJsonDepth = 64;  // unless the rules say another
 inline constexpr std::size_t kMaxMessages = 4096;
 inline constexpr std::size_t kMaxTemplateBytes = 1 << 20;
 
@@ -39,7 +39,11 @@ struct RequestRules {
 
   int vocabulary = std::numeric_limits<std::int32_t>::max();  // token ids are below it
   int max_logprobs = kMaxLogprobs;
-  SamplingParams defaults;  // of a request that says nothing; max_tokens 0: the model has no default
+  int max_choices = kMaxChoices;
+  int max_stop_strings = kMaxStopStrings;
+  std::size_t json_depth = kJsonDepth;
+  std::size_t text_bytes = 8 << 20;  // of any one text of a request
+  SamplingParams defaults;           // of a request that says nothing; max_tokens 0: the model has no default
   int stream_interval = 1;
   bool include_usage = false;                // in every stream
   bool tokens_as_ids = false;                // in log-probabilities

@@ -47,6 +47,29 @@ TEST(OpenAiRequest, NestingDeeperThanTheLimitIsRefusedAlsoInUnknownFields) {
   EXPECT_EQ(error->message, "the body is JSON nested deeper than 64");
 }
 
+TEST(OpenAiRequest, TheServersBoundsHold) {
+  RequestRules rules;
+  rules.max_choices = 3;
+  rules.max_stop_strings = 1;
+  rules.json_depth = 4;
+  rules.text_bytes = 8;
+  const auto refusal = [&](std::string_view body) {
+    ApiRequest request;
+    const auto error = ParseApiRequest(kText, body, rules, request);
+    return error ? error->param + ": " + error->message : "none";
+  };
+  EXPECT_EQ(refusal(R"({"prompt":"12345678","n":3,"stop":["a"],"x":[[[1]]]})"), "none");
+  EXPECT_TRUE(refusal(R"({"prompt":"a","n":4})").starts_with("n: n must be an integer from 1 to 3"));
+  EXPECT_TRUE(refusal(R"({"prompt":"a","n":3,"best_of":4})")
+                  .starts_with("best_of: best_of must be an integer from 1 to 3"));
+  EXPECT_TRUE(refusal(R"({"prompt":"a","stop":["a","b"]})").starts_with("stop: "));
+  EXPECT_TRUE(refusal(R"({"prompt":"a","x":[[[[1]]]]})").ends_with("nested deeper than 4"));
+  EXPECT_TRUE(
+      refusal(R"({"prompt":"123456789"})").starts_with("prompt: prompt holds a text of over 8 bytes"));
+  EXPECT_TRUE(refusal(R"({"prompt":"a","x":[{"y":"123456789"}]})").starts_with("x: x holds a text"));
+  EXPECT_TRUE(refusal(R"({"prompt":"a","x":{"123456789":1}})").starts_with("x: x holds a text"));
+}
+
 TEST(OpenAiRequest, CompletionDefaultsAreThoseOfTheApi) {
   ApiRequest request;
   ASSERT_FALSE(Parse(ApiKind::kCompletion, R"({"prompt":"hi"})", request));

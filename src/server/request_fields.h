@@ -34,7 +34,6 @@ enum class FieldShape {
   kText,
   kVisibleText,  // ASCII without spaces
   kTexts,        // none is empty
-  kTextOrTexts,  // none is empty
   kTokenIds,
   kPrompts,
   kMessages,
@@ -44,6 +43,8 @@ enum class FieldShape {
   kBiases,  // token ids to numbers
   kStreamOptions,
   kLogprobs,    // at most --max-logprobs
+  kChoices,     // at most --max-n
+  kStops,       // a text, or at most --max-stop-strings; none is empty
   kTruncation,  // not 0
   kSide,
   kToolChoice,

@@ -30,12 +30,16 @@ void ReadSeed(const FieldContext& context) {
   context.request.sampling.seed = seed;
 }
 
+void ReadChoices(const FieldContext& context) {
+  context.fields.Integer(context.name, 1, context.rules.max_choices, context.request.n);
+}
+
 /// More candidates than answers are not drawn; equal numbers mean the same as leaving it out.
 void ReadBestOf(const FieldContext& context) {
   auto& [fields, name, rules, request] = context;
   if (fields.Find(name) == nullptr) return;
   int count = 1;
-  fields.Integer(name, 1, kMaxChoices, count);
+  fields.Integer(name, 1, rules.max_choices, count);
   if (count == request.n) return;
   fields.Fail(name,
               "best_of is " + std::to_string(count) + " and n is " + std::to_string(request.n) +
@@ -56,7 +60,8 @@ void ReadPriority(const FieldContext& context) {
 }
 
 void ReadStop(const FieldContext& context) {
-  context.fields.Texts(context.name, {.count = kMaxStopStrings, .bytes = kMaxStopBytes, .one_string = true},
+  const auto most = static_cast<std::size_t>(context.rules.max_stop_strings);
+  context.fields.Texts(context.name, {.count = most, .bytes = kMaxStopBytes, .one_string = true},
                        context.request.sampling.stop);
 }
 
@@ -137,11 +142,12 @@ constexpr std::array kRows = {
                  .maximum = kIntMax},
     RequestField{.name = "n",
                  .endpoints = kInAnswers,
-                 .target = &ApiRequest::n,
+                 .target = &ReadChoices,
                  .default_text = "1",
                  .help = "answers to each prompt, each with draws of its own",
                  .minimum = 1,
-                 .maximum = kMaxChoices},
+                 .maximum = kMaxChoices,
+                 .shape = FieldShape::kChoices},
     RequestField{.name = "best_of",
                  .endpoints = kInAnswers,
                  .target = &ReadBestOf,
@@ -149,7 +155,7 @@ constexpr std::array kRows = {
                  .help = "must be equal to n: choosing among answers is not supported",
                  .minimum = 1,
                  .maximum = kMaxChoices,
-                 .shape = FieldShape::kInteger},
+                 .shape = FieldShape::kChoices},
     RequestField{.name = "temperature",
                  .endpoints = kInAnswers,
                  .target = &SamplingParams::temperature,
@@ -243,7 +249,7 @@ constexpr std::array kRows = {
                  .default_text = "[]",
                  .help = "the answer ends before the first of these texts",
                  .maximum = kMaxStopStrings,
-                 .shape = FieldShape::kTextOrTexts},
+                 .shape = FieldShape::kStops},
     RequestField{.name = "stop_token_ids",
                  .endpoints = kInAnswers,
                  .target = &ReadStopTokenIds,

@@ -4,6 +4,7 @@
 //   "slow..."   a token every 10 ms            "endless..." the same, until it is cancelled
 //   "broken..." an error after three tokens    "refused..." Submit says that the queue is full
 //   "stopped..." ends with kStop after four tokens
+//   "gated..." is tokenised when the gate is opened
 #pragma once
 
 #include <algorithm>
@@ -45,6 +46,11 @@ class ScriptedBackend : public Backend {
     return stats;
   }
   Result<std::vector<std::int32_t>> Tokenize(std::string_view text, bool, bool) const override {
+    if (text.starts_with("gated")) {
+      std::unique_lock lock(mutex_);
+      ++at_gate_;
+      gate_.wait(lock, [this] { return gate_open_; });
+    }
     std::vector<std::int32_t> ids;
     for (const char byte : text) ids.push_back(static_cast<unsigned char>(byte));
     return ids;
@@ -102,6 +108,16 @@ class ScriptedBackend : public Backend {
     return static_cast<int>(stats_.cancelled);
   }
   int running() const { return stats().running; }
+  /// Texts that wait, or waited, to be tokenised.
+  int at_gate() const {
+    const std::lock_guard lock(mutex_);
+    return at_gate_;
+  }
+  void OpenGate() {
+    const std::lock_guard lock(mutex_);
+    gate_open_ = true;
+    gate_.notify_all();
+  }
 
  private:
   struct Live {
@@ -175,7 +191,10 @@ class ScriptedBackend : public Backend {
   ModelInfo model_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::map<RequestId, Live> live_;  // guarded by mutex_, as all below
+  mutable std::condition_variable gate_;
+  mutable int at_gate_ = 0;  // guarded by mutex_, as all below
+  bool gate_open_ = false;
+  std::map<RequestId, Live> live_;
   EngineStats stats_;
   SamplingParams last_sampling_;
   SamplingParams defaults_;

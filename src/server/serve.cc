@@ -16,15 +16,16 @@ namespace {
 void PrintReady(const ModelInfo& model, const ServerConfig& config, int port, double start_ms) {
   const bool is_ipv6 = config.host.find(':') != std::string::npos;
   const std::string host = is_ipv6 ? "[" + config.host + "]" : config.host;
-  const std::string where = config.unix_socket.empty() ? "http://" + host + ":" + std::to_string(port)
-                                                       : "unix:" + config.unix_socket;
+  const std::string address =
+      (config.tls.certificate.empty() ? "http://" : "https://") + host + ":" + std::to_string(port);
+  const std::string where = config.unix_socket.empty() ? address : "unix:" + config.unix_socket;
   const auto& names = config.service.names;
   std::fprintf(stderr, "vivace: serving %s on %s (-O%d, %d tokens of context, ready after %.0f ms)\n",
                names.empty() ? model.name.c_str() : names.front().c_str(), where.c_str(), model.level,
                model.max_model_len, start_ms);
   std::fflush(stderr);
   const base::Log& log = config.service.log;
-  log.Info("Starting vLLM server on http://" + host + ":" + std::to_string(port) +
+  log.Info("Starting vLLM server on " + address +
            " (Vivace; clients of OpenAI's and of vLLM's API find what they know)");
   log.Info("Application startup complete. (requests are answered from now on; until here they got 503)");
 }
@@ -54,6 +55,7 @@ Status ServeWith(const Options& options, const BackendFactory& make_backend,
   const int port = server->port();
   server->HandleSignals();
   WarnWhenOpen(config, server->everywhere());
+  WarnOfVisibleKeys(options, config);
   std::unique_ptr<Backend> backend;
   std::atomic<bool> loading = true;
   std::thread loader([&] {

@@ -1,10 +1,13 @@
 #include "server/serve_config.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -121,15 +124,75 @@ void ReadLogging(const Options& options, ServiceConfig& service) {
                            options.Text("log-format") == "json"});
 }
 
-void ReadLimits(const Options& options, ConnectionLimits& limits) {
+std::size_t Size(const Options& options, std::string_view name) {
+  return static_cast<std::size_t>(options.Integer(name));
+}
+
+std::chrono::milliseconds Duration(const Options& options, std::string_view name) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(options.Number(name) * 1000));
+}
+
+void ReadLimits(const Options& options, ServerConfig& config) {
+  config.max_connections = Size(options, "max-connections");
+  config.max_connections_per_client = Size(options, "max-connections-per-client");
+  config.request_bytes_in_all = Size(options, "max-request-bytes-in-all");
+  ConnectionLimits& limits = config.connection;
   limits.ping_interval = std::chrono::seconds(options.Integer("sse-keep-alive-interval"));
   limits.idle_timeout = std::chrono::seconds(options.Integer("http-keep-alive-timeout"));
-  limits.http.header_bytes = static_cast<std::size_t>(options.Integer("h11-max-incomplete-event-size"));
-  limits.http.header_count = static_cast<std::size_t>(options.Integer("h11-max-header-count"));
+  limits.header_timeout = limits.body_grace = Duration(options, "header-timeout");
+  limits.body_bytes_per_second = Size(options, "min-body-rate");
+  limits.write_timeout = Duration(options, "write-timeout");
+  limits.http.request_line_bytes = Size(options, "max-request-line-bytes");
+  limits.http.header_bytes = Size(options, "h11-max-incomplete-event-size");
+  limits.http.header_count = Size(options, "h11-max-header-count");
+  limits.http.body_bytes = Size(options, "max-body-bytes");
+}
+
+/// Keys of --api-key and those of the file, one a line.
+Status ReadKeys(const Options& options, std::vector<std::string>& keys) {
+  keys = options.List("api-key");
+  VIVACE_RETURN_IF_ERROR(CheckNotEmpty("api-key", keys));
+  const std::string& path = options.Text("api-key-file");
+  if (path.empty()) return Status::Ok();
+  VIVACE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile("api-key-file", path));
+  const std::size_t given = keys.size();
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    constexpr const char* kBlanks = " \t\r";
+    line.erase(0, line.find_first_not_of(kBlanks));
+    line.erase(line.find_last_not_of(kBlanks) + 1);
+    if (!line.empty() && !line.starts_with('#')) keys.push_back(line);
+  }
+  if (keys.size() > given) return Status::Ok();
+  return InvalidArgument("--api-key-file is '" + path + "': it holds no key; give one a line");
+}
+
+TlsFiles ReadTls(const Options& options) {
+  return {.certificate = options.Text("ssl-certfile"),
+          .key = options.Text("ssl-keyfile"),
+          .authorities = options.Text("ssl-ca-certs"),
+          .client_certificate = static_cast<int>(options.Integer("ssl-cert-reqs")),
+          .ciphers = options.Text("ssl-ciphers")};
+}
+
+/// A server that was to speak TLS must not speak in clear.
+Status CheckTls(const Options& options, const TlsFiles& files) {
+  if (!files.certificate.empty()) return Status::Ok();
+  for (const char* option : {"ssl-keyfile", "ssl-ca-certs", "ssl-cert-reqs", "ssl-ciphers"}) {
+    if (options.Origin(option) == OptionOrigin::kDefault) continue;
+    if (options.Text(option).empty() || options.Text(option) == "0") continue;
+    return InvalidArgument("--" + std::string(option) + " is '" + options.Text(option) +
+                           "': give --ssl-certfile, too; without a certificate there is no TLS");
+  }
+  return Status::Ok();
 }
 
 Result<RequestRules> RulesFrom(const Options& options) {
   RequestRules rules;
+  rules.max_choices = static_cast<int>(options.Integer("max-n"));
+  rules.max_stop_strings = static_cast<int>(options.Integer("max-stop-strings"));
+  rules.json_depth = Size(options, "max-json-depth");
+  rules.text_bytes = Size(options, "max-string-bytes");
   rules.max_logprobs = static_cast<int>(options.Integer("max-logprobs"));
   rules.stream_interval = static_cast<int>(options.Integer("stream-interval"));
   rules.include_usage = options.Flag("enable-force-include-usage");
@@ -148,16 +211,16 @@ Result<ServerConfig> ServerConfigFrom(const Options& options) {
   config.host = options.Text("host");
   config.port = static_cast<int>(options.Integer("port"));
   config.unix_socket = options.Text("uds");
-  config.shutdown_timeout =
-      std::chrono::milliseconds(static_cast<std::int64_t>(options.Number("shutdown-timeout") * 1000));
+  config.shutdown_timeout = Duration(options, "shutdown-timeout");
   ServiceConfig& service = config.service;
   service.max_sequences_in_flight =
       static_cast<int>(options.Integer("max-num-seqs") + options.Integer("max-num-queued-reqs"));
   VIVACE_ASSIGN_OR_RETURN(service.rules, RulesFrom(options));
   service.names = options.List("served-model-name");
   VIVACE_RETURN_IF_ERROR(CheckNotEmpty("served-model-name", service.names));
-  service.keys = options.List("api-key");
-  VIVACE_RETURN_IF_ERROR(CheckNotEmpty("api-key", service.keys));
+  VIVACE_RETURN_IF_ERROR(ReadKeys(options, service.keys));
+  config.tls = ReadTls(options);
+  VIVACE_RETURN_IF_ERROR(CheckTls(options, config.tls));
   service.root_path = options.Text("root-path");
   VIVACE_RETURN_IF_ERROR(CheckRootPath(service.root_path));
   service.response_role = options.Text("response-role");
@@ -167,7 +230,7 @@ Result<ServerConfig> ServerConfigFrom(const Options& options) {
   VIVACE_RETURN_IF_ERROR(ReadCors(options, service.cors));
   VIVACE_RETURN_IF_ERROR(ReadFingerprint(options, service));
   ReadLogging(options, service);
-  ReadLimits(options, config.connection);
+  ReadLimits(options, config);
   return config;
 }
 
@@ -175,6 +238,22 @@ void WarnWhenOpen(const ServerConfig& config, bool everywhere) {
   if (!everywhere || !config.service.keys.empty()) return;
   config.service.log.Warning("listening on all interfaces (--host " + config.host +
                              ") without --api-key: everybody who can reach this machine can use the model");
+}
+
+void WarnOfVisibleKeys(const Options& options, const ServerConfig& config) {
+  const base::Log& log = config.service.log;
+  if (options.Origin("api-key") == OptionOrigin::kUser) {
+    log.Warning(
+        "--api-key on the command line is seen by every user of this machine: --api-key-file or "
+        "VLLM_API_KEY keep it private");
+  }
+  for (const char* option : {"api-key-file", "ssl-keyfile"}) {
+    const std::string& path = options.Text(option);
+    struct stat info {};
+    if (path.empty() || ::stat(path.c_str(), &info) != 0 || (info.st_mode & S_IROTH) == 0) continue;
+    log.Warning("--" + std::string(option) + " is '" + path +
+                "': every user of this machine can read it; chmod 600 keeps it private");
+  }
 }
 
 }  // namespace vivace::server

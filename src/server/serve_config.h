@@ -12,4 +12,7 @@ Result<ServerConfig> ServerConfigFrom(const Options& options);
 /// One warning when everybody on the network may ask: all interfaces and no key.
 void WarnWhenOpen(const ServerConfig& config, bool everywhere);
 
+/// One warning for each secret that other users of the machine can see.
+void WarnOfVisibleKeys(const Options& options, const ServerConfig& config);
+
 }  // namespace vivace::server

@@ -48,6 +48,23 @@ TEST(ServeConfig, ATemplateIsReadFromItsFile) {
   std::remove(path.c_str());
 }
 
+TEST(ServeConfig, KeysComeFromAFileAndFromTheCommandLine) {
+  const std::string file = VIVACE_SOURCE_DIR "/tests/api/keys.txt";
+  const auto config = ServerConfigFrom(With({{"api-key", "a"}, {"api-key-file", file}}));
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->service.keys, (std::vector<std::string>{"a", "first-key", "second-key"}));
+  // A file without keys must not open the server to everybody.
+  const std::string empty = ::testing::TempDir() + "/vivace_no_keys";
+  std::FILE* made = std::fopen(empty.c_str(), "wb");
+  ASSERT_NE(made, nullptr);
+  std::fputs("# none yet\n \n", made);
+  std::fclose(made);
+  EXPECT_EQ(ServerConfigFrom(With({{"api-key-file", empty}})).status().message(),
+            "--api-key-file is '" + empty + "': it holds no key; give one a line");
+  std::remove(empty.c_str());
+  EXPECT_EQ(ServerConfigFrom(With({{"api-key-file", empty}})).status().code(), StatusCode::kNotFound);
+}
+
 TEST(ServeConfig, WhatCannotBeIsRefusedByName) {
   const std::vector<std::pair<std::string, std::string>> wrong = {{"chat-template", "/no/such.jinja"},
                                                                   {"root-path", "api"},

@@ -37,6 +37,13 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   bool connected() const { return connected_; }
+  int socket() const { return socket_; }
+  /// At most so many bytes, as they come; 0 when the server has closed.
+  std::size_t ReadSome(std::size_t most) {
+    std::string buffer(most, '\0');
+    const ssize_t bytes = ::recv(socket_, buffer.data(), buffer.size(), 0);
+    return bytes < 0 ? 0 : static_cast<std::size_t>(bytes);
+  }
   void Leave() {
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;

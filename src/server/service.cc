@@ -10,11 +10,14 @@
 #include "base/version.h"
 #include "server/field_reader.h"
 #include "server/openapi.h"
+#include "server/parsing_call.h"
 #include "server/request_log.h"
 #include "server/text_call.h"
 
 namespace vivace::server {
 namespace {
+
+constexpr std::size_t kLongBody = 64 << 10;  // parsed away from the event loop; a shorter one takes < 1 ms
 
 std::int64_t UnixSeconds() {
   using std::chrono::system_clock;
@@ -131,7 +134,7 @@ HttpReply Service::Answer(const Route& route) {
   return {.content_type = "text/plain", .body = ""};  // health and ping
 }
 
-std::shared_ptr<Call> Service::Handle(const Route& route, const HttpRequest& request, ReplySink& sink) {
+std::shared_ptr<Call> Service::Handle(const Route& route, HttpRequest request, ReplySink& sink) {
   if (auto preflight = AnswerPreflight(config_.cors, request)) {
     sink.Reply(std::move(*preflight));
     return nullptr;
@@ -148,13 +151,13 @@ std::shared_ptr<Call> Service::Handle(const Route& route, const HttpRequest& req
   }
   switch (route.row->endpoint) {
     case Endpoint::kCompletions:
-      return StartCall(ApiKind::kCompletion, request, sink);
+      return StartCall(ApiKind::kCompletion, std::move(request), sink);
     case Endpoint::kChatCompletions:
-      return StartCall(ApiKind::kChat, request, sink);
+      return StartCall(ApiKind::kChat, std::move(request), sink);
     case Endpoint::kTokenize:
-      return StartCall(ApiKind::kTokenize, request, sink);
+      return StartCall(ApiKind::kTokenize, std::move(request), sink);
     case Endpoint::kDetokenize:
-      return StartCall(ApiKind::kDetokenize, request, sink);
+      return StartCall(ApiKind::kDetokenize, std::move(request), sink);
     default:
       sink.Reply(Answer(route));
       return nullptr;
@@ -212,30 +215,59 @@ std::optional<ApiError> Service::ReadRequest(ApiKind kind, const HttpRequest& re
   return CheckModel(parsed.model);
 }
 
-std::shared_ptr<Call> Service::StartCall(ApiKind kind, const HttpRequest& request, ReplySink& sink) {
+std::optional<ApiError> Service::CheckRoom(int sequences) const {
+  if (sequences_in_flight_ + sequences <= config_.max_sequences_in_flight) return std::nullopt;
+  metrics_->RequestRejected();
+  return FromStatus(ResourceExhausted("the server has " + std::to_string(sequences_in_flight_) +
+                                      " answers under way, of at most " +
+                                      std::to_string(config_.max_sequences_in_flight) + "; try again"));
+}
+
+std::shared_ptr<Call> Service::StartCall(ApiKind kind, HttpRequest request, ReplySink& sink) {
+  // Before any work is done for the request, so that a burst is refused at once.
+  if (const auto error = CheckRoom(1)) {
+    sink.Reply(ErrorReply(*error));
+    return nullptr;
+  }
+  if (request.body.size() > kLongBody) {
+    auto shared = std::make_shared<const HttpRequest>(std::move(request));
+    CallObserver& observer = *this;
+    return Admit(std::make_shared<ParsingCall>(
+        [this, kind, shared = std::move(shared)] {
+          ParsingCall::Parsed parsed;
+          parsed.error = ReadRequest(kind, *shared, parsed.request);
+          return parsed;
+        },
+        [this](ApiRequest parsed, ReplySink& answer) { return StartParsed(std::move(parsed), answer); },
+        executor_, observer, sink));
+  }
   ApiRequest parsed;
   if (const auto error = ReadRequest(kind, request, parsed)) {
     sink.Reply(ErrorReply(*error));
     return nullptr;
   }
+  return StartParsed(std::move(parsed), sink);
+}
+
+std::shared_ptr<Call> Service::StartParsed(ApiRequest request, ReplySink& sink) {
   CallObserver& observer = *this;
   std::shared_ptr<Call> call;
-  if (kind == ApiKind::kTokenize || kind == ApiKind::kDetokenize) {
-    call = std::make_shared<TextCall>(std::move(parsed), *backend_, executor_, observer, sink);
+  if (request.kind == ApiKind::kTokenize || request.kind == ApiKind::kDetokenize) {
+    call = std::make_shared<TextCall>(std::move(request), *backend_, executor_, observer, sink);
   } else {
-    ReplyFrame frame = NextFrame(parsed);
-    if (config_.log_requests) LogRequest(config_.log, frame.id, parsed, config_.max_log_len);
-    call = std::make_shared<CompletionCall>(std::move(parsed), std::move(frame), *backend_, executor_,
+    ReplyFrame frame = NextFrame(request);
+    if (config_.log_requests) LogRequest(config_.log, frame.id, request, config_.max_log_len);
+    call = std::make_shared<CompletionCall>(std::move(request), std::move(frame), *backend_, executor_,
                                             observer, sink);
   }
-  // The place is taken before any work is done for the request, so that a burst is refused at once.
-  if (sequences_in_flight_ + call->sequences() > config_.max_sequences_in_flight) {
-    metrics_->RequestRejected();
-    sink.Reply(ErrorReply(FromStatus(ResourceExhausted(
-        "the server has " + std::to_string(sequences_in_flight_) + " answers under way, of at most " +
-        std::to_string(config_.max_sequences_in_flight) + "; try again"))));
+  if (const auto error = CheckRoom(call->sequences())) {
+    sink.Reply(ErrorReply(*error));
     return nullptr;
   }
+  return Admit(std::move(call));
+}
+
+std::shared_ptr<Call> Service::Admit(std::shared_ptr<Call> call) {
   sequences_in_flight_ += call->sequences();
   calls_.insert(call.get());
   call->Start();
@@ -243,7 +275,9 @@ std::shared_ptr<Call> Service::StartCall(ApiKind kind, const HttpRequest& reques
 }
 
 void Service::FailAll(const ApiError& error) {
-  while (!calls_.empty()) (*calls_.begin())->Fail(error);  // each takes itself out
+  // A copy: each takes itself out, at once or when work under way for it has come back.
+  const std::vector<Call*> all(calls_.begin(), calls_.end());
+  for (Call* call : all) call->Fail(error);
 }
 
 void Service::OnSubmitted(const ApiRequest& request, int max_tokens) {

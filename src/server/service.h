@@ -25,7 +25,7 @@ namespace vivace::server {
 enum class FingerprintMode { kNone, kFull, kHash, kCustom };
 
 struct ServiceConfig {
-  int max_sequences_in_flight = 2048;   // choices under way or waiting, over all requests
+  int max_sequences_in_flight = 2048;   // choices and texts under way or waiting, over all requests
   RequestRules rules = {};              // vocabulary and defaults come from the backend
   std::vector<std::string> names = {};  // of the model; empty: the one that the engine gives it
   std::vector<std::string> keys = {};   // for /v1/; empty: everybody may come in
@@ -65,7 +65,7 @@ class Service : private CallObserver {
   }
   /// Answers through the sink, now or later. The call, where one was started: the sink's owner abandons it
   /// when the client leaves and holds it until its answer is given.
-  std::shared_ptr<Call> Handle(const Route& route, const HttpRequest& request, ReplySink& sink);
+  std::shared_ptr<Call> Handle(const Route& route, HttpRequest request, ReplySink& sink);
 
   /// Headers that any answer to this request has: its id, what CORS wants.
   HeaderList ExtraHeaders(const HttpRequest& request) const;
@@ -74,7 +74,10 @@ class Service : private CallObserver {
   void CountAnswer(const Route& route, int status, std::string_view client, std::string_view request_line);
 
  private:
-  std::shared_ptr<Call> StartCall(ApiKind kind, const HttpRequest& request, ReplySink& sink);
+  std::shared_ptr<Call> StartCall(ApiKind kind, HttpRequest request, ReplySink& sink);
+  std::shared_ptr<Call> StartParsed(ApiRequest request, ReplySink& sink);
+  std::shared_ptr<Call> Admit(std::shared_ptr<Call> call);
+  std::optional<ApiError> CheckRoom(int sequences) const;
   std::optional<ApiError> ReadRequest(ApiKind kind, const HttpRequest& request, ApiRequest& parsed) const;
   HttpReply Answer(const Route& route);
   std::optional<ApiError> CheckKey(const Route& route, const HttpRequest& request) const;

@@ -10,9 +10,9 @@ namespace vivace::server {
 
 void TextCall::Start() {
   executor_.PostToBackground([self = shared_from_this()] {
-    if (self->ended_) return;
-    auto reply = std::make_shared<HttpReply>(self->Work());
-    self->executor_.PostToLoop([self, reply] { self->Answer(std::move(*reply)); });
+    auto reply = std::make_shared<HttpReply>();
+    if (!self->ended_) *reply = self->Work();
+    self->executor_.PostToLoop([self, reply] { self->OnWorked(std::move(*reply)); });
   });
 }
 
@@ -50,17 +50,22 @@ HttpReply TextCall::Detokenize() const {
   return {.body = out + "}"};
 }
 
-void TextCall::Answer(HttpReply reply) {
-  if (ended_) return;
-  sink_->Reply(std::move(reply));
-  End();
+// Its place is given back here, also when the client has left: a place stands for work under way.
+void TextCall::OnWorked(HttpReply reply) {
+  if (!ended_) std::exchange(sink_, nullptr)->Reply(std::move(reply));
+  ended_ = true;
+  observer_.OnEnded(*this);
 }
 
-void TextCall::End() {
-  if (ended_) return;
+void TextCall::Abandon() {
   ended_ = true;
   sink_ = nullptr;
-  observer_.OnEnded(*this);
+}
+
+void TextCall::Fail(const ApiError& error) {
+  if (ended_) return;
+  ended_ = true;
+  std::exchange(sink_, nullptr)->Reply(ErrorReply(error));
 }
 
 }  // namespace vivace::server

@@ -20,16 +20,15 @@ class TextCall : public Call, public std::enable_shared_from_this<TextCall> {
         sink_(&sink) {}
 
   void Start() override;
-  void Abandon() override { End(); }
-  void Fail(const ApiError& error) override { Answer(ErrorReply(error)); }
-  int sequences() const override { return 0; }
+  void Abandon() override;
+  void Fail(const ApiError& error) override;
+  int sequences() const override { return 1; }
 
  private:
   HttpReply Work() const;  // background thread
   HttpReply Tokenize() const;
   HttpReply Detokenize() const;
-  void Answer(HttpReply reply);
-  void End();
+  void OnWorked(HttpReply reply);
 
   const ApiRequest request_;
   Backend& backend_;

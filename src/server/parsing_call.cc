@@ -1,0 +1,38 @@
+#include "server/parsing_call.h"
+
+#include <utility>
+
+namespace vivace::server {
+
+void ParsingCall::Start() {
+  executor_.PostToBackground([self = shared_from_this()] {
+    auto parsed = std::make_shared<Parsed>();
+    if (!self->ended_) *parsed = self->parse_();
+    self->parse_ = nullptr;  // the body is needed no more
+    self->executor_.PostToLoop([self, parsed] { self->OnParsed(std::move(*parsed)); });
+  });
+}
+
+// Its place is given back here, also when the client has left: a place stands for work under way.
+void ParsingCall::OnParsed(Parsed parsed) {
+  observer_.OnEnded(*this);
+  if (ended_) return;
+  ended_ = true;
+  ReplySink& sink = *std::exchange(sink_, nullptr);
+  if (parsed.error) return sink.Reply(ErrorReply(*parsed.error));
+  next_ = follow_(std::move(parsed.request), sink);
+}
+
+void ParsingCall::Abandon() {
+  ended_ = true;
+  sink_ = nullptr;
+  if (next_ != nullptr) next_->Abandon();
+}
+
+void ParsingCall::Fail(const ApiError& error) {
+  if (ended_) return;  // the call that follows is told by the service
+  ended_ = true;
+  std::exchange(sink_, nullptr)->Reply(ErrorReply(error));
+}
+
+}  // namespace vivace::server
