@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # ./dev bench [NAME] [ARGUMENTS]: 'llama' compares commands with llama.cpp, 'model' steps of the default model or of --model FILE,
-# 'shapes TYPE..' writes files of a 1B shape for it, 'accuracy --text FILE' compares answers with float32; 'tokenizers' with Hugging Face tokenizers, 'onednn' with oneDNN; any other name is a binary of bench/; none runs all binaries but oneDNN's.
+# 'shapes TYPE..' writes files of a 1B shape for it, 'accuracy --text FILE' compares answers with float32; 'tokenizers' with Hugging Face tokenizers, 'onednn' with oneDNN; 'overload' sends a server more than it can answer; any other name is a binary of bench/; none runs all binaries but oneDNN's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 name=${1:-}
@@ -21,6 +21,11 @@ if [[ $name =~ ^(llama|model|shapes|accuracy)$ ]]; then
     *) ./dev build release -DVIVACE_BENCH=ON; set -- "${name}_compare.py" --bench build/release/model_bench --model "$model" "$@" ;;
   esac
   exec "$venv/bin/python" "bench/$1" "${@:2}"
+fi
+
+if [[ $name == overload ]]; then
+  ./dev build release
+  exec python3 bench/overload.py --vivace build/release/vivace --model "$model" "$@"
 fi
 
 if [[ $name == tokenizers ]]; then

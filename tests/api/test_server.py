@@ -18,6 +18,7 @@ import field_cases
 import group_cases
 import harness_cases
 import mistake_cases
+import overload_cases
 import program_cases
 import seed_cases
 
@@ -34,8 +35,8 @@ def main():
     arguments = [f"-O{known.level}", "--log-level", "warning"]
     loader = unittest.defaultTestLoader
     modules = (api_cases, client_cases, field_cases, endpoint_cases, mistake_cases, group_cases, harness_cases, program_cases, fetch_cases,
-               seed_cases)
-    for module in (api_client, program_cases, fetch_cases, seed_cases):
+               seed_cases, overload_cases)
+    for module in (api_client, program_cases, fetch_cases, seed_cases, overload_cases):
         module.configure(known.vivace, known.model, arguments)
     if known.names:
         suite = loader.loadTestsFromNames(known.names)
