@@ -63,7 +63,7 @@ def run_signals(known, form, folder):
 
 
 def run_disconnects(known, form, folder):
-    server = ServerProcess(known.vivace, *write_tiny_model(folder), *LONG_CONTEXT, *QUIET, "--kv-cache-memory-bytes", str(8 << 20))
+    server = ServerProcess(known.vivace, *write_tiny_model(folder), *LONG_CONTEXT, *QUIET, "--no-cache", "--kv-cache-memory-bytes", str(8 << 20))
     try:
         return disconnects.rows(disconnects.leave_everywhere(server, CUTS[form], 4000)), []
     finally:

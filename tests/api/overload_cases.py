@@ -33,7 +33,7 @@ class Overload(unittest.TestCase):
     def start_tiny(self, *arguments):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        return self.start(*write_tiny_model(folder.name), "--log-level", "warning", *arguments)
+        return self.start(*write_tiny_model(folder.name), "--log-level", "warning", "--no-cache", *arguments)
 
     def test_requests_whose_clients_are_gone_keep_nobody_waiting(self):
         server = self.start(CASE["model"], *CASE["arguments"], "--max-model-len", "8192")

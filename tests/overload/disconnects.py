@@ -75,8 +75,8 @@ class Result:
 
 
 def leave_everywhere(server, count, prompt_tokens):
-    """For a server that has nothing else to do, and whose KV cache a few of the witness's prompts fill: blocks that are touched for the
-    first time are growth of memory."""
+    """For a server that has nothing else to do, writes no artifact (which takes descriptors), and whose KV cache a few of the witness's
+    prompts fill: blocks that are touched for the first time are growth of memory."""
     result, port, pid = Result(), server.port, server.process.pid
     witness = Witness(port, prompt_tokens)
     alone = [witness.ask() for _ in range(FILLING)][0]
@@ -116,7 +116,7 @@ def leave_everywhere(server, count, prompt_tokens):
         result.failures.append(f"not idle: {busy}")
     result.left = len(planned)
     result.resident = resident, wire.resident(pid)
-    result.descriptors = open_before, wire.settled_descriptors(pid, open_before)
+    result.descriptors = open_before, wire.descriptors(pid)
     result.compared, result.equal = witness.answers.total(), witness.answers[alone]
     result.failures += witness.failures
     return result

@@ -92,16 +92,15 @@ def resident(pid):
     return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def settled_descriptors(pid, most, within=5.0):
-    """Open descriptors, once they are no more than `most` or time is up: a connection that was left goes a moment later."""
-    end = time.monotonic() + within
-    while (now := descriptors(pid)) > most and time.monotonic() < end:
+def descriptors(pid, still=0.3, within=5.0):
+    """Open ones, once their number has not changed for `still` seconds: a connection that was left is closed a moment later."""
+    begin = since = time.monotonic()
+    number = len(os.listdir(f"/proc/{pid}/fd"))
+    while time.monotonic() < min(since + still, begin + within):
         time.sleep(0.02)
-    return now
+        if (now := len(os.listdir(f"/proc/{pid}/fd"))) != number:
+            number, since = now, time.monotonic()
+    return number
 
 
 def cpu_seconds(pid):
