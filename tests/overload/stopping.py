@@ -1,4 +1,5 @@
 """Signals: what a server does with open streams, with those who come late, with a second signal, and while it is still loading."""
+import os
 import pathlib
 import signal
 import subprocess
@@ -77,6 +78,11 @@ def stop(vivace, model, sent, *, short, endless, drain, second_after=None):
         server.stop()
 
 
+def own_environment():
+    """Without what the person who runs the tests has set about the cache: here it is what is looked at."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("VIVACE_", "VLLM_"))}
+
+
 class Interrupted(NamedTuple):
     delay: float
     sent: int
@@ -88,7 +94,7 @@ def interrupt(vivace, model, cache, sent, delay, options=()):
     """A start with that cache, interrupted so many seconds after it began. The port is open before the model is loaded, so what is
     interrupted may be opening, compiling, packing, tuning, or writing the artifact after ready."""
     command = [vivace, "serve", *model, "--port", "0", "--cache-root", str(cache), "--log-level", "error", *options]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=own_environment())
     try:
         time.sleep(delay)
         begin = time.monotonic()
@@ -108,13 +114,15 @@ def interrupt_everywhere(vivace, model, cache, delays, options=()):
 
 def tokens_with(vivace, model, *options):
     """What a run says with those options; it must succeed."""
-    run = subprocess.run([vivace, "generate", *model, *GENERATE, *options], capture_output=True, text=True, check=True, timeout=120)
+    run = subprocess.run([vivace, "generate", *model, *GENERATE, *options], capture_output=True, text=True, check=True, timeout=120,
+                         env=own_environment())
     return run.stdout[:run.stdout.index('"timing"')] if '"timing"' in run.stdout else run.stdout
 
 
 def cache_is_valid(vivace, model, cache, options=()):
     """The program's own check of every entry, and the same tokens with the cache as without one."""
-    check = subprocess.run([vivace, "cache", "verify", "--cache-root", str(cache)], capture_output=True, text=True, timeout=120)
+    check = subprocess.run([vivace, "cache", "verify", "--cache-root", str(cache)], capture_output=True, text=True, timeout=120,
+                           env=own_environment())
     return check.returncode == 0 and tokens_with(vivace, model, "--cache-root", str(cache), *options) == \
         tokens_with(vivace, model, "--no-cache", *options)
 
