@@ -1,9 +1,11 @@
 // The program `vivace`: reads the command line and hands over to the subcommand.
 #include <cstdio>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/file_fault.h"
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 #include "cli/bench.h"
 #include "cli/command_line.h"
@@ -81,11 +83,17 @@ Status Run(const std::vector<std::string>& arguments) {
   }
 }
 
+Status RunToAnEnd(std::span<char*> arguments) try {
+  return Run({arguments.begin(), arguments.end()});
+} catch (...) {
+  return vivace::base::CaughtExhaustion("the program ran");
+}
+
 }  // namespace
 
 int main(int argument_count, char** arguments) {
   vivace::base::SurviveFileFaults();
-  const Status status = Run({arguments + 1, arguments + argument_count});
+  const Status status = RunToAnEnd(std::span(arguments, static_cast<std::size_t>(argument_count)).subspan(1));
   if (!status.ok()) std::fprintf(stderr, "vivace: error: %s\n", status.message().c_str());
   return vivace::cli::ExitStatus(status);
 }

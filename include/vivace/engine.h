@@ -15,7 +15,9 @@
 
 namespace vivace {
 
-/// Called on the engine's thread; must not block and must not call the engine's Submit.
+/// Called on the engine's thread; must not block and must not call the engine's Submit. May throw
+/// std::bad_alloc, and nothing else: the request then ends with kResourceExhausted, which a few more calls
+/// try to tell.
 using OutputCallback = std::function<void(RequestOutput)>;
 using RequestId = std::uint64_t;
 
@@ -53,6 +55,8 @@ struct EngineStats {
   std::string capture_sizes;  // of steps, in tokens: "1,2,4"
 };
 
+/// Where memory runs out, what returns a Status or Result says kResourceExhausted, as does the last piece of
+/// a request that it ran out for; what returns plain text throws std::bad_alloc. The engine goes on.
 class Engine {
  public:
   /// Loads, compiles, packs and starts the loop. Errors name the file, flag or tensor.

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <memory>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -172,15 +173,15 @@ Status SyncFolder(const Handle& folder) {
 
 std::vector<std::string> NamesIn(const Handle& folder) {
   std::vector<std::string> names;
-  const int again = ::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR* stream = again < 0 ? nullptr : ::fdopendir(again);
-  if (stream == nullptr && again >= 0) ::close(again);
+  Handle again(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(again.ok() ? ::fdopendir(again.get()) : nullptr,
+                                                   ::closedir);
   if (stream == nullptr) return names;
-  while (const dirent* entry = ::readdir(stream)) {
+  again.Take();  // it is the stream's now
+  while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
-  ::closedir(stream);
   std::sort(names.begin(), names.end());
   return names;
 }

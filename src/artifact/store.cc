@@ -197,6 +197,8 @@ BuildLock Store::LockBuild(std::span<const KeyFactor> key, std::chrono::millisec
   constexpr auto kPause = std::chrono::milliseconds(20);
   const auto end = std::chrono::steady_clock::now() + timeout;
   while (!TryLock(file, LOCK_EX)) {
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      return lock;  // a file system without locks: nobody will give it
     if (std::chrono::steady_clock::now() >= end) return lock;
     std::this_thread::sleep_for(kPause);
   }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "artifact/store_parts.h"
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 
 namespace vivace::artifact {
@@ -46,7 +47,9 @@ Writer::Writer(Writer&&) noexcept = default;
 Writer& Writer::operator=(Writer&&) noexcept = default;
 
 Writer::~Writer() {
-  if (parts_ != nullptr && !parts_->committed) RemoveFolderIn(parts_->store->root, parts_->temporary);
+  if (parts_ == nullptr || parts_->committed) return;
+  // What stays behind where memory ran out, the next writer sweeps away.
+  base::IfMemoryLasts([this] { RemoveFolderIn(parts_->store->root, parts_->temporary); });
 }
 
 Result<Writer> Store::Begin(std::span<const KeyFactor> key) const {

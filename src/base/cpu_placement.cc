@@ -121,15 +121,14 @@ std::string CpuListText(std::span<const int> cpus) {
 std::vector<int> AllowedCpus() {
   std::vector<int> cpus;
   // The kernel refuses a set that is smaller than its own, whose size it does not tell.
-  for (int count = 1024; count <= kMaxCpu + 1; count *= 2) {
-    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(count));
-    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(count));
-    const bool known = ::sched_getaffinity(0, bytes, set) == 0;
-    for (int cpu = 0; known && cpu < count; ++cpu) {
-      if (CPU_ISSET_S(static_cast<std::size_t>(cpu), bytes, set)) cpus.push_back(cpu);
+  for (int count = CPU_SETSIZE; count <= kMaxCpu + 1; count *= 2) {
+    std::vector<cpu_set_t> set(static_cast<std::size_t>(count) / CPU_SETSIZE);
+    const std::size_t bytes = set.size() * sizeof(cpu_set_t);
+    if (::sched_getaffinity(0, bytes, set.data()) != 0) continue;
+    for (int cpu = 0; cpu < count; ++cpu) {
+      if (CPU_ISSET_S(static_cast<std::size_t>(cpu), bytes, set.data())) cpus.push_back(cpu);
     }
-    CPU_FREE(set);
-    if (known) break;
+    break;
   }
   if (cpus.empty()) cpus.push_back(0);
   return cpus;

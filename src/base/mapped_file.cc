@@ -10,6 +10,9 @@
 #include <cstring>
 #include <utility>
 
+#include "base/descriptor.h"
+#include "base/status_macros.h"
+
 namespace vivace::base {
 namespace {
 
@@ -28,24 +31,26 @@ Status CheckRegular(const std::string& path, const struct stat& info) {
 
 Result<MappedFile> MappedFile::Open(const std::string& path) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) {
-    const std::string reason = std::strerror(errno);
-    if (errno == ENOENT || errno == ENOTDIR) return NotFound("no file at '" + path + "': check the path");
-    return InvalidArgument("cannot open '" + path + "': " + reason);
+  const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (descriptor.get() < 0) {
+    const int error = errno;
+    if (error == ENOENT || error == ENOTDIR) return NotFound("no file at '" + path + "': check the path");
+    return InvalidArgument("cannot open '" + path + "': " + std::strerror(error));
   }
   struct stat info {};
-  Status status =
-      ::fstat(descriptor, &info) == 0 ? CheckRegular(path, info) : Internal("fstat failed on '" + path + "'");
-  void* data = MAP_FAILED;
-  if (status.ok()) {
-    data = ::mmap(nullptr, static_cast<std::size_t>(info.st_size), PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (data == MAP_FAILED) status = ResourceExhausted("cannot map '" + path + "': " + std::strerror(errno));
+  if (::fstat(descriptor.get(), &info) != 0) {
+    const int error = errno;
+    return Unavailable("cannot ask for the size of '" + path + "': " + std::strerror(error));
   }
-  ::close(descriptor);
-  if (!status.ok()) return status;
+  VIVACE_RETURN_IF_ERROR(CheckRegular(path, info));
   MappedFile file;
   file.path_ = path;
+  void* const data =
+      ::mmap(nullptr, static_cast<std::size_t>(info.st_size), PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
+  if (data == MAP_FAILED) {
+    const int error = errno;
+    return ResourceExhausted("cannot map '" + path + "': " + std::strerror(error));
+  }
   file.data_ = static_cast<const std::byte*>(data);
   file.size_ = static_cast<std::size_t>(info.st_size);
   file.info_ = info;

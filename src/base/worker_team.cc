@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace vivace::base {
 namespace {
@@ -62,12 +63,22 @@ WorkerTeam::WorkerTeam(const WorkerPlacement& placement)
       cpus_(placement.cpus),
       rationed_(placement.rationed),
       barrier_(size_, rationed_) {
-  for (int worker = 1; worker < size_; ++worker) {
-    threads_.emplace_back([this, worker] { WorkerLoop(worker); });
+  try {
+    threads_.reserve(static_cast<std::size_t>(size_ - 1));
+    for (int worker = 1; worker < size_; ++worker) {
+      threads_.emplace_back([this, worker] { WorkerLoop(worker); });
+    }
+  } catch (...) {  // a thread or memory was refused: those that run already must not outlive the team
+    Stop();
+    std::rethrow_exception(std::current_exception());
   }
 }
 
 WorkerTeam::~WorkerTeam() {
+  Stop();
+}
+
+void WorkerTeam::Stop() {
   stopping_.store(true, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
@@ -83,8 +94,21 @@ void WorkerTeam::Run(void (*body)(void* context, int worker), void* context) {
     epoch_.fetch_add(1, std::memory_order_release);
     epoch_.notify_all();
   }
-  body(context, 0);
+  RunBody(0, body, context);
   if (size_ > 1) WaitForOthers();
+  if (failed_.load(std::memory_order_acquire)) {
+    failed_.store(false, std::memory_order_relaxed);
+    std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+}
+
+// The first exception is kept for the caller of Run.
+void WorkerTeam::RunBody(int worker, void (*body)(void* context, int worker), void* context) {
+  try {
+    body(context, worker);
+  } catch (...) {
+    if (!failed_.exchange(true, std::memory_order_acq_rel)) failure_ = std::current_exception();
+  }
 }
 
 void WorkerTeam::WaitForOthers() {
@@ -106,6 +130,7 @@ void WorkerTeam::Pin(int worker) const {
   if (static_cast<std::size_t>(worker) >= cpus_.size()) return;
   const auto cpu = static_cast<std::size_t>(cpus_[static_cast<std::size_t>(worker)]);
   cpu_set_t* set = CPU_ALLOC(cpu + 1);
+  if (set == nullptr) return;
   const std::size_t bytes = CPU_ALLOC_SIZE(cpu + 1);
   CPU_ZERO_S(bytes, set);
   CPU_SET_S(cpu, bytes, set);
@@ -124,7 +149,7 @@ void WorkerTeam::WorkerLoop(int worker) {
     if (!changed()) continue;
     ++seen;
     if (stopping_.load(std::memory_order_acquire)) return;
-    body_(context_, worker);
+    RunBody(worker, body_, context_);
     running_.fetch_sub(1, std::memory_order_release);
     if (rationed_) running_.notify_all();
   }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -30,7 +31,8 @@ class SpinBarrier {
 
 class WorkerTeam {
  public:
-  /// workers >= 1, the calling thread counted. No thread is made for workers == 1.
+  /// workers >= 1, the calling thread counted. No thread is made for workers == 1. std::bad_alloc and
+  /// std::system_error pass through: the system gave no memory or no thread, and none was left behind.
   explicit WorkerTeam(int workers);
   /// The same with every worker but the caller's kept on its CPU, where the placement names CPUs.
   explicit WorkerTeam(const WorkerPlacement& placement);
@@ -46,7 +48,8 @@ class WorkerTeam {
   void PinCaller() const;
 
   /// Calls body(context, worker) for worker = 0 .. size()-1 concurrently, and returns when all have returned.
-  /// No allocation.
+  /// No allocation. An exception of a body (memory that ran out) is thrown again here, when all have ended; a
+  /// body that waits at the barrier must not throw.
   void Run(void (*body)(void* context, int worker), void* context);
 
   /// The same for a callable of (int worker).
@@ -58,7 +61,9 @@ class WorkerTeam {
 
  private:
   void WorkerLoop(int worker);
+  void RunBody(int worker, void (*body)(void* context, int worker), void* context);
   void WaitForOthers();
+  void Stop();
   void Pin(int worker) const;
 
   const int size_;
@@ -70,6 +75,8 @@ class WorkerTeam {
   std::atomic<std::uint32_t> epoch_{0};
   std::atomic<int> running_{0};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> failed_{false};  // whose exchange says who writes failure_; read when all have ended
+  std::exception_ptr failure_;
   std::vector<std::thread> threads_;
 };
 

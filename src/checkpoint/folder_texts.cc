@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "base/status_macros.h"
 
 namespace vivace::checkpoint {
@@ -31,7 +32,10 @@ constexpr TextFile kTextFiles[] = {
 
 Result<std::string> ReadDescriptor(int descriptor, const std::string& path, std::size_t limit) {
   struct stat info {};
-  if (::fstat(descriptor, &info) != 0) return Internal(fmt::format("fstat failed on '{}'", path));
+  if (::fstat(descriptor, &info) != 0) {
+    const int error = errno;
+    return Unavailable(fmt::format("cannot ask for the size of '{}': {}", path, std::strerror(error)));
+  }
   if (S_ISDIR(info.st_mode)) return InvalidArgument(fmt::format("'{}' is a directory, not a text", path));
   if (!S_ISREG(info.st_mode)) return InvalidArgument(fmt::format("'{}' is not a regular file", path));
   const auto size = static_cast<std::size_t>(info.st_size);
@@ -56,14 +60,12 @@ Result<std::string> ReadDescriptor(int descriptor, const std::string& path, std:
 
 Result<std::string> ReadText(const std::string& path, std::size_t limit) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) {
+  const base::Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (descriptor.get() < 0) {
     if (errno == ENOENT || errno == ENOTDIR) return NotFound(fmt::format("no file at '{}'", path));
     return InvalidArgument(fmt::format("cannot open '{}': {}", path, std::strerror(errno)));
   }
-  auto text = ReadDescriptor(descriptor, path, limit);
-  ::close(descriptor);
-  return text;
+  return ReadDescriptor(descriptor.get(), path, limit);
 }
 
 Result<FolderTexts> ReadFolderTexts(const ModelFolder& folder) {

@@ -51,7 +51,8 @@ Result<ModelFolder> ModelFolder::Open(const std::string& path) {
 
 bool ModelFolder::Has(const std::string& name) const {
   struct stat info {};
-  return ::lstat((real_path_ + "/" + name).c_str(), &info) == 0;
+  // What cannot be asked for is there: opening it says why it cannot be read.
+  return ::lstat((real_path_ + "/" + name).c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 Result<std::string> ModelFolder::Resolve(const std::string& name) const {

@@ -25,8 +25,9 @@ Answer::Answer(const tokenizer::Tokenizer& tokenizer, const SamplingParams& para
 bool Answer::Push(const sampling::SampleResult& sampled) {
   const std::int32_t token = sampled.chosen.token;
   ++generated_;
-  piece_.token_ids.push_back(token);
+  piece_.token_ids.reserve(piece_.token_ids.size() + 1);  // so that a piece has both or none
   if (params_.logprobs >= 0) piece_.logprobs.push_back(ToLogprob(sampled));
+  piece_.token_ids.push_back(token);
   if (IsStopToken(token)) {
     if (params_.include_stop_str_in_output) PushToken(token);
     if (piece_.finish_reason == FinishReason::kNone) EndText(FinishReason::kStop);

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include <new>
 #include <utility>
 
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 #include "engine/artifact_key.h"
 #include "engine/kv_cache_size.h"
@@ -90,6 +90,10 @@ Result<std::unique_ptr<ArtifactUse>> ArtifactUse::Open(const checkpoint::Checkpo
 }
 
 ArtifactUse::~ArtifactUse() {
+  Wait();
+}
+
+void ArtifactUse::Wait() {
   if (thread_.joinable()) thread_.join();
 }
 
@@ -167,15 +171,29 @@ void ArtifactUse::Save(const program::Program& program, std::span<const std::byt
     is_written_ = true;
     if (text.from_image()) return;
   }
-  thread_ = std::thread([this, plan = is_hit_ ? "" : PlanOf(program), weights, &text, log] {
-    ::setpriority(PRIO_PROCESS, 0, 19);  // of this thread alone
-    const Stopwatch watch;
-    try {
-      written_ = is_hit_ ? WriteText(text) : WriteEntry(plan, weights, text);
-    } catch (const std::bad_alloc&) {
-      written_ = ResourceExhausted("memory ran out");
-    }
+  try {
+    thread_ = std::thread([this, &program, weights, &text, log] {
+      ::setpriority(PRIO_PROCESS, 0, 19);  // of this thread alone
+      WriteAll(program, weights, text, log);
+    });
+  } catch (...) {
+    written_ = base::CaughtExhaustion("the artifact was to be written");
     lock_ = artifact::BuildLock();
+    base::IfMemoryLasts(
+        [&] { log.Warning(fmt::format("Runs without writing an artifact: {}", written_.message())); });
+  }
+}
+
+void ArtifactUse::WriteAll(const program::Program& program, std::span<const std::byte> weights,
+                           const ModelText& text, const base::Log& log) {
+  const Stopwatch watch;
+  try {
+    written_ = is_hit_ ? WriteText(text) : WriteEntry(PlanOf(program), weights, text);
+  } catch (...) {
+    written_ = base::CaughtExhaustion("the artifact was written");
+  }
+  lock_ = artifact::BuildLock();
+  base::IfMemoryLasts([&] {
     if (written_.ok()) {
       log.Info(fmt::format(
           "Cache the graph of compile range (1, {}) for later use (saving {} to '{}' took {} s)", max_rows_,
@@ -188,7 +206,7 @@ void ArtifactUse::Save(const program::Program& program, std::span<const std::byt
 }
 
 Result<std::string> ArtifactUse::Finish() {
-  if (thread_.joinable()) thread_.join();
+  Wait();
   if (!written_.ok()) return written_;
   const std::lock_guard guard(kept_mutex_);
   return is_written_ ? FolderOf(*store_, key_) : "";

@@ -52,7 +52,9 @@ class ArtifactUse {
   /// Starts to write what is not kept yet. `program`, `weights` and `text` must outlive Finish.
   void Save(const program::Program& program, std::span<const std::byte> weights, const ModelText& text,
             const base::Log& log);
-  /// Waits until that is done. The entry's folder, or nothing when nothing is kept; errors say why it could
+  /// Waits until that is done, and no more.
+  void Wait();
+  /// The same. The entry's folder, or nothing when nothing is kept; errors say why it could
   /// not be written.
   Result<std::string> Finish();
   /// Gives up what is not written yet: for a process that ends.
@@ -73,6 +75,8 @@ class ArtifactUse {
   Status Miss(std::string why, StartLog& start);
   Status WriteEntry(const std::string& plan, std::span<const std::byte> weights, const ModelText& text);
   Status WriteText(const ModelText& text);
+  void WriteAll(const program::Program& program, std::span<const std::byte> weights, const ModelText& text,
+                const base::Log& log);
 
   std::optional<artifact::Store> store_;  // none: no cache
   artifact::Key key_;

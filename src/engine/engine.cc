@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <new>
 #include <random>
 #include <thread>
 #include <utility>
 
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 #include "base/worker_team.h"
 #include "codegen/compilation_meter.h"
@@ -29,7 +29,7 @@ struct Engine::Impl {
   explicit Impl(std::unique_ptr<checkpoint::Checkpoint> opened) : file(std::move(opened)) {}
   ~Impl() {
     tier_up.reset();
-    if (artifact) static_cast<void>(artifact->Finish());  // it reads what goes now
+    if (artifact) artifact->Wait();  // it reads what goes now
   }
 
   std::unique_ptr<checkpoint::Checkpoint> file;
@@ -107,7 +107,7 @@ Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig&
                  std::unique_ptr<base::WorkerTeam>& team, std::unique_ptr<engine::ModelText>& text,
                  Runners& runners) {
   Result<std::unique_ptr<engine::ModelText>> made_text = Internal("the tokenizer was not built");
-  std::thread thread([&] {
+  std::jthread thread([&] {
     try {
       const engine::Stopwatch watch;
       made_text = engine::ModelText::Create(file, artifact.TextImage());
@@ -117,16 +117,10 @@ Status LoadParts(const checkpoint::Checkpoint& file, const engine::EngineConfig&
                                      engine::SecondsText(watch.Seconds())));
       }
     } catch (const std::bad_alloc&) {
-      made_text = ResourceExhausted("memory ran out while the tokenizer was built");
+      made_text = base::OutOfMemory("the tokenizer was built");
     }
   });
-  auto made_runners = [&]() -> Result<Runners> {
-    try {
-      return MakeRunners(file, config, start, artifact, team);
-    } catch (const std::bad_alloc&) {
-      return ResourceExhausted("memory ran out while the model was loaded");
-    }
-  }();
+  auto made_runners = MakeRunners(file, config, start, artifact, team);
   thread.join();
   start.End(engine::StartPhase::kTokenizer);
   VIVACE_ASSIGN_OR_RETURN(runners, std::move(made_runners));
@@ -208,8 +202,8 @@ Result<std::unique_ptr<Engine>> Engine::Create(const Options& options) try {
     impl->artifact->Save(runner.program(), runner.weights().image(), *impl->text, start.log());
   }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
-} catch (const std::bad_alloc&) {
-  return ResourceExhausted("memory ran out while the model was loaded");
+} catch (...) {
+  return base::CaughtExhaustion("the model was loaded");
 }
 
 const ModelInfo& Engine::model() const {
@@ -231,20 +225,24 @@ EngineStats Engine::stats() const {
   stats.open_s = times.of(StartPhase::kOpen);
   stats.compilations = impl_->meter.compilations();
   stats.compilations_after_ready = impl_->meter.after_ready();
-  stats.capture_sizes = impl_->capture_sizes;
+  base::IfMemoryLasts([&] { stats.capture_sizes = impl_->capture_sizes; });
   stats.artifact_hits = impl_->artifact->hits();
   stats.artifact_misses = impl_->artifact->misses();
   return stats;
 }
 
-Result<std::string> Engine::WaitForArtifact() {
+Result<std::string> Engine::WaitForArtifact() try {
   if (impl_->tier_up) impl_->tier_up->Wait();
   return impl_->artifact->Finish();
+} catch (...) {
+  return base::CaughtExhaustion("the artifact was waited for");
 }
 
 Result<std::vector<std::int32_t>> Engine::Tokenize(std::string_view text, bool add_bos,
-                                                   bool parse_special) const {
+                                                   bool parse_special) const try {
   return impl_->text->Tokenize(text, add_bos, parse_special);
+} catch (...) {
+  return base::CaughtExhaustion("a text was tokenized");
 }
 
 std::string Engine::TokenText(std::int32_t token) const {
@@ -256,8 +254,10 @@ std::string Engine::Detokenize(const std::vector<std::int32_t>& tokens, bool ski
 }
 
 Result<std::vector<std::vector<std::int32_t>>> Engine::EncodeBadWords(
-    const std::vector<std::string>& words) const {
+    const std::vector<std::string>& words) const try {
   return impl_->text->EncodeBadWords(words);
+} catch (...) {
+  return base::CaughtExhaustion("bad_words were tokenized");
 }
 
 const SamplingParams& Engine::default_sampling() const {
@@ -268,14 +268,16 @@ std::optional<int> Engine::default_max_tokens() const {
   return impl_->default_max_tokens;
 }
 
-Result<std::vector<std::int32_t>> Engine::RenderChat(const ChatPrompt& prompt) const {
+Result<std::vector<std::int32_t>> Engine::RenderChat(const ChatPrompt& prompt) const try {
   return impl_->text->RenderChat(prompt);
+} catch (...) {
+  return base::CaughtExhaustion("the chat template was rendered");
 }
 
 Result<RequestId> Engine::Submit(Request request, OutputCallback on_output) try {
   return impl_->loop->Submit(std::move(request), std::move(on_output));
-} catch (const std::bad_alloc&) {
-  return ResourceExhausted("memory ran out while the request was queued");
+} catch (...) {
+  return base::CaughtExhaustion("the request was queued");
 }
 
 void Engine::Cancel(RequestId id) {

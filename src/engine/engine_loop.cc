@@ -7,8 +7,12 @@
 #include <new>
 #include <utility>
 
+#include "base/out_of_memory.h"
+
 namespace vivace::engine {
 namespace {
+
+constexpr int kMostCancels = 1 << 16;  // that have room from the beginning
 
 // SplitMix64: well-mixed seeds from consecutive numbers.
 std::uint64_t Mix(std::uint64_t value) {
@@ -27,9 +31,12 @@ EngineLoop::EngineLoop(std::unique_ptr<ModelRunner> runner, const ModelText& tex
       log_(std::move(log)),
       recorder_(config.recorder, config.scheduler.max_batched_tokens),
       sampler_(text.tokenizer().size()) {
-  const scheduler::SchedulerConfig scheduler = SchedulerFor(*runner);
-  tier_ = std::make_unique<Tier>(std::move(runner), scheduler);
+  tier_ = std::make_unique<Tier>(SchedulerFor(*runner));
+  tier_->runner = std::move(runner);
   const auto sequences = static_cast<std::size_t>(config.scheduler.max_num_seqs);
+  const auto cancels = static_cast<std::size_t>(std::min(kMostCancels, config.max_queued)) + sequences;
+  cancels_.reserve(cancels);
+  cancelled_.reserve(cancels);
   results_.reserve(sequences);
   to_deliver_.reserve(sequences);
   if (config.counts_plans) plan_counts_.emplace(config.scheduler.max_batched_tokens);
@@ -101,7 +108,9 @@ Result<RequestId> EngineLoop::Submit(Request request, OutputCallback on_output) 
 void EngineLoop::Cancel(RequestId id) {
   {
     const std::lock_guard lock(mutex_);
-    cancels_.push_back(id);
+    if (std::find(cancels_.begin(), cancels_.end(), id) != cancels_.end()) return;
+    base::IfMemoryLasts(
+        [&] { cancels_.push_back(id); });  // beyond the room there are only ids that have ended
   }
   work_.notify_one();
 }
@@ -138,11 +147,20 @@ void EngineLoop::Offer(std::unique_ptr<ModelRunner> runner) {
 }
 
 // Between two steps. The tier that is left goes when its last request has ended.
-void EngineLoop::ChangeTier(std::unique_ptr<ModelRunner> runner) {
-  log_.Info(fmt::format("Tier-up: requests begin at -O{} from here on, {} end at -O{}", runner->level(),
-                        live_.size(), tier_->runner->level()));
-  const scheduler::SchedulerConfig scheduler = SchedulerFor(*runner);
-  left_ = std::exchange(tier_, std::make_unique<Tier>(std::move(runner), scheduler));
+void EngineLoop::ChangeTier() {
+  std::unique_ptr<Tier> tier;
+  base::IfMemoryLasts([&] { tier = std::make_unique<Tier>(SchedulerFor(*next_)); });
+  if (tier == nullptr) {
+    log_.Warning("--tier-up: memory ran out for the compiled program; serving goes on as it is");
+    refused_ = std::move(next_);  // its weights may just be written to the artifact
+    return;
+  }
+  base::IfMemoryLasts([&] {
+    log_.Info(fmt::format("Tier-up: requests begin at -O{} from here on, {} end at -O{}", next_->level(),
+                          live_.size(), tier_->runner->level()));
+  });
+  tier->runner = std::move(next_);
+  left_ = std::exchange(tier_, std::move(tier));
   PublishStats();
 }
 
@@ -154,31 +172,34 @@ void EngineLoop::FreeLeftTier() {
   past_.finished += last.finished;
   past_.cancelled += last.cancelled;
   past_.scheduled_rows += last.scheduled_rows;
-  log_.Info(
-      fmt::format("Tier-up: the last request at -O{} has ended, its memory is free", left_->runner->level()));
+  base::IfMemoryLasts([&] {
+    log_.Info(fmt::format("Tier-up: the last request at -O{} has ended, its memory is free",
+                          left_->runner->level()));
+  });
   left_.reset();
   PublishStats();
 }
 
 void EngineLoop::ThreadMain() {
   tier_->runner->team().PinCaller();  // this thread is worker 0
-  while (TakeWork()) {
-    if (next_) ChangeTier(std::move(next_));
-    for (auto& live : arrived_) Begin(std::move(live));
-    for (const RequestId id : cancelled_) CancelLive(id);
-    arrived_.clear();
-    cancelled_.clear();
-    if (left_) Step(*left_);
-    Step(*tier_);
-    if (left_ && left_->scheduler.idle()) FreeLeftTier();
-    if (StatsAreDue()) LogStats();
-    if (recorder_.IsDue()) recorder_.Report(log_);
-  }
-  recorder_.Finish(log_);
+  while (TakeWork()) Turn();
+  base::IfMemoryLasts([this] { recorder_.Finish(log_); });
   for (auto& live : arrived_) Begin(std::move(live));
-  std::vector<RequestId> ids;
-  for (const auto& [id, live] : live_) ids.push_back(id);
-  for (const RequestId id : ids) CancelLive(id);
+  while (!live_.empty()) CancelLive(live_.begin()->first);
+}
+
+// Each part ends its own exceptions: memory that runs out in one must not cost another its work.
+void EngineLoop::Turn() {
+  if (next_) ChangeTier();
+  for (auto& live : arrived_) Begin(std::move(live));
+  for (const RequestId id : cancelled_) CancelLive(id);
+  arrived_.clear();
+  cancelled_.clear();
+  if (left_) Step(*left_);
+  Step(*tier_);
+  if (left_ && left_->scheduler.idle()) FreeLeftTier();
+  if (StatsAreDue()) base::IfMemoryLasts([this] { LogStats(); });
+  if (recorder_.IsDue()) base::IfMemoryLasts([this] { recorder_.Report(log_); });
 }
 
 // Waits for something to do and takes what has come; false when the loop is to end.
@@ -203,29 +224,33 @@ void EngineLoop::Begin(std::unique_ptr<LiveRequest> live) {
   const Request& request = live->request;
   live->seed = request.sampling.seed ? static_cast<std::uint64_t>(*request.sampling.seed)
                                      : Mix(config_.seed ^ Mix(live->id));
-  const auto added = AddToScheduler(request);
-  if (!added.ok()) {
-    live->answer.End(FinishReason::kError, added.status());
+  if (Status status = Enter(*live); !status.ok()) {
+    live_.erase(live->id);
+    live->answer.End(FinishReason::kError, std::move(status));
     Deliver(*live);
     return;
   }
-  live->sequence = *added;
   live->tier = tier_.get();
-  if (log_.Logs(base::LogLevel::kDebug))
-    log_.Debug(fmt::format("request {} runs at -O{}", live->id, tier_->runner->level()));
-  const auto index = static_cast<std::size_t>(added->value);
-  if (tier_->live.size() <= index) tier_->live.resize(index + 1);
-  live_.emplace(live->id, live.get());
-  tier_->live[index] = std::move(live);
+  if (log_.Logs(base::LogLevel::kDebug)) {
+    base::IfMemoryLasts(
+        [&] { log_.Debug(fmt::format("request {} runs at -O{}", live->id, tier_->runner->level())); });
+  }
+  tier_->live[static_cast<std::size_t>(live->sequence.value)] = std::move(live);
 }
 
-Result<scheduler::SequenceId> EngineLoop::AddToScheduler(const Request& request) try {
-  return tier_->scheduler.Add({.prompt = request.prompt,
-                               .max_tokens = request.sampling.max_tokens,
-                               .cache_salt = request.cache_salt,
-                               .all_prompt_logits = request.sampling.prompt_logprobs >= 0});
+// The scheduler comes last, so that it knows of no request that is not live.
+Status EngineLoop::Enter(LiveRequest& live) try {
+  if (tier_->live.size() < tier_->scheduler.id_bound()) tier_->live.resize(tier_->scheduler.id_bound());
+  live_.emplace(live.id, &live);
+  const Request& request = live.request;
+  auto added = tier_->scheduler.Add({.prompt = request.prompt,
+                                     .max_tokens = request.sampling.max_tokens,
+                                     .cache_salt = request.cache_salt,
+                                     .all_prompt_logits = request.sampling.prompt_logprobs >= 0});
+  if (added.ok()) live.sequence = *added;
+  return added.status();
 } catch (const std::bad_alloc&) {
-  return ResourceExhausted("memory ran out while the request was queued");
+  return base::OutOfMemory("the request was queued");
 }
 
 void EngineLoop::CancelLive(RequestId id) {

@@ -1,7 +1,9 @@
 // The loop that serves requests on one model: plan, run, sample, commit. Its thread is worker 0 of the
 // runner's team and the only one that touches schedulers, runners and live requests; Submit, Cancel, Drain,
 // Offer and stats may be called from any thread and meet it at one mutex. Ownership: owns its runners; the
-// text must outlive it.
+// text must outlive it. Where memory runs out, the request that it ran out for ends with kResourceExhausted,
+// or those of the step, or, where it was the plan's, all of the tier; ending them takes none, and the loop
+// goes on.
 #pragma once
 
 #include <condition_variable>
@@ -61,20 +63,27 @@ class EngineLoop {
   // The loop's thread.
   void ThreadMain();
   bool TakeWork();
+  void Turn();
   void Begin(std::unique_ptr<LiveRequest> live);
-  Result<scheduler::SequenceId> AddToScheduler(const Request& request);
+  Status Enter(LiveRequest& live);
   scheduler::SchedulerConfig SchedulerFor(const ModelRunner& runner) const;
-  void ChangeTier(std::unique_ptr<ModelRunner> runner);
+  void ChangeTier();
   void FreeLeftTier();
   bool idle() const { return tier_->scheduler.idle() && (!left_ || left_->scheduler.idle()); }
   void CancelLive(RequestId id);
   void Step(Tier& tier);
+  const scheduler::Plan* PlanStep(Tier& tier);
+  bool RunStep(Tier& tier, const scheduler::Plan& plan);
+  void HandOutAll();
   void MarkStarted(Tier& tier, const scheduler::Plan& plan);
   void SampleAll(Tier& tier, const scheduler::Plan& plan);
   void SampleSequence(Tier& tier, const scheduler::SequencePlan& plan, int first_logit);
+  Status ScorePrompt(Tier& tier, const scheduler::SequencePlan& plan, int first_logit, int rows);
   bool SampleNext(LiveRequest& live, const scheduler::SequencePlan& plan, int logit);
-  void FailRequest(LiveRequest& live, const Status& status);
+  void FailSample(LiveRequest& live, const Status& status);
+  void FailLive(LiveRequest& live, const Status& why);
   void FailStep(Tier& tier, const scheduler::Plan& plan, const Status& why);
+  void FailTier(Tier& tier, const Status& why);
   void PublishStats();
   bool StatsAreDue() const { return stats_began_ && since_stats_.Seconds() >= config_.log_stats_s; }
   void LeaveQueue(const LiveRequest& live);
@@ -100,6 +109,7 @@ class EngineLoop {
   std::vector<std::unique_ptr<LiveRequest>> arrived_;  // taken from arrivals_
   std::vector<RequestId> cancelled_;                   // taken from cancels_
   std::unique_ptr<ModelRunner> next_;                  // taken from offered_
+  std::unique_ptr<ModelRunner> refused_;               // there was no memory to change to it
   std::int64_t prompt_tokens_ = 0, generation_tokens_ = 0, numerical_errors_ = 0, steps_ = 0;
 
   std::optional<PlanCounts> plan_counts_;  // with config_.counts_plans
@@ -111,7 +121,7 @@ class EngineLoop {
   std::condition_variable work_;                        // for the loop
   std::condition_variable drained_;                     // for Drain
   std::vector<std::unique_ptr<LiveRequest>> arrivals_;  // guarded by mutex_, like all below
-  std::vector<RequestId> cancels_;
+  std::vector<RequestId> cancels_;  // room for all requests there may be: to cancel takes no memory
   std::unique_ptr<ModelRunner> offered_;
   int unfinished_ = 0;               // submitted, last piece not yet delivered
   std::int64_t waiting_tokens_ = 0;  // prompts of those that have not been in a step

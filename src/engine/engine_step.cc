@@ -1,9 +1,13 @@
 // One step of the loop: plan, run, sample, commit, deliver. All on the loop's thread.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <new>
+#include <thread>
 #include <utility>
 
+#include "base/out_of_memory.h"
+#include "base/status_macros.h"
 #include "engine/engine_loop.h"
 #include "engine/statistics_line.h"
 
@@ -11,32 +15,64 @@ namespace vivace::engine {
 namespace {
 
 constexpr const char* kNumericalError = "numerical_error";
+constexpr const char* kRunning = "this request was running";
+
+// A callback without the memory to hear the last piece hears of its loss, so many times so long apart.
+constexpr int kLastWords = 20;
+constexpr auto kBetweenLastWords = std::chrono::milliseconds(1);
+
+// False: there was no memory for it, and the piece is lost.
+bool HandOut(const LiveRequest& live, RequestOutput output) try {
+  live.on_output(std::move(output));
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
 
 }  // namespace
 
 void EngineLoop::Step(Tier& tier) {
-  const scheduler::Plan& plan = tier.scheduler.Next();
-  if (plan.empty()) return;
+  const scheduler::Plan* const plan = PlanStep(tier);
+  if (plan == nullptr || plan->empty()) return;
   results_.clear();
   to_deliver_.clear();
   BeginStats();
-  MarkStarted(tier, plan);
+  MarkStarted(tier, *plan);
+  if (!RunStep(tier, *plan)) return;
+  tier.scheduler.Commit({results_});
+  ++steps_;
+  PublishStats();
+  HandOutAll();
+}
+
+// Null: no request of the tier is left.
+const scheduler::Plan* EngineLoop::PlanStep(Tier& tier) try {
+  return &tier.scheduler.Next();
+} catch (const std::bad_alloc&) {
+  FailTier(tier, base::OutOfMemory(kRunning));
+  return nullptr;
+}
+
+// False: it came to nothing, and its requests have ended.
+bool EngineLoop::RunStep(Tier& tier, const scheduler::Plan& plan) {
+  Status status;
   try {
     const tensor::StepView& step = tier.batch.Fill(plan);
     tier.runner->CleanBlocks(plan.blocks_to_clean);
     const Stopwatch watch;
     tier.runner->Run(step);
-    if (const Status file = tier.runner->CheckFile(); !file.ok()) return FailStep(tier, plan, file);
+    status = tier.runner->CheckFile();
     recorder_.Add(step.rows, watch.Seconds());
     if (plan_counts_) plan_counts_->Count(plan.rows, tier.runner->executor().last_plan());
-    SampleAll(tier, plan);
+    if (status.ok()) SampleAll(tier, plan);
   } catch (const std::bad_alloc&) {
-    FailStep(tier, plan, ResourceExhausted("memory ran out while this request was running"));
-    return;
+    status = base::OutOfMemory(kRunning);
   }
-  tier.scheduler.Commit({results_});
-  ++steps_;
-  PublishStats();
+  if (!status.ok()) FailStep(tier, plan, status);
+  return status.ok();
+}
+
+void EngineLoop::HandOutAll() {
   for (LiveRequest* live : to_deliver_) {
     if (live->answer.finish_reason() == FinishReason::kNone) {
       Deliver(*live);
@@ -71,17 +107,8 @@ void EngineLoop::SampleAll(Tier& tier, const scheduler::Plan& plan) {
 void EngineLoop::SampleSequence(Tier& tier, const scheduler::SequencePlan& plan, int first_logit) {
   LiveRequest& live = tier.Live(plan.id);
   const int scored = plan.samples ? plan.logit_rows - 1 : plan.logit_rows;
-  const int first_position = plan.first_position + plan.rows - plan.logit_rows;
-  for (int i = 0; i < scored; ++i) {
-    const std::int32_t next = live.request.prompt.at(static_cast<std::size_t>(first_position + i + 1));
-    const Status status = sampler_.Score(tier.runner->Logits(first_logit + i), next,
-                                         live.request.sampling.prompt_logprobs, sampled_);
-    if (status.ok()) {
-      live.answer.PushPromptLogprob(sampled_);
-    } else {
-      live.prompt_status = status;  // a sequence ends only where it samples
-    }
-  }
+  Status status = ScorePrompt(tier, plan, first_logit, scored);
+  if (!status.ok()) live.prompt_status = std::move(status);  // a sequence ends only where it samples
   if (!plan.samples) return;
   const bool more = SampleNext(live, plan, first_logit + plan.logit_rows - 1);
   results_.push_back(
@@ -89,11 +116,27 @@ void EngineLoop::SampleSequence(Tier& tier, const scheduler::SequencePlan& plan,
   to_deliver_.push_back(&live);
 }
 
+// Log-probabilities of the tokens after these rows of the prompt, until one cannot be computed.
+Status EngineLoop::ScorePrompt(Tier& tier, const scheduler::SequencePlan& plan, int first_logit,
+                               int rows) try {
+  LiveRequest& live = tier.Live(plan.id);
+  const int first_position = plan.first_position + plan.rows - plan.logit_rows;
+  for (int i = 0; i < rows; ++i) {
+    const std::int32_t next = live.request.prompt.at(static_cast<std::size_t>(first_position + i + 1));
+    VIVACE_RETURN_IF_ERROR(sampler_.Score(tier.runner->Logits(first_logit + i), next,
+                                          live.request.sampling.prompt_logprobs, sampled_));
+    live.answer.PushPromptLogprob(sampled_);
+  }
+  return Status::Ok();
+} catch (const std::bad_alloc&) {
+  return base::OutOfMemory(kRunning);
+}
+
 // Draws the next token. False when the answer ends.
-bool EngineLoop::SampleNext(LiveRequest& live, const scheduler::SequencePlan& plan, int logit) {
+bool EngineLoop::SampleNext(LiveRequest& live, const scheduler::SequencePlan& plan, int logit) try {
   const sampling::DrawKey key{live.seed, static_cast<std::uint32_t>(live.request.choice_index),
                               static_cast<std::uint64_t>(plan.first_position + plan.rows)};
-  Status status = live.prompt_status;
+  Status status = base::CopyOf(live.prompt_status);
   if (status.ok()) {
     const std::span<const float> logits = live.tier->runner->Logits(logit);
     const auto maxima = live.tier->runner->Maxima(logit);
@@ -101,7 +144,7 @@ bool EngineLoop::SampleNext(LiveRequest& live, const scheduler::SequencePlan& pl
                              maxima ? &*maxima : nullptr);
   }
   if (!status.ok()) {
-    FailRequest(live, status);
+    FailSample(live, status);
     return false;
   }
   ++generation_tokens_;
@@ -109,28 +152,43 @@ bool EngineLoop::SampleNext(LiveRequest& live, const scheduler::SequencePlan& pl
   live.timing.last_token = live.since_submit.Seconds();
   if (live.answer.generated() == 0) live.timing.first_token = live.timing.last_token;
   return live.answer.Push(sampled_);
+} catch (const std::bad_alloc&) {  // of this answer; those of others go on
+  FailSample(live, base::OutOfMemory(kRunning));
+  return false;
 }
 
 // The sampler's own error is a logit that is not finite; what else it refuses is the request's.
-void EngineLoop::FailRequest(LiveRequest& live, const Status& status) {
-  log_.Error(fmt::format("request {}: {}", live.id, status.message()));
+void EngineLoop::FailSample(LiveRequest& live, const Status& status) {
+  base::IfMemoryLasts([&] { log_.Error(fmt::format("request {}: {}", live.id, status.message())); });
   const bool numerical = status.code() == StatusCode::kInternal;
   if (numerical) ++numerical_errors_;
-  live.answer.End(FinishReason::kError, status, numerical ? kNumericalError : "");
+  live.answer.End(FinishReason::kError, base::CopyOf(status), numerical ? kNumericalError : "");
+}
+
+// Between two steps: the request ends.
+void EngineLoop::FailLive(LiveRequest& live, const Status& why) {
+  live.tier->scheduler.Cancel(live.sequence);
+  live.answer.End(FinishReason::kError, base::CopyOf(why));
+  PublishStats();
+  Retire(live);
 }
 
 // A step came to nothing, as when memory ran out in its middle: its requests end, the others go on.
 void EngineLoop::FailStep(Tier& tier, const scheduler::Plan& plan, const Status& why) {
-  std::vector<LiveRequest*> failed;
-  failed.reserve(plan.sequences.size());
-  for (const scheduler::SequencePlan& sequence : plan.sequences) failed.push_back(&tier.Live(sequence.id));
+  to_deliver_.clear();  // has room for all of a step
+  for (const scheduler::SequencePlan& sequence : plan.sequences)
+    to_deliver_.push_back(&tier.Live(sequence.id));
   tier.scheduler.Discard();
-  log_.Error(fmt::format("{}: {} requests end", why.message(), failed.size()));
-  for (LiveRequest* live : failed) {
-    tier.scheduler.Cancel(live->sequence);
-    live->answer.End(FinishReason::kError, why);
-    PublishStats();
-    Retire(*live);
+  base::IfMemoryLasts(
+      [&] { log_.Error(fmt::format("{}: {} requests end", why.message(), to_deliver_.size())); });
+  for (LiveRequest* live : to_deliver_) FailLive(*live, why);
+}
+
+// There is not even a plan: all requests of the tier end, running and waiting.
+void EngineLoop::FailTier(Tier& tier, const Status& why) {
+  base::IfMemoryLasts([&] { log_.Error(fmt::format("{}: all requests end", why.message())); });
+  for (const std::unique_ptr<LiveRequest>& live : tier.live) {
+    if (live) FailLive(*live, why);
   }
 }
 
@@ -175,23 +233,33 @@ void EngineLoop::BeginStats() {
 }
 
 void EngineLoop::LogStats() {
+  stats_began_ = false;  // the next step begins the next interval
   const EngineStats now = stats();
   log_.Info(StatisticsLine(logged_stats_, now, since_stats_.Seconds()));
   if (plan_counts_) {
     for (const std::string& line : plan_counts_->Take()) log_.Info(line);
   }
-  stats_began_ = false;  // the next step begins the next interval
 }
 
-// Hands out what is new. After the last piece the request counts as finished.
+// Hands out what is new. After the last piece the request counts as finished; one whose piece was lost ends.
 void EngineLoop::Deliver(LiveRequest& live) {
   RequestOutput output = live.answer.TakePiece();
   const bool last = output.finish_reason != FinishReason::kNone;
   output.cached_prompt_tokens = live.cached_prompt_tokens;
   output.timing = live.timing;
   if (last) LeaveQueue(live);  // who hears of the end finds its room free
-  live.on_output(std::move(output));
-  if (!last) return;
+  bool heard = HandOut(live, std::move(output));
+  if (!last) {
+    if (!heard) FailLive(live, base::OutOfMemory());
+    return;
+  }
+  for (int i = 0; !heard && i < kLastWords; ++i) {
+    std::this_thread::sleep_for(kBetweenLastWords);
+    RequestOutput lost;
+    lost.finish_reason = FinishReason::kError;
+    lost.status = base::OutOfMemory();
+    heard = HandOut(live, std::move(lost));
+  }
   {
     const std::lock_guard lock(mutex_);
     --unfinished_;

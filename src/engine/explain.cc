@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <new>
 
 #include "base/cpu_features.h"
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 #include "engine/engine_config.h"
 #include "engine/explain_roof.h"
@@ -162,8 +162,8 @@ Result<Explanation> ExplainModel(const Options& options, const ExplainRequest& r
     out.steps.push_back(std::move(step));
   }
   return out;
-} catch (const std::bad_alloc&) {
-  return ResourceExhausted("memory ran out while the model was explained");
+} catch (...) {
+  return base::CaughtExhaustion("the model was explained");
 }
 
 }  // namespace vivace

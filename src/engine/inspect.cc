@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <new>
 
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 #include "engine/inspect_facts.h"
 #include "engine/model_opening.h"
@@ -109,8 +109,8 @@ Result<ModelSummary> InspectModel(const Options& options) try {
   summary.unsupported_reason = model.ok() ? text.message() : model.message();
   AddKvMemory(options, summary);
   return summary;
-} catch (const std::bad_alloc&) {
-  return ResourceExhausted("memory ran out while the model was described");
+} catch (...) {
+  return base::CaughtExhaustion("the model was described");
 }
 
 }  // namespace vivace

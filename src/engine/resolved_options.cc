@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <new>
 #include <utility>
 
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 #include "compiler/compiler.h"
 #include "compiler/pass_list.h"
@@ -96,8 +96,8 @@ Result<ResolvedOptions> ResolveOptions(const Options& options) try {
   }
   if (!out.model.empty()) VIVACE_RETURN_IF_ERROR(TryPasses(config, out));
   return out;
-} catch (const std::bad_alloc&) {
-  return ResourceExhausted("memory ran out while the options were resolved");
+} catch (...) {
+  return base::CaughtExhaustion("the options were resolved");
 }
 
 }  // namespace vivace

@@ -16,12 +16,13 @@
 namespace vivace::engine {
 
 struct Tier {
-  Tier(std::unique_ptr<ModelRunner> made, const scheduler::SchedulerConfig& config)
-      : runner(std::move(made)), scheduler(config), batch(config.max_batched_tokens, config.max_num_seqs) {}
+  /// Without its runner, which is given when nothing can fail any more.
+  explicit Tier(const scheduler::SchedulerConfig& config)
+      : scheduler(config), batch(config.max_batched_tokens, config.max_num_seqs) {}
 
   LiveRequest& Live(scheduler::SequenceId id) { return *live[static_cast<std::size_t>(id.value)]; }
 
-  const std::unique_ptr<ModelRunner> runner;
+  std::unique_ptr<ModelRunner> runner;
   scheduler::Scheduler scheduler;
   StepBatch batch;
   std::vector<std::unique_ptr<LiveRequest>> live;  // by SequenceId

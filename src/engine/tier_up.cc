@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <new>
 #include <utility>
+
+#include "base/out_of_memory.h"
 
 namespace vivace::engine {
 namespace {
@@ -62,24 +63,25 @@ void TierUp::Wait() {
 
 void TierUp::Pack() {
   LowerOwnPriority();
-  StartLog start(log_);
   Status status;
   try {
+    StartLog start(log_);
     base::WorkerTeam alone(1);
     status = compiled_->Load(file_, config_, start, alone);
-  } catch (const std::bad_alloc&) {
-    status = ResourceExhausted("memory ran out");
+    if (status.ok()) {
+      log_.Info(
+          fmt::format("Tier-up: -O{} is ready after {} s of packing in the background; requests that begin "
+                      "from now on run on it",
+                      compiled_->level(), SecondsText(start.times().total())));
+    }
+  } catch (...) {
+    status = base::CaughtExhaustion("they were packed");
   }
-  if (!status.ok()) {
+  if (status.ok()) return ready_(std::move(compiled_));
+  base::IfMemoryLasts([&] {
     log_.Warning(fmt::format("--tier-up: the weights could not be packed ({}); serving goes on at -O0",
                              status.message()));
-    return;
-  }
-  log_.Info(
-      fmt::format("Tier-up: -O{} is ready after {} s of packing in the background; requests that begin "
-                  "from now on run on it",
-                  compiled_->level(), SecondsText(start.times().total())));
-  ready_(std::move(compiled_));
+  });
 }
 
 }  // namespace vivace::engine

@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 #include "compiler/specialise.h"
 #include "engine/engine_config.h"
@@ -119,8 +119,8 @@ Result<TuningSummary> TuneModel(const Options& options, const TuneRequest& reque
   if (out.line.empty()) out.line = "nothing to tune: no compile size or range has a plan of its own";
   Summarise(runner->tuner(), runner->program(), config, out);
   return out;
-} catch (const std::bad_alloc&) {
-  return ResourceExhausted("memory ran out while the model was tuned");
+} catch (...) {
+  return base::CaughtExhaustion("the model was tuned");
 }
 
 }  // namespace vivace

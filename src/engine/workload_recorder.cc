@@ -33,6 +33,7 @@ bool WorkloadRecorder::IsDue() const {
 }
 
 void WorkloadRecorder::Report(const base::Log& log) {
+  changed_ = false;
   if (config_.log_interval_s > 0) {
     const WorkloadProfile now = profile();
     for (const std::string& line : {DistributionLine(now), TimesLine(now)}) {
@@ -40,7 +41,6 @@ void WorkloadRecorder::Report(const base::Log& log) {
     }
   }
   Write(log);
-  changed_ = false;
 }
 
 void WorkloadRecorder::Finish(const base::Log& log) {

@@ -77,10 +77,13 @@ bool OnThreads(int threads, std::size_t count, const std::function<void(std::siz
       exhausted = true;
     }
   };
-  std::vector<std::thread> others;
-  for (int i = 1; i < threads; ++i) others.emplace_back(run);
+  std::vector<std::jthread> others;
+  try {
+    for (int i = 1; i < threads; ++i) others.emplace_back(run);
+  } catch (const std::exception&) {  // fewer do it, too
+  }
   run();
-  for (std::thread& other : others) other.join();
+  others.clear();
   return !exhausted;
 }
 

@@ -80,11 +80,11 @@ int Scheduler::GrowOrPreempt(std::size_t index, int rows) {
 
 void Scheduler::PreemptYoungest() {
   Sequence& sequence = Get(running_.back());
+  waiting_.push_front(sequence.id);  // may throw: first
   running_.pop_back();
   ReleaseBlocks(sequence);
   sequence.planned_rows = 0;
   sequence.state = SequenceState::kWaiting;
-  waiting_.push_front(sequence.id);
   ++stats_.preemptions;
 }
 

@@ -59,29 +59,27 @@ Result<SequenceId> Scheduler::Add(const SequenceRequest& request) {
                     "shorten one of them or give the cache more memory",
                     prompt, request.max_tokens, BlocksForLimit(limit), pool_.capacity()));
   }
-  Sequence& sequence = NewSequence();
+  Sequence sequence;
   sequence.state = SequenceState::kWaiting;
-  sequence.arrival = arrivals_++;
   sequence.prompt_tokens = static_cast<int>(prompt);
   sequence.max_tokens = request.max_tokens;
   sequence.all_prompt_logits = request.all_prompt_logits;
   sequence.tokens.assign(request.prompt.begin(), request.prompt.end());
   sequence.root = hasher_.Root(config_.program_fingerprint, request.cache_salt);
-  waiting_.push_back(sequence.id);
-  return sequence.id;
+  if (unused_ids_.empty()) MakeId();
+  waiting_.push_back(unused_ids_.back());
+  // From here on nothing takes memory.
+  sequence.id = unused_ids_.back();
+  unused_ids_.pop_back();
+  sequence.arrival = arrivals_++;
+  return (Get(sequence.id) = std::move(sequence)).id;
 }
 
-Sequence& Scheduler::NewSequence() {
-  if (unused_ids_.empty()) {
-    unused_ids_.push_back({static_cast<std::int32_t>(sequences_.size())});
-    sequences_.emplace_back();
-  }
-  const SequenceId id = unused_ids_.back();
-  unused_ids_.pop_back();
-  Sequence& sequence = Get(id);
-  sequence = Sequence();
-  sequence.id = id;
-  return sequence;
+// Room for every id that there is: giving one back takes no memory.
+void Scheduler::MakeId() {
+  unused_ids_.reserve(sequences_.size() + 1);
+  sequences_.emplace_back();
+  unused_ids_.push_back({static_cast<std::int32_t>(sequences_.size() - 1)});
 }
 
 void Scheduler::Cancel(SequenceId id) {

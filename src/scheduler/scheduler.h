@@ -6,7 +6,9 @@
 // one whose next block is computed in this very step waits for it, to share it. When the pool is full the
 // youngest running sequence gives up its blocks and waits again at its place in the queue; its tokens,
 // generated ones included, are computed again (no answer changes). One thread. A step in which no sequence is
-// added or finished does not allocate.
+// added or finished does not allocate. Memory that runs out: Add and Next pass std::bad_alloc on, and Add
+// then has changed nothing; Next may have, so every sequence is to be cancelled after it. All others take no
+// memory.
 #pragma once
 
 #include <cstdint>
@@ -99,6 +101,8 @@ class Scheduler {
   /// Queues a sequence. kInvalidArgument: empty prompt, or one that can never fit the model length or the
   /// pool. Ids are small numbers; one is used again only after its sequence has finished or was cancelled.
   Result<SequenceId> Add(const SequenceRequest& request);
+  /// The next id that Add gives is below this.
+  std::size_t id_bound() const { return sequences_.size() + 1; }
   /// Ends a sequence, waiting or running; its blocks are free at once. Not between Next and Commit or
   /// Discard.
   void Cancel(SequenceId id);
@@ -124,7 +128,7 @@ class Scheduler {
  private:
   Sequence& Get(SequenceId id);
   const Sequence& Get(SequenceId id) const;
-  Sequence& NewSequence();
+  void MakeId();
   void Retire(Sequence& sequence);
   void Spoil(const Sequence& sequence);
   void ReleaseBlocks(Sequence& sequence);

@@ -69,13 +69,4 @@ void MakeFifo(const std::string& path) {
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
 }
 
-std::vector<BadFile> AllRows() {
-  std::vector<BadFile> all;
-  for (const auto rows : {SafetensorsRows, ModelSetRows, GgufRows, GgufModelRows, WeightRows, ConfigRows,
-                          TokenizerRows, TemplateRows}) {
-    for (BadFile& row : rows()) all.push_back(std::move(row));
-  }
-  return all;
-}
-
 }  // namespace vivace::bad_files
