@@ -10,7 +10,7 @@
 
 #include <algorithm>
 
-#include "base/check.h"
+#include "base/out_of_memory.h"
 
 namespace vivace::artifact {
 namespace {
@@ -30,7 +30,7 @@ std::string Hex(std::span<const unsigned char> bytes) {
 std::string Sha256(std::span<const std::byte> bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  VIVACE_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) == 1);
+  base::CheckMemory(EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) == 1);
   return Hex({digest, size});
 }
 
@@ -41,9 +41,9 @@ std::string Sha256(std::string_view text) {
 std::string HmacSha256(std::string_view secret, std::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  VIVACE_CHECK(HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-                    reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest,
-                    &size) != nullptr);
+  base::CheckMemory(HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+                         reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest,
+                         &size) != nullptr);
   return Hex({digest, size});
 }
 

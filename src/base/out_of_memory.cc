@@ -30,6 +30,10 @@ Status CaughtExhaustion(std::string_view doing) {
   }
 }
 
+void CheckMemory(bool has_memory) {
+  if (!has_memory) throw std::bad_alloc();
+}
+
 Status CopyOf(const Status& status) noexcept {
   try {
     return status;

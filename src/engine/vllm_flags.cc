@@ -255,7 +255,7 @@ Status CheckVllmVariables(std::span<const std::pair<std::string, std::string>> e
                           std::vector<std::string>& notes) {
   for (const auto& [name, text] : environment) {
     const auto known = std::find_if(kVariables.begin(), kVariables.end(),
-                                    [&](const VllmFlag& one) { return one.row.name == name; });
+                                    [&wanted = name](const VllmFlag& one) { return one.row.name == wanted; });
     if (IsReadByARow(name)) continue;
     if (known != kVariables.end()) {
       if (!text.empty()) {

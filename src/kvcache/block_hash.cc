@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/out_of_memory.h"
 #include "tensor/kv_layout.h"
 
 namespace vivace::kvcache {
@@ -18,29 +19,28 @@ constexpr char kBlockTag = 'B';
 
 // The digest and its context are made once: starting a message again allocates nothing.
 struct BlockHasher::Digest {
-  Digest() : algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context(EVP_MD_CTX_new()) {
-    VIVACE_CHECK(algorithm != nullptr && context != nullptr);
+  Digest()
+      : algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free),
+        context(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    base::CheckMemory(algorithm != nullptr && context != nullptr &&
+                      EVP_DigestInit_ex2(context.get(), algorithm.get(), nullptr) == 1);
   }
-  ~Digest() {
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(algorithm);
-  }
-  Digest(const Digest&) = delete;
-  Digest& operator=(const Digest&) = delete;
 
-  void Start() { VIVACE_CHECK(EVP_DigestInit_ex2(context, algorithm, nullptr) == 1); }
-  void Add(const void* data, std::size_t size) { VIVACE_CHECK(EVP_DigestUpdate(context, data, size) == 1); }
+  void Start() { VIVACE_CHECK(EVP_DigestInit_ex2(context.get(), algorithm.get(), nullptr) == 1); }
+  void Add(const void* data, std::size_t size) {
+    VIVACE_CHECK(EVP_DigestUpdate(context.get(), data, size) == 1);
+  }
   BlockHash Finish() {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
-    VIVACE_CHECK(EVP_DigestFinal_ex(context, bytes, &size) == 1 && size >= sizeof(BlockHash));
+    VIVACE_CHECK(EVP_DigestFinal_ex(context.get(), bytes, &size) == 1 && size >= sizeof(BlockHash));
     BlockHash hash;
     std::memcpy(hash.words.data(), bytes, sizeof(hash.words));
     return hash;
   }
 
-  EVP_MD* algorithm;
-  EVP_MD_CTX* context;
+  std::unique_ptr<EVP_MD, void (*)(EVP_MD*)> algorithm;
+  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context;
 };
 
 BlockHasher::BlockHasher() : digest_(std::make_unique<Digest>()) {}

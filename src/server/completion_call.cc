@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/out_of_memory.h"
+#include "server/background_work.h"
 #include "server/sse.h"
 
 namespace vivace::server {
@@ -18,11 +20,16 @@ CompletionCall::CompletionCall(ApiRequest request, ReplyFrame frame, Backend& ba
       sink_(&sink) {}
 
 void CompletionCall::Start() {
-  executor_.PostToBackground([self = shared_from_this()] {
-    auto prepared = std::make_shared<Prepared>();
-    if (!self->ended_) self->Prepare(*prepared);
-    self->executor_.PostToLoop([self, prepared] { self->OnPrepared(std::move(*prepared)); });
-  });
+  auto prepared = std::make_shared<Prepared>();
+  WorkInBackground(
+      executor_,
+      [self = shared_from_this(), prepared] {
+        if (!self->ended_) self->Prepare(*prepared);
+      },
+      [self = shared_from_this(), prepared](bool exhausted) {
+        if (exhausted) prepared->error = FromStatus(base::OutOfMemory("the request was read"));
+        self->OnPrepared(std::move(*prepared));
+      });
 }
 
 // ---- on the background thread ----
@@ -34,6 +41,7 @@ void CompletionCall::Prepare(Prepared& prepared) {
 
 std::optional<ApiError> CompletionCall::SubmitAll(Prepared& prepared) {
   const auto n = static_cast<std::size_t>(request_.n);
+  prepared.ids.reserve(prepared.tokenized.prompts.size() * n);
   for (std::size_t i = 0; i < prepared.tokenized.prompts.size() * n; ++i) {
     Request request;
     request.prompt = prepared.tokenized.prompts[i / n];

@@ -3,6 +3,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <new>
 #include <utility>
 
 #include "server/sse.h"
@@ -33,7 +34,9 @@ void Connection::Start() {
   boost::system::error_code ignored;
   stream_->socket().set_option(boost::asio::ip::tcp::no_delay(true), ignored);  // a Unix socket has no delay
   request_start_ = last_write_ = Clock::now();
-  stream_->Open([self = shared_from_this()](boost::system::error_code error) { self->OnOpened(error); });
+  stream_->Open([self = shared_from_this()](boost::system::error_code error) {
+    self->OrClose([&] { self->OnOpened(error); });
+  });
 }
 
 void Connection::OnOpened(boost::system::error_code error) {
@@ -63,6 +66,16 @@ void Connection::Close() {
   on_closed_(*this);
 }
 
+// What there is no memory for ends this connection and no other.
+template <class Work>
+void Connection::OrClose(Work work) {
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+    Close();
+  }
+}
+
 // ---- reading ----
 
 void Connection::Read() {
@@ -72,7 +85,7 @@ void Connection::Read() {
   reading_ = true;
   stream_->ReadSome(boost::asio::buffer(read_buffer_),
                     [self = shared_from_this()](boost::system::error_code error, std::size_t bytes) {
-                      self->OnRead(error, bytes);
+                      self->OrClose([&] { self->OnRead(error, bytes); });
                     });
 }
 
@@ -247,7 +260,7 @@ bool Connection::FitsBudget() {
 void Connection::WriteNext() {
   stream_->WriteSome(boost::asio::buffer(writes_.front()) + front_written_,
                      [self = shared_from_this()](boost::system::error_code error, std::size_t bytes) {
-                       self->OnWritten(error, bytes);
+                       self->OrClose([&] { self->OnWritten(error, bytes); });
                      });
 }
 

@@ -61,6 +61,8 @@ class Connection : public std::enable_shared_from_this<Connection>, private Repl
   void StreamWrite(std::string_view data) override;
   void EndStream() override;
 
+  template <class Work>
+  void OrClose(Work work);
   void OnOpened(boost::system::error_code error);
   void Read();
   void OnRead(boost::system::error_code error, std::size_t bytes);

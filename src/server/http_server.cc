@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -13,10 +14,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <new>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 #include "server/admission.h"
 #include "server/background_thread.h"
@@ -75,6 +78,8 @@ struct HttpServer::Impl {
   void Drain();
   void EndAll();
   void StopWhenIdle();
+  void Stop();
+  void StartOver();
 
   const ServerConfig config;
   BodyBudget budget;  // before the loop, whose handlers keep connections
@@ -88,7 +93,9 @@ struct HttpServer::Impl {
   Admission admission;
   std::unordered_map<Connection*, Guest> connections;
   bool draining = false;
-  bool ending = false;  // the drain time is over
+  bool ending = false;                      // the drain time is over
+  bool accepting = false, ticking = false;  // their handlers will come
+  std::atomic<bool> stopped = false;
   // Last: its jobs use what is above, and it is joined first.
   std::optional<BackgroundThread> background{std::in_place};
 };
@@ -151,14 +158,17 @@ Status HttpServer::Impl::ListenOnTcp() {
 }
 
 void HttpServer::Impl::Accept() {
+  accepting = true;
   if (unix_acceptor.is_open()) {
     unix_acceptor.async_accept(
         [this](boost::system::error_code error, asio::local::stream_protocol::socket socket) {
+          accepting = false;
           OnAccepted(error, std::move(socket), "", "unix");
         });
     return;
   }
   acceptor.async_accept([this](boost::system::error_code error, tcp::socket socket) {
+    accepting = false;
     boost::system::error_code unknown;
     const tcp::endpoint client = socket.remote_endpoint(unknown);
     const std::string address = client.address().to_string();
@@ -174,7 +184,9 @@ void HttpServer::Impl::OnAccepted(boost::system::error_code error, Stream::Socke
   if (error) {
     // Out of file descriptors, say: try again when some may be free, without spinning.
     pause_timer.expires_after(kAcceptPause);
+    accepting = true;
     pause_timer.async_wait([this](boost::system::error_code cancelled) {
+      accepting = false;
       if (!cancelled && listening()) Accept();
     });
     return;
@@ -212,7 +224,9 @@ std::vector<std::shared_ptr<Connection>> HttpServer::Impl::AllConnections() cons
 
 void HttpServer::Impl::ScheduleTick() {
   tick_timer.expires_after(kTick);
+  ticking = true;
   tick_timer.async_wait([this](boost::system::error_code cancelled) {
+    ticking = false;
     if (cancelled) return;
     const auto now = Clock::now();
     for (const auto& connection : AllConnections()) connection->OnTick(now);
@@ -252,12 +266,31 @@ void HttpServer::Impl::EndAll() {
   ending = true;
   service.FailAll(FromStatus(Unavailable("the server is shutting down and this answer is not complete")));
   drain_timer.expires_after(kLastWords);
-  drain_timer.async_wait([this](boost::system::error_code) { loop.stop(); });
+  drain_timer.async_wait([this](boost::system::error_code) { Stop(); });
   StopWhenIdle();
 }
 
 void HttpServer::Impl::StopWhenIdle() {
-  if (draining && connections.empty()) loop.stop();
+  if (draining && connections.empty()) Stop();
+}
+
+void HttpServer::Impl::Stop() {
+  stopped = true;
+  loop.stop();
+}
+
+// Memory ran out in the middle of something that stands for no connection alone: all of them close, which
+// frees what they hold, and the server goes on.
+void HttpServer::Impl::StartOver() {
+  while (!connections.empty()) {
+    const std::shared_ptr<Connection> connection = connections.begin()->second.connection;
+    connection->Close();
+    connections.erase(connection.get());
+  }
+  StopWhenIdle();
+  if (!listening()) return;
+  if (!accepting) Accept();
+  if (!ticking) ScheduleTick();
 }
 
 HttpServer::HttpServer(const ServerConfig& config) : impl_(std::make_unique<Impl>(*this, config)) {}
@@ -305,7 +338,18 @@ bool HttpServer::ready() const {
 }
 
 void HttpServer::Run() {
-  impl_->loop.run();
+  bool exhausted = false;
+  do {
+    try {
+      if (std::exchange(exhausted, false)) impl_->StartOver();
+      impl_->loop.run();
+    } catch (const std::bad_alloc&) {
+      exhausted = true;
+      base::IfMemoryLasts([&] {
+        impl_->config.service.log.Error("memory ran out in the server: all connections are closed");
+      });
+    }
+  } while (exhausted && !impl_->stopped);
   impl_->signals.reset();
 }
 
@@ -314,7 +358,7 @@ void HttpServer::Drain() {
 }
 
 void HttpServer::Stop() {
-  impl_->loop.stop();
+  impl_->Stop();
 }
 
 void HttpServer::PostToLoop(std::function<void()> job) {

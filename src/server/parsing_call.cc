@@ -2,15 +2,23 @@
 
 #include <utility>
 
+#include "base/out_of_memory.h"
+#include "server/background_work.h"
+
 namespace vivace::server {
 
 void ParsingCall::Start() {
-  executor_.PostToBackground([self = shared_from_this()] {
-    auto parsed = std::make_shared<Parsed>();
-    if (!self->ended_) *parsed = self->parse_();
-    self->parse_ = nullptr;  // the body is needed no more
-    self->executor_.PostToLoop([self, parsed] { self->OnParsed(std::move(*parsed)); });
-  });
+  auto parsed = std::make_shared<Parsed>();
+  WorkInBackground(
+      executor_,
+      [self = shared_from_this(), parsed] {
+        if (!self->ended_) *parsed = self->parse_();
+      },
+      [self = shared_from_this(), parsed](bool exhausted) {
+        self->parse_ = nullptr;  // the body is needed no more
+        if (exhausted) parsed->error = FromStatus(base::OutOfMemory("the request was parsed"));
+        self->OnParsed(std::move(*parsed));
+      });
 }
 
 // Its place is given back here, also when the client has left: a place stands for work under way.

@@ -1,11 +1,13 @@
 #include "server/serve.h"
 
 #include <atomic>
+#include <boost/system/system_error.hpp>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
 
+#include "base/out_of_memory.h"
 #include "base/status_macros.h"
 #include "server/http_server.h"
 #include "server/serve_config.h"
@@ -42,6 +44,19 @@ void TryTemplate(const Backend& backend, const ServerConfig& config) {
                              rendered.status().message());
 }
 
+// Sockets, signals and threads, of each of which the system may have too few.
+Result<std::unique_ptr<HttpServer>> OpenServer(const ServerConfig& config) try {
+  auto server = std::make_unique<HttpServer>(config);
+  VIVACE_RETURN_IF_ERROR(server->Listen());
+  server->HandleSignals();
+  return server;
+} catch (const boost::system::system_error& error) {
+  return ResourceExhausted(std::string("the server cannot start: ") + error.what() +
+                           "; raise the limit of open files (ulimit -n)");
+} catch (...) {
+  return base::CaughtExhaustion("the server started");
+}
+
 }  // namespace
 
 Status ServeWith(const Options& options, const BackendFactory& make_backend,
@@ -50,28 +65,29 @@ Status ServeWith(const Options& options, const BackendFactory& make_backend,
   VIVACE_ASSIGN_OR_RETURN(const ServerConfig config, ServerConfigFrom(options));
   Status load_status;
   // The backend goes last: the server's background thread and the engine's callbacks use the server.
-  auto server = std::make_unique<HttpServer>(config);
-  VIVACE_RETURN_IF_ERROR(server->Listen());
+  VIVACE_ASSIGN_OR_RETURN(const auto server, OpenServer(config));
   const int port = server->port();
-  server->HandleSignals();
   WarnWhenOpen(config, server->everywhere());
   WarnOfVisibleKeys(options, config);
   std::unique_ptr<Backend> backend;
   std::atomic<bool> loading = true;
-  std::thread loader([&] {
-    auto made = make_backend();
-    if (!made.ok()) {
-      load_status = made.status();
-      loading = false;
-      server->Stop();
-      return;
-    }
-    backend = std::move(made).value();
+  const auto load = [&]() -> Status {
+    VIVACE_ASSIGN_OR_RETURN(backend, make_backend());
     TryTemplate(*backend, config);
     server->SetBackend(*backend);
     loading = false;
     const std::chrono::duration<double, std::milli> took = Clock::now() - start;
     PrintReady(backend->model(), config, port, took.count());
+    return Status::Ok();
+  };
+  std::thread loader([&] {
+    try {
+      load_status = load();
+    } catch (...) {
+      load_status = base::CaughtExhaustion("the server started");
+    }
+    loading = false;
+    if (!load_status.ok()) server->Stop();
   });
   server->Run();
   if (loading) leave();

@@ -3,17 +3,24 @@
 #include <utility>
 
 #include "base/json_text.h"
+#include "base/out_of_memory.h"
+#include "server/background_work.h"
 #include "server/logprobs_json.h"
 #include "server/prompt_tokens.h"
 
 namespace vivace::server {
 
 void TextCall::Start() {
-  executor_.PostToBackground([self = shared_from_this()] {
-    auto reply = std::make_shared<HttpReply>();
-    if (!self->ended_) *reply = self->Work();
-    self->executor_.PostToLoop([self, reply] { self->OnWorked(std::move(*reply)); });
-  });
+  auto reply = std::make_shared<HttpReply>();
+  WorkInBackground(
+      executor_,
+      [self = shared_from_this(), reply] {
+        if (!self->ended_) *reply = self->Work();
+      },
+      [self = shared_from_this(), reply](bool exhausted) {
+        if (exhausted) *reply = ErrorReply(FromStatus(base::OutOfMemory("the text was read")));
+        self->OnWorked(std::move(*reply));
+      });
 }
 
 HttpReply TextCall::Work() const {
