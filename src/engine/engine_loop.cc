@@ -193,6 +193,8 @@ void EngineLoop::Turn() {
   if (next_) ChangeTier();
   for (auto& live : arrived_) Begin(std::move(live));
   for (const RequestId id : cancelled_) CancelLive(id);
+  // Before the step, which may take long: who waits is seen to wait.
+  if (!arrived_.empty() || !cancelled_.empty()) PublishStats();
   arrived_.clear();
   cancelled_.clear();
   if (left_) Step(*left_);
