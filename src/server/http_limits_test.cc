@@ -131,6 +131,11 @@ TEST_F(HttpLimitsTest, AllClientsTogetherHoldNoMoreThanTheirBytes) {
 class SlowReader : public Client {
  public:
   using Client::Client;
+  /// Until the answer begins; takes nothing of it.
+  void WaitForFirst() const {
+    char first = 0;
+    EXPECT_EQ(::recv(socket(), &first, 1, MSG_PEEK), 1);
+  }
   /// Bytes of an answer of some megabytes, taken so many at a time with pauses, until the server closes or
   /// the last one came.
   std::size_t Take(std::size_t at_a_time, milliseconds pause, std::size_t whole) {
@@ -156,6 +161,7 @@ TEST_F(HttpLimitsTest, AClientIsLeftThatTakesNothingAndNotOneThatIsSlow) {
   slow.Post("/tokenize", body);
   EXPECT_GE(slow.Take(1 << 20, milliseconds(20), kWhole), kWhole);
   gone.Post("/tokenize", body);
+  gone.WaitForFirst();
   std::this_thread::sleep_for(milliseconds(1000));
   EXPECT_LT(gone.Take(1 << 20, milliseconds(0), kWhole), kWhole);
 }
