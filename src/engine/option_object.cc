@@ -18,6 +18,10 @@ namespace {
 constexpr std::size_t kMaxObjectBytes = 1 << 16;
 constexpr int kMaxObjectDepth = 4;
 constexpr int kMaxJsonDepth = 32;
+/// What aliases of YAML (`*a`) may make of a text, in bytes and keys: a few bytes of them can stand for any
+/// amount.
+constexpr std::size_t kMaxExpandedBytes = 1 << 20;
+constexpr std::size_t kMaxKeys = 1 << 10;
 
 Status WrongObject(std::string_view name, std::string_view text, std::string_view wanted) {
   return InvalidArgument(fmt::format("--{} is '{}': it must be {}", name, text.substr(0, 100), wanted));
@@ -30,11 +34,14 @@ Result<std::string> ListText(const std::string& name, const YAML::Node& list) {
     if (!item.IsScalar())
       return InvalidArgument(fmt::format("--{} is a list: its items must be plain values", name));
     out += (out.empty() ? "" : ",") + item.Scalar();
+    if (out.size() > kMaxExpandedBytes)
+      return InvalidArgument(fmt::format("--{} is a list of over {} bytes", name, kMaxExpandedBytes));
   }
   return out;
 }
 
 Status Flatten(const std::string& name, const YAML::Node& node, int depth, std::vector<ObjectKey>& out) {
+  if (out.size() >= kMaxKeys) return InvalidArgument(fmt::format("--{}: over {} keys", name, kMaxKeys));
   // None is how Python writes null; in quotes it is a text.
   if (node.IsNull() || (node.IsScalar() && node.Tag() == "?" && node.Scalar() == "None")) return Status::Ok();
   if (node.IsScalar()) {
@@ -81,8 +88,9 @@ void AppendWord(const std::string& word, std::string& out) {
   }
 }
 
-// Deeper than `depth` levels is null: what reads the text refuses it.
+// Deeper than `depth` levels is null: what reads the text refuses it. Ends early past kMaxExpandedBytes.
 void AppendJson(const YAML::Node& node, int depth, std::string& out) {
+  if (out.size() > kMaxExpandedBytes) return;
   if (node.IsScalar()) {
     const bool is_plain = node.Tag() == "?";
     return is_plain ? AppendWord(node.Scalar(), out) : base::AppendJsonString(node.Scalar(), out);
@@ -127,6 +135,7 @@ Result<std::string> JsonText(std::string_view name, std::string_view text) {
     const YAML::Node root = YAML::Load(std::string(text));
     std::string out;
     AppendJson(root, kMaxJsonDepth, out);
+    if (out.size() > kMaxExpandedBytes) return WrongObject(name, text, "shorter");
     if (out == "null") return std::string();
     if (root.IsMap() || root.IsSequence()) return out;
   } catch (const YAML::Exception& error) {

@@ -1,5 +1,6 @@
 #include "vivace/options.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -92,6 +93,31 @@ TEST(Options, AWrongValueNamesFlagValueAndRange) {
             "--kv-cache-memory-bytes is '0': it must be a whole number of 1 or more (bytes)");
   EXPECT_EQ(Message("max-model-len", "99999999999999999999k").empty(), false);
   EXPECT_EQ(Message("max-model-len", "9223372036854775807G").empty(), false);
+}
+
+/// `levels` lists of nine times the one before: 9^levels values in a few bytes.
+std::string AliasesInAliases(int levels) {
+  std::string out = "&x0 [1]";
+  for (int level = 1; level <= levels; ++level) {
+    out += ", &x" + std::to_string(level) + " [";
+    for (int i = 0; i < 9; ++i) out += "*x" + std::to_string(level - 1) + ",";
+    out += "]";
+  }
+  return "[" + out + "]";
+}
+
+TEST(Options, AliasesMakeNoTextLong) {
+  std::string texts = "[&x " + std::string(30000, 'a');
+  for (int i = 0; i < 100; ++i) texts += ", *x";
+  std::string keys = "{a: &a {";
+  for (int i = 0; i < 200; ++i) keys += "k" + std::to_string(i) + ": 1, ";
+  keys += "}, b: &b {";
+  for (int i = 0; i < 200; ++i) keys += "k" + std::to_string(i) + ": *a, ";
+  EXPECT_THAT(Message("override-generation-config", AliasesInAliases(20)),
+              testing::EndsWith("it must be shorter"));
+  EXPECT_EQ(Message("compilation-config", "{custom_ops: " + texts + "]}"),
+            "--compilation-config.custom_ops is a list of over 1048576 bytes");
+  EXPECT_EQ(Message("compilation-config", keys + "}}"), "--compilation-config.b.k4.k24: over 1024 keys");
 }
 
 TEST(Options, ARefusedValueLeavesTheOldOne) {

@@ -27,8 +27,7 @@ void CompletionCall::Start() {
         if (!self->ended_) self->Prepare(*prepared);
       },
       [self = shared_from_this(), prepared](bool exhausted) {
-        if (exhausted) prepared->error = FromStatus(base::OutOfMemory("the request was read"));
-        self->OnPrepared(std::move(*prepared));
+        self->OnPrepared(std::move(*prepared), exhausted);
       });
 }
 
@@ -69,13 +68,14 @@ OutputCallback CompletionCall::MakeCallback(std::size_t index) {
 
 // ---- on the event loop ----
 
-void CompletionCall::OnPrepared(Prepared prepared) {
-  prepared_ = true;
+void CompletionCall::OnPrepared(Prepared prepared, bool exhausted) {
+  prepared_ = true;  // from here on its end gives the place back, also one that runs out of memory
   ids_ = std::move(prepared.ids);
   if (ended_) {  // the client left meanwhile
     CancelAll();
     return observer_.OnEnded(*this);
   }
+  if (exhausted) prepared.error = FromStatus(base::OutOfMemory("the request was read"));
   if (prepared.error) return Fail(*prepared.error);
   submitted_ = true;
   tokenized_ = std::move(prepared.tokenized);

@@ -60,7 +60,7 @@ class CompletionCall : public Call, public std::enable_shared_from_this<Completi
   std::optional<ApiError> SubmitAll(Prepared& prepared);
   OutputCallback MakeCallback(std::size_t index);
 
-  void OnPrepared(Prepared prepared);
+  void OnPrepared(Prepared prepared, bool exhausted);
   void OnOutput(std::size_t index, RequestOutput output);
   bool EndsInError(std::size_t index, const RequestOutput& output);
   void AddPrompt(std::size_t index, RequestOutput& output, ChoicePart& part) const;

@@ -16,16 +16,17 @@ void ParsingCall::Start() {
       },
       [self = shared_from_this(), parsed](bool exhausted) {
         self->parse_ = nullptr;  // the body is needed no more
-        if (exhausted) parsed->error = FromStatus(base::OutOfMemory("the request was parsed"));
-        self->OnParsed(std::move(*parsed));
+        self->OnParsed(std::move(*parsed), exhausted);
       });
 }
 
-// Its place is given back here, also when the client has left: a place stands for work under way.
-void ParsingCall::OnParsed(Parsed parsed) {
+// Its place is given back here, also when the client has left: a place stands for work under way. First, for
+// all that follows may run out of memory.
+void ParsingCall::OnParsed(Parsed parsed, bool exhausted) {
   observer_.OnEnded(*this);
   if (ended_) return;
   ended_ = true;
+  if (exhausted) parsed.error = FromStatus(base::OutOfMemory("the request was parsed"));
   ReplySink& sink = *std::exchange(sink_, nullptr);
   if (parsed.error) return sink.Reply(ErrorReply(*parsed.error));
   next_ = follow_(std::move(parsed.request), sink);

@@ -35,7 +35,7 @@ class ParsingCall : public Call, public std::enable_shared_from_this<ParsingCall
   int sequences() const override { return 1; }
 
  private:
-  void OnParsed(Parsed parsed);
+  void OnParsed(Parsed parsed, bool exhausted);
 
   Parse parse_;
   Follow follow_;

@@ -17,10 +17,7 @@ void TextCall::Start() {
       [self = shared_from_this(), reply] {
         if (!self->ended_) *reply = self->Work();
       },
-      [self = shared_from_this(), reply](bool exhausted) {
-        if (exhausted) *reply = ErrorReply(FromStatus(base::OutOfMemory("the text was read")));
-        self->OnWorked(std::move(*reply));
-      });
+      [self = shared_from_this(), reply](bool exhausted) { self->OnWorked(std::move(*reply), exhausted); });
 }
 
 HttpReply TextCall::Work() const {
@@ -57,11 +54,14 @@ HttpReply TextCall::Detokenize() const {
   return {.body = out + "}"};
 }
 
-// Its place is given back here, also when the client has left: a place stands for work under way.
-void TextCall::OnWorked(HttpReply reply) {
-  if (!ended_) std::exchange(sink_, nullptr)->Reply(std::move(reply));
-  ended_ = true;
+// Its place is given back here, also when the client has left: a place stands for work under way. First, for
+// all that follows may run out of memory.
+void TextCall::OnWorked(HttpReply reply, bool exhausted) {
   observer_.OnEnded(*this);
+  if (ended_) return;
+  ended_ = true;
+  if (exhausted) reply = ErrorReply(FromStatus(base::OutOfMemory("the text was read")));
+  std::exchange(sink_, nullptr)->Reply(std::move(reply));
 }
 
 void TextCall::Abandon() {

@@ -28,7 +28,7 @@ class TextCall : public Call, public std::enable_shared_from_this<TextCall> {
   HttpReply Work() const;  // background thread
   HttpReply Tokenize() const;
   HttpReply Detokenize() const;
-  void OnWorked(HttpReply reply);
+  void OnWorked(HttpReply reply, bool exhausted);
 
   const ApiRequest request_;
   Backend& backend_;
