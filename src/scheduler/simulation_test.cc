@@ -28,7 +28,8 @@ struct Client {
   bool all_prompt_logits = false;
   std::vector<std::int32_t> expected;
   std::vector<std::int32_t> answer;
-  std::vector<int> logits_given;  // per prompt position
+  std::vector<int> logits_given;    // per prompt position
+  bool scores_are_corrupt = false;  // some of those were no numbers
 };
 
 class Simulation {
@@ -205,7 +206,7 @@ class Simulation {
       ASSERT_EQ(to_be_cleaned_.count(block), 0u) << "block " << block.value << " was not cleaned";
     }
     const auto salt = static_cast<std::uint64_t>(client.salt);
-    if (model_.ReadsPoison(entry)) return EndCorrupt(entry, salt, results);
+    if (model_.ReadsPoison(entry)) return RunCorrupt(client, entry, results);
     ASSERT_TRUE(model_.PrefixIsRight(entry, scheduler_.Tokens(entry.id), salt));
     ASSERT_TRUE(!client.all_prompt_logits || entry.cached_tokens == 0);
     for (int row = entry.rows - entry.logit_rows; row < entry.rows; ++row) {
@@ -219,6 +220,7 @@ class Simulation {
       model_.Poison(entry, position);
     }
     if (!entry.samples) return;
+    if (client.scores_are_corrupt) return EndCorrupt(entry, results);
     client.answer.push_back(model_.TokenAfter(state));
     const bool finished = client.answer.size() == client.expected.size() || Pick(0, 299) == 0;
     results.push_back({entry.id, client.answer.back(), finished});
@@ -230,11 +232,16 @@ class Simulation {
     }
   }
 
-  // Where something is no number, the logits are none: the sequence ends as soon as it samples.
-  void EndCorrupt(const SequencePlan& entry, std::uint64_t salt, std::vector<SequenceResult>& results) {
-    model_.Run(entry, salt);
+  // Where something is no number, the logits are none: the sequence ends as soon as it samples, also when it
+  // was preempted between logits of its prompt and there, and what it computed again are numbers.
+  void RunCorrupt(Client& client, const SequencePlan& entry, std::vector<SequenceResult>& results) {
+    model_.Run(entry, static_cast<std::uint64_t>(client.salt));
     for (int i = 0; i < entry.rows; ++i) model_.Poison(entry, entry.first_position + i);
-    if (!entry.samples) return;
+    if (entry.logit_rows > (entry.samples ? 1 : 0)) client.scores_are_corrupt = true;
+    if (entry.samples) EndCorrupt(entry, results);
+  }
+
+  void EndCorrupt(const SequencePlan& entry, std::vector<SequenceResult>& results) {
     Note("  corrupt {}", entry.id.value);
     for (const kvcache::BlockId block : entry.blocks) {
       if (scheduler_.pool().references(block) == 1) to_be_cleaned_.insert(block);
