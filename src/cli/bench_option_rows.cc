@@ -110,7 +110,7 @@ constexpr std::array kRows = {
               .scope = kLevels,
               .help = "levels to compare, each with the next",
               .common = true},
-    Number("max-seconds", "120", 1, 86400, "s", kLevels, "time for all; what is open by then is undecided"),
+    Number("max-seconds", "600", 1, 86400, "s", kLevels, "time for all; what is open by then is undecided"),
     Number("bound", "0.98", 0.5, 1, "", kLevels,
            "the contract: speed of a level by that of the one below, at least"),
     Number("turn-seconds", "0.02", 0.01, 60, "s", kLevels, "about how long one answer of a process takes"),

@@ -9,6 +9,10 @@
 
 #include "server/http_message.h"
 
+namespace boost::system {
+class error_code;
+}
+
 namespace vivace::server {
 
 struct HttpLimits {
@@ -53,11 +57,20 @@ class HttpParser {
   struct Impl;
   void Reset();
   Progress Fail(int status, std::string_view message);
+  /// False: error() says what is wrong.
+  bool Parse();
+  bool GoesOn(const boost::system::error_code& error);
+  bool CheckHeader();
+  bool CheckHeaderCount();
+  void TakeHeader();
   bool RequestLineTooLong() const;
+  bool LastChunkMayBeIncomplete() const;
 
   HttpLimits limits_;
   std::unique_ptr<Impl> impl_;
   std::string buffer_;
+  HttpRequest request_;  // its body is the parser's until it is complete
+  bool header_taken_ = false;
   bool started_ = false;  // bytes of the current request are consumed
   bool continue_told_ = false;
   std::size_t body_received_ = 0;

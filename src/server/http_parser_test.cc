@@ -57,6 +57,31 @@ TEST(HttpParser, ChunkedBodiesAreJoined) {
   EXPECT_EQ(parser.Take().body, "abcde");
 }
 
+TEST(HttpParser, ChunkedBodiesMayComeByteByByte) {
+  for (const std::string_view chunks : {"", "1\r\n0\r\n", "2;a=b\r\n00\r\n"}) {
+    const std::string text = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                             std::string(chunks) + "0\r\n\r\n";
+    HttpParser parser({});
+    for (std::size_t i = 0; i + 1 < text.size(); ++i)
+      ASSERT_EQ(Feed(parser, text.substr(i, 1)), Progress::kNeedMore) << i;
+    ASSERT_EQ(Feed(parser, "\n"), Progress::kComplete);
+    EXPECT_EQ(parser.Take().body, chunks.empty() ? "" : chunks.starts_with("1") ? "0" : "00");
+  }
+}
+
+TEST(HttpParser, ATrailerIsNoHeader) {
+  const std::string header = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n";
+  const std::string body =
+      "\r\n1\r\na\r\n0\r\nAuthorization: b\r\nHost: b\r\nContent-Type: b\r\nConnection: close\r\n\r\n";
+  EXPECT_EQ(RefusalOf(header + body), 400);  // it has no Host
+  HttpParser parser({});
+  ASSERT_EQ(Feed(parser, header + "Host: a\r\n" + body), Progress::kComplete);
+  const HttpRequest request = parser.Take();
+  EXPECT_EQ(request.body, "a");
+  EXPECT_EQ(request.authorization + request.content_type, "");
+  EXPECT_TRUE(request.keep_alive);
+}
+
 TEST(HttpParser, AsksForTheBodyOnceWhenTheClientWaits) {
   HttpParser parser({});
   EXPECT_EQ(Feed(parser, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"),

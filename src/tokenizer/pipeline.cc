@@ -41,6 +41,16 @@ std::vector<std::int32_t> ControlIds(const TokenizerSpec& spec) {
   return ids;
 }
 
+/// What one entry calls a control token is one in each: a token may be listed more than once.
+void KeepControl(std::vector<AddedToken>& added) {
+  std::vector<std::int32_t> ids;
+  for (const AddedToken& token : added) {
+    if (token.special) ids.push_back(token.id);
+  }
+  std::sort(ids.begin(), ids.end());
+  for (AddedToken& token : added) token.special = std::binary_search(ids.begin(), ids.end(), token.id);
+}
+
 /// The ids of added tokens are those of the model where it has the same text, as in Hugging Face tokenizers.
 Status ResolveAdded(const TokenTable& tokens, std::vector<AddedToken>& added) {
   std::erase_if(added, [](const AddedToken& token) { return token.text.empty(); });  // could never be found
@@ -59,6 +69,7 @@ Status ResolveAdded(const TokenTable& tokens, std::vector<AddedToken>& added) {
                       std::string(tokens.text(token.id)) + "\"");
     }
   }
+  KeepControl(added);
   return Status::Ok();
 }
 

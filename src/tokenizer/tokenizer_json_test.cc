@@ -49,6 +49,16 @@ TEST(TokenizerJson, IgnoreMergesTakesWordsThatAreTokens) {
   EXPECT_THAT(Encode(Make(parts), "lle", true), ElementsAre(259));
 }
 
+TEST(TokenizerJson, AControlTokenThatIsListedTwiceIsOneInBoth) {
+  const std::string plain = Added(259, "<s>", ""), control = Added(259, "<s>", R"(,"special":true)");
+  TokenizerJsonParts parts = PlainTokenizerJson();
+  for (const std::string& list : {plain + "," + control, control + "," + plain}) {
+    parts.added = "[" + list + "]";
+    EXPECT_THAT(Encode(Make(parts), "<s>", false), ElementsAre('<', 's', '>'));
+    EXPECT_THAT(Encode(Make(parts), "<s>", true), ElementsAre(259));
+  }
+}
+
 TEST(TokenizerJson, PrefixSpaceGoesBeforeEachStretchOfText) {
   TokenizerJsonParts parts = PlainTokenizerJson();
   parts.pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":true})";

@@ -193,6 +193,12 @@ class Soak(unittest.TestCase):
         early = [self.SAMPLE._replace(time=float(s), resident=min(s, 500) << 20) for s in range(0, 3600, 60)]
         self.assertEqual(self.broken_rows(samples=early), [])
 
+    def test_memory_that_grows_in_steps_is_seen_and_pages_that_were_given_back_for_a_minute_are_not(self):
+        steps = [self.SAMPLE._replace(time=float(s), resident=(100 << 20) + s // 300 * 300 * 1200) for s in range(0, 3600, 5)]
+        dip = [self.SAMPLE._replace(time=float(s), resident=(52 if 800 <= s < 860 else 100) << 20) for s in range(0, 1800, 5)]
+        self.assertEqual(self.broken_rows(samples=steps), ["memory"])
+        self.assertEqual(self.broken_rows(samples=dip, seconds=1800.0), [])
+
     def test_a_changed_answer_is_seen(self):
         run = soak_clients.Run()
         run.references = ["same"] * len(soak_clients.FIXED)

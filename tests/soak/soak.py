@@ -10,8 +10,8 @@ requests that smuggle, other protocols. The others ask for completions and chats
 part of them leaves before the answer is complete. Together they start at most --rate requests a second. Beside them one more client
 asks the same fixed requests again and again; each answer must be the one from before the load, byte for byte.
 
-Every few seconds the memory, the descriptors and the queue are read. The slope of memory is a line by least squares through what
-comes after the warm-up. Right answers are those of the API: 2xx, 4xx to what is wrong, 429 and 503 with Retry-After; each is held
+Every few seconds the memory, the descriptors and the queue are read. The slope of memory is the median of the slopes between any two of
+what comes after the warm-up. Right answers are those of the API: 2xx, 4xx to what is wrong, 429 and 503 with Retry-After; each is held
 against /openapi.json. The table at the end has a bound for each figure; the exit status is 1 when one is broken.
 """
 import argparse

@@ -1,6 +1,8 @@
 """What a soak has measured, and whether it is within its bounds."""
 import collections
+import itertools
 import pathlib
+import statistics
 import time
 import urllib.request
 from typing import NamedTuple
@@ -36,14 +38,15 @@ def kilobytes(words):
     return int(words.split()[0]) * 1024
 
 
+MOST_POINTS = 400  # of a slope: it looks at all pairs of them
+
+
 def slope(points):
-    """Of a line through (x, y) by least squares."""
-    if not points:
-        return 0.0
-    middle_x = sum(x for x, _ in points) / len(points)
-    middle_y = sum(y for _, y in points) / len(points)
-    spread = sum((x - middle_x) ** 2 for x, _ in points)
-    return sum((x - middle_x) * (y - middle_y) for x, y in points) / spread if spread else 0.0
+    """Of a line through (x, y): the median over all pairs of points (Theil 1950, Sen 1968). What grows all the time grows in most pairs; a
+    minute in which the allocator has given pages back, which tilts a line by least squares, does not."""
+    points = points[:: len(points) // MOST_POINTS + 1]
+    slopes = [(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in itertools.combinations(points, 2) if x2 != x1]
+    return statistics.median(slopes) if slopes else 0.0
 
 
 def warmed_up(samples):
