@@ -19,7 +19,7 @@ namespace vivace::cli {
 namespace {
 
 constexpr double kStartTimeout_s = 900, kAnswerTimeout_s = 300;
-constexpr int kShortPrompt = 4;  // tokens before an answer whose steps are timed
+constexpr int kShortPrompt = 1;  // tokens before an answer whose steps are timed
 constexpr int kMostSequences = 1024;
 
 SamplingParams Greedy() {
