@@ -51,7 +51,8 @@ double StartTimes::total() const {
 }
 
 std::string SecondsText(double seconds) {
-  return seconds < 0.01 ? fmt::format("{:.5f}", seconds) : fmt::format("{:.3f}", seconds);
+  if (seconds < 0.01) return fmt::format("{:.5f}", seconds);
+  return seconds < 0.1 ? fmt::format("{:.4f}", seconds) : fmt::format("{:.3f}", seconds);
 }
 
 StartLog::StartLog(base::Log log, const Stopwatch& since) : log_(std::move(log)), since_last_(since) {}

@@ -42,7 +42,8 @@ struct StartTimes {
   double total() const;
 };
 
-/// "0.123", "0.00045": seconds with three digits behind the point, or five where they are few.
+/// "1.234", "0.0123", "0.00045": seconds with three digits behind the point, more where they are few, so that
+/// what is added up from a log is right within a per cent.
 std::string SecondsText(double seconds);
 
 class StartLog {

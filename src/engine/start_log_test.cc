@@ -189,7 +189,8 @@ TEST(StartLog, AModelThatIsNotCompiledInFullIsNamedInOneWarningWithVllmsWords) {
 
 TEST(StartLog, FewSecondsHaveMoreDigits) {
   EXPECT_EQ(engine::SecondsText(12.3456), "12.346");
-  EXPECT_EQ(engine::SecondsText(0.0456), "0.046");
+  EXPECT_EQ(engine::SecondsText(0.456), "0.456");
+  EXPECT_EQ(engine::SecondsText(0.0456), "0.0456");
   EXPECT_EQ(engine::SecondsText(0.00456), "0.00456");
 }
 
